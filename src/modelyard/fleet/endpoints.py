@@ -1,0 +1,71 @@
+"""Endpoints (one ip:port each) and what is known of their load: immutable values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """One model server address of a pool or Service. Identity is ``address``."""
+
+    address: str
+    """``ip:port`` (IPv6 as ``[ip]:port``), as used on the wire and in ``x-gateway-destination-endpoint``."""
+    name: str = ""
+    """Pod or replica name; the address where there is none."""
+    namespace: str = "default"
+    labels: Mapping[str, str] = {}
+    engine: str = ""
+    """Engine name (a module of ``fleet.engines``); empty until recognised."""
+    metrics_url: str = ""
+    """Where the load is read, for example ``http://10.0.0.1:8000/metrics``; empty: the engine's default."""
+
+    @property
+    def host(self) -> str:
+        return self.address.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        return int(self.address.rpartition(":")[2])
+
+
+class EngineLoad(msgspec.Struct, frozen=True, kw_only=True):
+    """One reading of an engine's metrics."""
+
+    at: float
+    """When it was read: seconds, CLOCK_MONOTONIC of this machine."""
+    waiting: int = 0
+    running: int = 0
+    kv_usage: float = 0.0
+    """Share of the KV cache in use, 0 to 1."""
+    block_size: int = 0
+    """Tokens per KV block; 0 unknown."""
+    num_blocks: int = 0
+    max_loras: int = 0
+    """Adapter slots; 0 unknown or no LoRA."""
+    running_loras: frozenset[str] = frozenset()
+    waiting_loras: frozenset[str] = frozenset()
+
+
+class ServedModel(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of an engine's ``/v1/models``."""
+
+    id: str
+    parent: str | None = None
+    """Base model of an adapter; None for a base model."""
+    max_model_len: int | None = None
+
+
+class EndpointState(msgspec.Struct, frozen=True, kw_only=True):
+    """What the control process last learned of an endpoint."""
+
+    endpoint: Endpoint
+    ready: bool = True
+    """Passed its health checks (active and passive) and its Pod or replica is ready."""
+    reason: str = ""
+    """Why it is not ready, for people."""
+    load: EngineLoad | None = None
+    """None: the engine exports no metrics, or none was read yet."""
+    models: tuple[ServedModel, ...] | None = None
+    """What it serves; None: not known."""
