@@ -1,0 +1,69 @@
+"""What an Exchange asks its shell to do. A shell performs exactly one command at a time and reports what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from modelyard.http1.message_heads import Headers
+
+
+@dataclass(slots=True, eq=False)
+class ReadBody:
+    """Collect the whole request body (the route depends on it), then call ``Exchange.on_body``."""
+
+    limit: int
+    """Largest body in bytes; above it call ``Exchange.on_body_too_large``."""
+
+
+@dataclass(slots=True, eq=False)
+class Respond:
+    """Answer the client without asking any endpoint."""
+
+    status: int
+    headers: Headers
+    """Without framing fields: the shell adds Content-Length, Date and Connection."""
+    body: bytes = b""
+    close: bool = False
+    """Close the client's connection after the answer."""
+
+
+@dataclass(slots=True, eq=False)
+class Mirror:
+    """A copy of the request for another endpoint, whose answer is thrown away (Gateway API RequestMirror)."""
+
+    address: str
+    head: bytes
+
+
+@dataclass(slots=True, eq=False)
+class Forward:
+    """Send the request to one endpoint and pass its answer to the client through the Exchange."""
+
+    address: str
+    """``ip:port``."""
+    head: bytes
+    """The whole request head as it goes on the wire, framing fields and final CRLF included."""
+    body: bytes | None
+    """The whole body where it was read; None: stream the client's body (framed as ``chunked`` says)."""
+    chunked: bool
+    """The streamed body goes out in chunked coding; otherwise as the Content-Length in ``head`` says."""
+    connect_timeout: float
+    """Seconds until the connection must stand; then ``on_upstream_failure("connect-timeout")``."""
+    head_timeout: float
+    """Seconds from sending until the response head must be here (backendRequest timeout); 0: no limit."""
+    deadline: float
+    """Monotonic time at which the whole exchange ends (request timeout); 0: none."""
+    upgrade: bool = False
+    """After a 101 the connection is a tunnel of raw bytes both ways."""
+    mirrors: tuple[Mirror, ...] = ()
+
+
+@dataclass(slots=True, eq=False)
+class Wait:
+    """The request is queued. The shell keeps the client's connection and waits until the Gateway calls
+    ``resume`` (set by the shell) with the next command, or the client goes away (``Exchange.on_end``)."""
+
+    ticket: int
+
+
+Command = ReadBody | Respond | Forward | Wait

@@ -1,0 +1,43 @@
+"""What is known of an exchange when it has ended; telemetry turns it into metrics and one access-log line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True, eq=False)
+class ExchangeRecord:
+    """One finished exchange. Times are seconds; sizes are bytes."""
+
+    method: str = ""
+    path: str = ""
+    listener: str = ""
+    """``namespace/gateway/listener``."""
+    route: str = ""
+    """``namespace/name``; empty: no route."""
+    backend: str = ""
+    """The chosen backend, as ``str(BackendKey)``."""
+    endpoint: str = ""
+    model: str = ""
+    """The name that the client asked for."""
+    target_model: str = ""
+    status: int = 0
+    """Status sent to the client; 0: the client went away before any."""
+    reason: str = ""
+    """Why Modelyard answered itself or cut the answer (``no-route``, ``saturated``, ``client-gone``...); empty: all went well."""
+    stream: bool = False
+    attempts: int = 0
+    """Endpoints tried."""
+    request_bytes: int = 0
+    response_bytes: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    started: float = 0.0
+    """Monotonic time of the request head."""
+    duration: float = 0.0
+    time_to_first_byte: float = 0.0
+    """From the request head to the first response byte; 0: none came."""
+    queued: float = 0.0
+    """Time spent waiting for admission."""
+    priority: int = 0
