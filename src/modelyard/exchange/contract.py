@@ -2,20 +2,35 @@
 
 ::
 
-    gateway.open(head, port, now) ──> Exchange
+    gateway.open(head, client, now) ──> Exchange
     exchange.on_head(now)                    -> ReadBody | Respond | Forward | Wait
     exchange.on_body(body, now)              -> Respond | Forward | Wait
     exchange.on_body_too_large()             -> Respond
-    exchange.on_upstream_failure(kind, now)  -> Forward (another endpoint) | Respond      before the first response byte
+    exchange.on_upstream_failure(kind, replayable, now)
+                                             -> Forward (another endpoint) | Respond      before the first response byte
     exchange.on_response_head(head, now)     -> ResponseHead as the client shall get it   (mutated in place)
     exchange.on_response_data(chunk)         -> bytes for the client (the same object when nothing changes)
     exchange.on_response_end()               -> last bytes for the client
     exchange.on_response_broken()            -> bytes that end a broken stream visibly (SSE error event, or nothing)
     exchange.on_end(outcome, now)            -> ExchangeRecord; exactly once, whatever happened; releases every counter
+
+Who does what:
+
+- The shell parses and checks framing, and removes hop-by-hop fields (Connection and what it names, Keep-Alive,
+  TE, Trailer, Transfer-Encoding, Upgrade, Proxy-Connection) from the response head before ``on_response_head``; it
+  writes the framing fields and Connection itself. Interim answers (1xx other than 101) never reach the exchange.
+- The exchange writes the request head (``Forward.head``), and removes hop-by-hop fields and Expect there: the shell has
+  answered ``Expect: 100-continue`` by the time a body is read. For ``Forward.upgrade`` the head keeps Connection and Upgrade.
+- After ``Wait`` the shell has set ``exchange.resume``; it is called with the next command, at most once, and never
+  from inside a call of the shell.
+- A reused connection that dies before any response byte is retried by the shell on a fresh one, unreported.
+- The shell counts body bytes and sets ``request_bytes`` and ``response_bytes`` in the record.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from modelyard.exchange.commands import Command, Forward, Respond, Wait
@@ -29,16 +44,36 @@ Outcome = Literal["done", "client-gone", "upstream-broken", "deadline", "shutdow
 """How an exchange ended."""
 
 
+@dataclass(slots=True, frozen=True)
+class ClientFacts:
+    """What is known of a client's connection; made once per connection."""
+
+    listener: str
+    """Id of the listener group (socket) that took the connection."""
+    address: str
+    """The client's IP address, without port."""
+    port: int = 0
+    """Local port of the listener, as clients see it (0: unknown)."""
+    tls: bool = False
+    server_name: str = ""
+    """SNI host name of the TLS handshake, lower case; empty where there was none."""
+
+
 class ExchangeContract(Protocol):
     """What a shell may call on an exchange."""
 
     changes_length: bool
     """Known after ``on_response_head``: the body's length may change, so Content-Length must not be passed on."""
+    resume: Callable[[Forward | Respond], None] | None
+    """Set by the shell before ``on_head``; called when a ``Wait`` is over."""
 
     def on_head(self, now: float) -> Command: ...
     def on_body(self, body: bytes, now: float) -> Respond | Forward | Wait: ...
     def on_body_too_large(self) -> Respond: ...
-    def on_upstream_failure(self, kind: FailureKind, now: float) -> Forward | Respond: ...
+    def on_upstream_failure(self, kind: FailureKind, replayable: bool, now: float) -> Forward | Respond:
+        """``replayable`` False: part of a streamed body is gone, so the answer must be ``Respond``."""
+        ...
+
     def on_response_head(self, head: ResponseHead, now: float) -> ResponseHead: ...
     def on_response_data(self, chunk: bytes) -> bytes: ...
     def on_response_end(self) -> bytes: ...
@@ -49,6 +84,6 @@ class ExchangeContract(Protocol):
 class GatewayContract(Protocol):
     """What a shell may call on the gateway of its process."""
 
-    def open(self, head: RequestHead, listener: str, now: float) -> ExchangeContract:
-        """Start an exchange. ``listener`` is the id of the listener group (socket) that took the connection."""
+    def open(self, head: RequestHead, client: ClientFacts, now: float) -> ExchangeContract:
+        """Start an exchange for a request that ``client`` sent."""
         ...
