@@ -1,0 +1,129 @@
+"""What a Deployment means on this machine: plain values, written by ``plan`` and carried out by ``replica``."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+
+import msgspec
+
+from modelyard.local.probes import Probe
+
+
+class EngineMode(enum.Enum):
+    """Which program stands behind a vLLM container (``--engine``)."""
+
+    AUTO = "auto"
+    """The vLLM of this machine; an error that says how to install one where there is none."""
+    VLLM = "vllm"
+    """As AUTO today; kept apart so that AUTO may learn other engines."""
+    SIM = "sim"
+    """The simulator: same names, ports and adapters, no model."""
+
+
+class Machine(msgspec.Struct, frozen=True, kw_only=True):
+    """The facts of this machine that a plan depends on."""
+
+    has_gpu: bool
+    cores: int
+    memory_bytes: int
+    node_name: str
+    loopback_range: bool
+    """Every address of 127.0.0.0/8 can be bound without asking (Linux). False: only 127.0.0.1 (macOS)."""
+
+
+class AppliedSetting(msgspec.Struct, frozen=True, kw_only=True):
+    """One difference between what the manifest says and what runs here, for people."""
+
+    setting: str
+    """The flag, variable or field, for example ``--dtype`` or ``lifecycle.preStop``."""
+    change: str
+    """What was done, for example ``added =bfloat16`` or ``dropped (was 0.85)``."""
+    reason: str
+
+
+class Skipped(msgspec.Struct, frozen=True, kw_only=True, order=True):
+    """A part of a manifest that has no meaning on this machine."""
+
+    namespace: str
+    deployment: str
+    name: str
+    """Container name; empty when the whole Deployment is skipped."""
+    reason: str
+
+
+class LocalFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file made from a ConfigMap or a Secret, relative to the replica's directory."""
+
+    path: str
+    content: bytes
+    mode: int = 0o644
+
+
+class WeightsSource(msgspec.Struct, frozen=True, kw_only=True):
+    """Content that a volume needs before its replicas start (annotation ``modelyard.dev/weights.<volume>``)."""
+
+    directory: str
+    source: str
+    """For example ``demo://quickstart``."""
+
+
+class PortMapping(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a container port is found here. Both numbers are equal where every replica has its own address."""
+
+    container: int
+    local: int
+    name: str = ""
+
+
+class ReplicaPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """One replica, ready to be started. Two equal plans need no restart."""
+
+    name: str
+    """``<deployment>-<ordinal>``; stable, unlike a Pod's random suffix, so that logs and addresses stay findable."""
+    namespace: str
+    deployment: str
+    container: str
+    labels: Mapping[str, str]
+    engine: str
+    """``vllm`` or ``simulator``: the engine name that scraping reads (a module of ``fleet.engines``)."""
+    address: str
+    """IP address of this replica."""
+    ports: tuple[PortMapping, ...]
+    """The serving port first."""
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    """What is added to the environment of the control process."""
+    secret_env: frozenset[str] = frozenset()
+    """Names in ``env`` whose value came from a Secret and is never shown."""
+    directory: str
+    """The replica's own directory: its files, its emptyDir volumes, its working directory."""
+    files: tuple[LocalFile, ...] = ()
+    directories: tuple[str, ...] = ()
+    """Directories to make before the start (emptyDir, claims), absolute."""
+    weights: tuple[WeightsSource, ...] = ()
+    startup: Probe | None = None
+    readiness: Probe | None = None
+    liveness: Probe | None = None
+    grace: float = 30.0
+    """Seconds between SIGTERM and SIGKILL (``terminationGracePeriodSeconds``)."""
+    settings: tuple[AppliedSetting, ...] = ()
+    """Every difference from the manifest, in order."""
+
+    @property
+    def key(self) -> str:
+        """``namespace/name``: unique in one yard."""
+        return f"{self.namespace}/{self.name}"
+
+
+class DeploymentPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """One Deployment: its replicas, or why it has none here."""
+
+    namespace: str
+    name: str
+    replicas: tuple[ReplicaPlan, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    problem: str = ""
+    """Why it cannot run here although it should (a Secret is missing, no vLLM is installed); empty: it can."""
+    recreate: bool = False
+    """``strategy.type: Recreate``: stop all before starting new ones."""
