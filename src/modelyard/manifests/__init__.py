@@ -1,0 +1,1 @@
+"""Reads and watches manifest files and folders: paths in, a ResourceSet and readable errors out."""

@@ -1,0 +1,116 @@
+"""The one table of kinds: (API group, kind) -> versions, type, and where the ResourceSet keeps it.
+
+To add a kind: write its Struct in the file of its API group, add a row here and a field in ``ResourceSet``.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from modelyard.resources.apps import Deployment
+from modelyard.resources.core import ConfigMap, Namespace, Pod, Secret, Service
+from modelyard.resources.discovery import EndpointSlice
+from modelyard.resources.endpoint_picker_config import EndpointPickerConfig
+from modelyard.resources.gateway import Gateway, GatewayClass
+from modelyard.resources.gke import HealthCheckPolicy
+from modelyard.resources.helm import BodyBasedRouterValues
+from modelyard.resources.http_route import HTTPRoute
+from modelyard.resources.inference import (
+    InferenceModel,
+    InferenceModelRewrite,
+    InferenceObjective,
+    InferencePool,
+)
+from modelyard.resources.reference_grant import ReferenceGrant
+from modelyard.resources.unsupported import Unsupported
+
+Kubernetes = (
+    Gateway
+    | GatewayClass
+    | HTTPRoute
+    | ReferenceGrant
+    | InferencePool
+    | InferenceModel
+    | InferenceObjective
+    | InferenceModelRewrite
+    | EndpointPickerConfig
+    | HealthCheckPolicy
+    | Service
+    | Pod
+    | Namespace
+    | Secret
+    | ConfigMap
+    | EndpointSlice
+    | Deployment
+)
+"""An object with apiVersion, kind and metadata that Modelyard uses."""
+
+AnyResource = Kubernetes | BodyBasedRouterValues | Unsupported
+"""Everything that loading can give."""
+
+
+class Kind(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the table."""
+
+    group: str
+    kind: str
+    versions: tuple[str, ...]
+    type: type[Kubernetes]
+    field: str
+    """Field of ``ResourceSet``."""
+    namespaced: bool = True
+
+    @property
+    def strict(self) -> bool:
+        """Whether unknown fields are errors."""
+        return self.type.__struct_config__.forbid_unknown_fields
+
+    @property
+    def api_versions(self) -> tuple[str, ...]:
+        """``group/version``, or ``version`` in the core group."""
+        return tuple(f"{self.group}/{version}" if self.group else version for version in self.versions)
+
+
+_GATEWAY = "gateway.networking.k8s.io"
+_POOL = "inference.networking.k8s.io"
+_OLD_POOL = "inference.networking.x-k8s.io"
+_LLM_D = "llm-d.ai"
+_V1: tuple[str, ...] = ("v1",)
+_GATEWAY_VERSIONS = ("v1", "v1beta1")
+_ALPHA2 = ("v1alpha2",)
+
+
+def _row(
+    group: str, versions: tuple[str, ...], type_: type[Kubernetes], field: str, namespaced: bool = True
+) -> Kind:
+    return Kind(
+        group=group, kind=type_.__name__, versions=versions, type=type_, field=field, namespaced=namespaced
+    )
+
+
+KINDS: tuple[Kind, ...] = (
+    _row(_GATEWAY, _GATEWAY_VERSIONS, GatewayClass, "gateway_classes", namespaced=False),
+    _row(_GATEWAY, _GATEWAY_VERSIONS, Gateway, "gateways"),
+    _row(_GATEWAY, _GATEWAY_VERSIONS, HTTPRoute, "http_routes"),
+    _row(_GATEWAY, _GATEWAY_VERSIONS, ReferenceGrant, "reference_grants"),
+    _row(_POOL, _V1, InferencePool, "inference_pools"),
+    _row(_OLD_POOL, _ALPHA2, InferencePool, "inference_pools"),
+    _row(_OLD_POOL, _ALPHA2, InferenceModel, "inference_models"),
+    _row(_OLD_POOL, _ALPHA2, InferenceObjective, "inference_objectives"),
+    _row(_LLM_D, _ALPHA2, InferenceObjective, "inference_objectives"),
+    _row(_OLD_POOL, _ALPHA2, InferenceModelRewrite, "inference_model_rewrites"),
+    _row(_LLM_D, _ALPHA2, InferenceModelRewrite, "inference_model_rewrites"),
+    _row(_OLD_POOL, ("v1alpha1",), EndpointPickerConfig, "endpoint_picker_configs"),
+    _row(_LLM_D, ("v1alpha1",), EndpointPickerConfig, "endpoint_picker_configs"),
+    _row("networking.gke.io", _V1, HealthCheckPolicy, "health_check_policies"),
+    _row("", _V1, Service, "services"),
+    _row("", _V1, Pod, "pods"),
+    _row("", _V1, Namespace, "namespaces", namespaced=False),
+    _row("", _V1, Secret, "secrets"),
+    _row("", _V1, ConfigMap, "config_maps"),
+    _row("discovery.k8s.io", _V1, EndpointSlice, "endpoint_slices"),
+    _row("apps", _V1, Deployment, "deployments"),
+)
+
+KINDS_BY_NAME = {(row.group, row.kind): row for row in KINDS}
+"""(API group, kind) -> row."""
