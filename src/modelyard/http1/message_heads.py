@@ -1,4 +1,6 @@
-"""Heads of HTTP/1.1 messages as values. Header names are lower case; text is latin-1, byte for byte what the wire had."""
+"""Heads of HTTP/1.1 messages as values. Header names are lower case; text is latin-1, byte for byte what the
+wire had.
+"""
 
 from __future__ import annotations
 
