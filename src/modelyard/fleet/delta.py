@@ -14,11 +14,13 @@ class BackendDelta(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     key: BackendKey
     version: int
     endpoints: tuple[EndpointState, ...] | None = None
-    """All endpoints, where the list itself changed (or the backend is new); the other fields are then empty."""
+    """All endpoints, where the list itself changed (or the backend is new); the other fields are then
+    empty."""
     changed: tuple[tuple[int, EndpointState], ...] = ()
     """Endpoints whose state changed, by position."""
     read_at: tuple[tuple[int, float], ...] = ()
-    """Endpoints whose load was read again with the same result, by position, with the new ``EngineLoad.at``."""
+    """Endpoints whose load was read again with the same result, by position, with the new
+    ``EngineLoad.at``."""
 
 
 class FleetDelta(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

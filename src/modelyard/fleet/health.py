@@ -1,7 +1,7 @@
 """Readiness: active checks and passive failures, as step functions.
 
-An endpoint takes traffic while its latest run of active checks passed the threshold and it is not set aside for
-failures that the data plane saw. Which check applies is settled in ``health_sources``.
+An endpoint takes traffic while its latest run of active checks passed the threshold and it is not set aside
+for failures that the data plane saw. Which check applies is settled in ``health_sources``.
 """
 
 from __future__ import annotations
@@ -76,8 +76,8 @@ class PassiveSettings(msgspec.Struct, frozen=True, kw_only=True):
     """When failures seen in traffic set an endpoint aside."""
 
     failures: int = 3
-    """Failures (refused, reset or timed out before the first byte) within ``window``: one may be chance, and each
-    costs a client a retry."""
+    """Failures (refused, reset or timed out before the first byte) within ``window``: one may be chance,
+    and each costs a client a retry."""
     window: float = 10.0
     """Seconds in which they must fall."""
     back_off: float = 1.0

@@ -1,8 +1,9 @@
 """A selective reader of the Prometheus text format: finds the few series that are wanted and nothing else.
 
-A model server's page is 60 to 100 KB and is read several times a second from every endpoint, so it is not parsed:
-the wanted names are searched in the bytes, and only their lines are looked at. Values that cannot be a
-measurement (NaN, infinities, text) are left out, so that a broken or hostile page yields less, never an error.
+A model server's page is 60 to 100 KB and is read several times a second from every endpoint, so it is not
+parsed: the wanted names are searched in the bytes, and only their lines are looked at. Values that cannot
+be a measurement (NaN, infinities, text) are left out, so that a broken or hostile page yields less, never
+an error.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 MAX_SERIES = 10_000
-"""Series read of one metric: vLLM keeps one per combination of adapters ever seen; more than this is no such page."""
+"""Series read of one metric: vLLM keeps one per combination of adapters ever seen; more than this is no
+such page."""
 MAX_LINE = 65_536
 """Bytes of one line; a longer one is skipped."""
 
@@ -58,7 +60,7 @@ class MetricsPage:
         return sum(values) / len(values) if values else None
 
     def newest(self, name: str) -> Series | None:
-        """The series with the greatest value: the current one of an ``_info`` metric whose value is a time."""
+        """The series with the greatest value: the current one of an ``_info`` metric valued by time."""
         return max(self.series(name), key=lambda series: series.value, default=None)
 
     def _values(self, name: str, labels: dict[str, str]) -> list[float]:

@@ -12,8 +12,8 @@ from modelyard.scrape.settings import ScrapeSettings
 
 
 class Scraper:
-    """Watches every endpoint of every backend. Used from one event loop; no method blocks or raises for what a
-    server does."""
+    """Watches every endpoint of every backend. Used from one event loop; no method blocks or raises for
+    what a server does."""
 
     def __init__(
         self,

@@ -11,8 +11,8 @@ class ScrapeSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How often endpoints are read and how much an answer may cost."""
 
     period: float = 0.2
-    """Between two metric readings of an endpoint. Five a second follows a queue closely enough for picking; the
-    time between is covered by the gateway's own in-flight counts."""
+    """Between two metric readings of an endpoint. Five a second follows a queue closely enough for picking;
+    the time between is covered by the gateway's own in-flight counts."""
     jitter: float = 0.1
     """Share of a period by which each reading is moved at random, so that endpoints are not read in step."""
     timeout: float = 0.75
@@ -27,7 +27,8 @@ class ScrapeSettings(msgspec.Struct, frozen=True, kw_only=True):
     batch: float = 0.05
     """Shortest time between two fleets: changes within it are reported together."""
     refresh: float = 0.5
-    """An unchanged load is reported anew when its published reading is this old, so that its age stays known."""
+    """An unchanged load is reported anew when its published reading is this old, so that its age stays
+    known."""
     recognise_timeout: float = 2.0
     """For each question that tells engines apart."""
     recognise_again: float = 10.0
