@@ -24,6 +24,8 @@ Who does what:
 - After ``Wait`` the shell has set ``exchange.resume``; it is called with the next command, at most once, and never
   from inside a call of the shell.
 - A reused connection that dies before any response byte is retried by the shell on a fresh one, unreported.
+- Messages between control process and worker stand in ``proxy.worker_protocol``; ``Gateway`` (``exchange.gateway``)
+  and ``build_snapshot`` (``snapshot``) are what a worker puts together from them.
 - The shell counts body bytes and sets ``request_bytes`` and ``response_bytes`` in the record.
 """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -42,14 +42,23 @@ class RouteEntry:
 class Candidates:
     """The rules that may serve one host and path, in precedence order. Shared between requests."""
 
-    __slots__ = ("_buckets", "_indexes", "_reads_query", "reads_headers")
+    __slots__ = ("_buckets", "_indexes", "_reaches_pool", "_reads_query", "reads_headers")
 
     def __init__(self, chain: Chain) -> None:
         self._buckets = chain
         self._indexes = tuple(bucket.index for bucket in chain)
         self._reads_query = any(bucket.reads_query for bucket in chain)
         self.reads_headers: frozenset[str] = frozenset[str]().union(*(b.reads_headers for b in chain))
-        """Lower-case names of all headers that a match reads; one that is set from the body needs it first."""
+        """Lower-case names of the headers that matches read; one set from the body needs the body first."""
+        self._reaches_pool: bool | None = None
+
+    @property
+    def reaches_pool(self) -> bool:
+        """Whether any rule leads to an InferencePool, whose picking reads the body."""
+        if self._reaches_pool is None:
+            backends = (backend for rule in self.rules for backend in rule.backends.all)
+            self._reaches_pool = any(backend.ref.kind == "InferencePool" for backend in backends)
+        return self._reaches_pool
 
     @property
     def rules(self) -> tuple[CompiledRule, ...]:
@@ -72,9 +81,10 @@ class Candidates:
 class RouteTable:
     """All listeners and rules of one snapshot. Built whole, never changed."""
 
-    __slots__ = ("_groups", "listeners")
+    __slots__ = ("_entries", "_groups", "listeners")
 
     def __init__(self, entries: Mapping[Listener, Sequence[RouteEntry]]) -> None:
+        self._entries = {listener: tuple(attached) for listener, attached in entries.items()}
         self.listeners: tuple[Listener, ...] = tuple(entries)
         by_group: defaultdict[str, list[_ListenerRoutes]] = defaultdict(list)
         for listener, attached in entries.items():
@@ -85,6 +95,12 @@ class RouteTable:
     def groups(self) -> tuple[str, ...]:
         """Ids of the listener groups: one socket each."""
         return tuple(self._groups)
+
+    def entries(self, group: str | None = None) -> Iterator[RouteEntry]:
+        """Every match of every rule, of one listener group or of all (what the table can serve)."""
+        for listener, attached in self._entries.items():
+            if group is None or listener.group == group:
+                yield from attached
 
     def candidates(self, group: str, host: str, path: str) -> Candidates | None:
         """The rules for a host and path on the socket of ``group``; None: answer 404.
@@ -104,9 +120,9 @@ class RouteTable:
     def misdirected(self, group: str, sni: str, host: str) -> bool:
         """Whether a request over TLS belongs to another listener than its connection: answer 421.
 
-        A host that no listener serves is not misdirected (404). ``sni`` is empty where the client sent none.
+        A host that no listener serves is not misdirected (404); nor is anything where the client sent no SNI.
         """
-        serving = self.listener(group, host)
+        serving = self.listener(group, host) if sni else None
         return serving is not None and serving is not self.listener(group, sni)
 
 
@@ -183,6 +199,6 @@ def _buckets(entries: Iterable[RouteEntry]) -> list[Bucket]:
 
 
 def _in_order(entries: list[RouteEntry]) -> list[tuple[int, Conditions, CompiledRule]]:
-    """By conditions, then age and name of the route, then place within it; routes without time last."""
-    entries.sort(key=lambda e: (e.conditions.rank, not e.age[0], e.age, e.position))
+    """By prefix length as written, conditions, age and name of the route (those without time last), place."""
+    entries.sort(key=lambda e: (-e.path.length, e.conditions.rank, not e.age[0], e.age, e.position))
     return [(at, entry.conditions, entry.rule) for at, entry in enumerate(entries)]

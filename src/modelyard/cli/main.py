@@ -1,0 +1,65 @@
+"""The ``modelyard`` command (alias ``yard``)."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from modelyard import __version__
+from modelyard.cli.check import check
+from modelyard.cli.engines import engines
+from modelyard.cli.exit_codes import ExitCode
+from modelyard.cli.explain import explain
+from modelyard.cli.gateway import gateway
+from modelyard.cli.logs import logs
+from modelyard.cli.ps import ps
+from modelyard.cli.sim import sim
+from modelyard.cli.stop import stop
+from modelyard.cli.up import up
+
+app = typer.Typer(
+    name="modelyard",
+    help="One address in front of all your models, and the yard that runs them.",
+    epilog="Start with: modelyard up -f examples/quickstart/   or: modelyard up http://localhost:8000",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"modelyard {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """One address in front of all your models, and the yard that runs them."""
+
+
+for command in (up, gateway, check, ps, logs, stop, explain, sim):
+    app.command()(command)
+app.add_typer(engines, name="engines")
+
+
+def main() -> None:
+    """Entry point: run, and turn what is left into an exit code without a traceback."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(ExitCode.OK)
+
+
+if __name__ == "__main__":
+    main()

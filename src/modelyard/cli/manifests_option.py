@@ -1,0 +1,35 @@
+"""``-f``: the manifests of ``up``, ``gateway`` and ``check``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from modelyard.cli.exit_codes import ExitCode
+from modelyard.cli.output import errors, fail
+from modelyard.manifests.reading import ReadResult, read_manifests
+from modelyard.resources.errors import ResourceError
+
+ManifestsOption = Annotated[
+    list[Path] | None,
+    typer.Option("--filename", "-f", help="Manifest file or folder (repeatable). Changes take effect while running."),
+]
+
+
+def read_or_fail(paths: Sequence[Path]) -> ReadResult:
+    """The manifests; ends with every error printed where there are any."""
+    read = read_manifests(paths)
+    if read.errors:
+        print_errors(read.errors)
+        count = len(read.errors)
+        fail(f"{count} error{'s' if count != 1 else ''} in the manifests; nothing was started.", ExitCode.INVALID)
+    return read
+
+
+def print_errors(found: Sequence[ResourceError]) -> None:
+    """One line per error on standard error."""
+    for error in found:
+        errors.print(f"[red]✗[/] {str(error).replace('[', chr(92) + '[')}")

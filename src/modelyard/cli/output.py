@@ -1,0 +1,71 @@
+"""How subcommands speak: text for people (colour only on a terminal), JSON for programs, errors on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import Enum
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from modelyard.cli.exit_codes import ExitCode
+
+
+class Output(str, Enum):
+    """``--output``."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+OutputOption = Annotated[Output, typer.Option("--output", "-o", help="How to print: for people, or JSON for programs.")]
+
+console = Console(highlight=False, soft_wrap=True)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+    sys.stdout.flush()
+
+
+def fail(message: str, code: ExitCode = ExitCode.FAILED, *, next_step: str = "") -> NoReturn:
+    """Say what is wrong and what to do next on standard error, and end."""
+    errors.print(f"[bold red]error:[/] {_plain(message)}")
+    if next_step:
+        errors.print(f"  {_plain(next_step)}")
+    raise typer.Exit(code)
+
+
+def warn(message: str) -> None:
+    """A warning on standard error."""
+    errors.print(f"[yellow]warning:[/] {_plain(message)}")
+
+
+def table(*columns: str) -> Table:
+    """A plain table."""
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    return made
+
+
+def age(seconds: float) -> str:
+    """A duration as people read it: ``4s``, ``3m12s``, ``2h05m``, ``3d4h``."""
+    whole = max(0, int(seconds))
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02d}s"
+    if whole < 86400:
+        return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
+    return f"{whole // 86400}d{whole % 86400 // 3600}h"
+
+
+def _plain(text: str) -> str:
+    """Text with rich's markup switched off."""
+    return text.replace("[", "\\[")

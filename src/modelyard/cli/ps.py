@@ -1,0 +1,75 @@
+"""``modelyard ps``: what runs."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from modelyard.cli.output import Output, OutputOption, age, console, print_json, table
+from modelyard.cli.running_yard import HomeOption, ask, running_yard
+
+
+def ps(home: HomeOption = None, output: OutputOption = Output.TEXT) -> None:
+    """Show the gateways, replicas and endpoints of the running yard.
+
+    Examples:
+
+      modelyard ps
+
+      modelyard ps --output json | jq '.replicas[].address'
+    """
+    _ps(home, output)
+
+
+def _ps(home: Path | None, output: Output) -> None:
+    yard = running_yard(home)
+    summary = ask(yard, "/api/summary")
+    replicas = ask(yard, "/api/replicas")["replicas"]
+    fleet = ask(yard, "/api/fleet")
+    if output is Output.JSON:
+        print_json({"summary": summary, "replicas": replicas, "fleet": fleet})
+        return
+    for gateway in summary["gateways"]:
+        console.print(f"[bold]{gateway['name']}[/]  {', '.join(gateway['addresses'])}")
+    if summary["errors"]:
+        console.print(f"[red]{len(summary['errors'])} manifest errors; an older set is served[/] (modelyard check)")
+    if replicas:
+        console.print()
+        console.print(_replica_table(replicas))
+    console.print()
+    console.print(_endpoint_table(fleet))
+
+
+def _replica_table(replicas: list[dict[str, Any]]) -> Any:
+    rows = table("REPLICA", "PHASE", "READY", "ADDRESS", "RESTARTS", "SINCE", "MESSAGE")
+    now = time.time()
+    for replica in replicas:
+        rows.add_row(
+            f"{replica['namespace']}/{replica['name']}",
+            replica["phase"],
+            "yes" if replica["ready"] else "no",
+            replica["address"],
+            str(replica["restarts"]),
+            age(now - replica["since"]),
+            replica["message"],
+        )
+    return rows
+
+
+def _endpoint_table(fleet: dict[str, Any]) -> Any:
+    rows = table("BACKEND", "ENDPOINT", "ENGINE", "READY", "RUNNING", "WAITING", "KV", "MODELS")
+    for backend in fleet["backends"]:
+        for endpoint in backend["endpoints"]:
+            load = endpoint["load"] or {}
+            rows.add_row(
+                backend["name"],
+                endpoint["address"],
+                endpoint["engine"] or "?",
+                "yes" if endpoint["ready"] else f"no ({endpoint['reason']})",
+                str(load.get("running", "-")),
+                str(load.get("waiting", "-")),
+                f"{load['kvUsage']:.0%}" if "kvUsage" in load else "-",
+                ", ".join(endpoint["models"] or ()),
+            )
+    return rows

@@ -1,0 +1,64 @@
+"""Finding and asking a running yard: its file in the home directory, its admin API."""
+
+from __future__ import annotations
+
+import json
+import os
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from modelyard.cli.exit_codes import ExitCode
+from modelyard.cli.output import fail
+from modelyard.control.yard_file import YardFile, read_yard_file
+from modelyard.local.home import Home
+
+HomeOption = Annotated[
+    Path | None,
+    typer.Option("--home", help="Directory of the yard's state, logs and weights (default ~/.modelyard).", envvar="MODELYARD_HOME"),
+]
+
+_TIMEOUT = 10.0
+
+
+def running_yard(home: Path | None) -> YardFile:
+    """The yard of ``home``; ends with a clear error where none runs."""
+    place = Home.at(home)
+    found = read_yard_file(place)
+    if found is None or not _alive(found.pid):
+        fail(f"no yard is running in {place.root}.", ExitCode.NOT_RUNNING, next_step="Start one with: modelyard up -f FILE")
+    return found
+
+
+def ask(yard: YardFile, path: str, body: dict[str, Any] | None = None) -> Any:
+    """The admin API's answer as plain data; ends with a clear error where it cannot be reached or refuses."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(yard.admin_url + path, data=data)  # noqa: S310 - always http, written by the yard
+    try:
+        with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310
+            return json.loads(answer.read())
+    except urllib.error.HTTPError as refused:
+        fail(_message(refused.read()) or f"the admin API answered {refused.code}")
+    except (OSError, ValueError) as problem:
+        fail(f"the yard's admin API at {yard.admin_url} cannot be reached: {problem}", ExitCode.NOT_RUNNING)
+
+
+def _message(body: bytes) -> str:
+    try:
+        return str(msgspec.json.decode(body)["error"]["message"])
+    except (msgspec.DecodeError, KeyError, TypeError):
+        return ""
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,53 @@
+"""``modelyard stop``: end a running yard."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import Annotated
+
+import typer
+
+from modelyard.cli.exit_codes import ExitCode
+from modelyard.cli.output import Output, OutputOption, console, fail, print_json
+from modelyard.cli.running_yard import HomeOption, running_yard
+
+_POLL_SECONDS = 0.1
+
+
+def stop(
+    home: HomeOption = None,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for the drain before giving up.", min=0)] = 120.0,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Stop the running yard: open requests finish (within its drain time), replicas stop, nothing is left behind.
+
+    Example:
+
+      modelyard stop
+    """
+    yard = running_yard(home)
+    os.kill(yard.pid, signal.SIGTERM)
+    end = time.monotonic() + timeout
+    while time.monotonic() < end:
+        if _gone(yard.pid):
+            if output is Output.JSON:
+                print_json({"stopped": True, "pid": yard.pid})
+            else:
+                console.print("stopped")
+            return
+        time.sleep(_POLL_SECONDS)
+    fail(
+        f"the yard (process {yard.pid}) is still draining after {timeout:g} s.",
+        ExitCode.FAILED,
+        next_step="Wait longer (--timeout), or send it SIGTERM again to end open requests at once.",
+    )
+
+
+def _gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False

@@ -1,0 +1,43 @@
+"""What the command line asks of the control process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from modelyard.local.home import Home
+from modelyard.local.replica_plan import EngineMode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlSettings:
+    """Settings of ``modelyard up`` and ``modelyard gateway``."""
+
+    paths: tuple[Path, ...] = ()
+    """Manifest files and folders, watched."""
+    urls: tuple[str, ...] = ()
+    """Model servers given by address (``http://host:8000``)."""
+    home: Home
+    run_local: bool = True
+    """Run Deployments as local processes (``up``); False: gateway only."""
+    engine: EngineMode = EngineMode.AUTO
+    bind: str = "127.0.0.1"
+    """Address of the first Gateway. Loopback by default: opening a model to the network is a decision."""
+    ports: Mapping[int, int] = field(default_factory=dict)
+    """Gateway port -> local port."""
+    admin_host: str = "127.0.0.1"
+    admin_port: int = 9901
+    """0: any free port."""
+    gateway_class: str | None = None
+    """Serve only Gateways of this class; None: all."""
+    workers: int = 1
+    """Data-plane processes that share the listening ports."""
+    body_limit: int = 64 * 1024 * 1024
+    """Largest request body in bytes."""
+    drain_seconds: float = 30.0
+    """How long open requests may go on after SIGTERM or Ctrl-C."""
+    access_log: str = ""
+    """File for the access log; ``-`` for standard output; empty: ``<home>/logs/access.log``."""
+    endpoint_header: bool = False
+    """Answer with ``x-modelyard-endpoint``."""

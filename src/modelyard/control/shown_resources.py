@@ -1,0 +1,75 @@
+"""Objects as Kubernetes would show them: what was written, with the status that this yard gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from modelyard.admin.source import UnknownKind
+from modelyard.control.addresses import Binding
+from modelyard.resources.kinds import KINDS, AnyResource
+from modelyard.resources.resource_set import ResourceSet
+from modelyard.routing.statuses import Statuses
+
+
+def shown_resources(
+    resources: ResourceSet,
+    statuses: Statuses,
+    bindings: Sequence[Binding],
+    since: str,
+    *,
+    kind: str | None = None,
+    namespace: str | None = None,
+    name: str | None = None,
+) -> list[dict[str, Any]]:
+    """The objects that fit, each with ``status`` where its kind has one. ``since`` is the conditions' transition time
+    (RFC 3339). Raises :class:`UnknownKind`."""
+    kinds = {row.kind.lower(): row.kind for row in KINDS}
+    if kind is not None and kind.lower() not in kinds:
+        raise UnknownKind(f"kind {kind!r} is not known here; there are {', '.join(sorted(set(kinds.values())))}")
+    wanted = kinds[kind.lower()] if kind is not None else None
+    addresses = _addresses(bindings)
+    return [
+        _shown(item, statuses, addresses, since)
+        for item in resources
+        if hasattr(item, "metadata")
+        and wanted in (None, item.kind)
+        and namespace in (None, item.metadata.namespace)
+        and name in (None, item.metadata.name)
+    ]
+
+
+def _addresses(bindings: Sequence[Binding]) -> Mapping[tuple[str, str], list[dict[str, str]]]:
+    found: dict[tuple[str, str], dict[str, None]] = {}
+    for binding in bindings:
+        found.setdefault(binding.gateway, {})[binding.host] = None
+    return {gateway: [{"type": "IPAddress", "value": host} for host in hosts] for gateway, hosts in found.items()}
+
+
+def _shown(
+    item: AnyResource,
+    statuses: Statuses,
+    addresses: Mapping[tuple[str, str], list[dict[str, str]]],
+    since: str,
+) -> dict[str, Any]:
+    shown: dict[str, Any] = msgspec.to_builtins(item)
+    shown.pop("origin", None)
+    kind = shown.get("kind", "")
+    if kind == "Secret":
+        _redact(shown)
+    key = (item.metadata.namespace, item.metadata.name)
+    status = statuses.status_of(kind, *key, now=since)
+    if status is not None:
+        if kind == "Gateway" and key in addresses:
+            status = {**status, "addresses": addresses[key]}
+        shown["status"] = status
+    return shown
+
+
+def _redact(secret: dict[str, Any]) -> None:
+    """Names of keys are of use to people; values never leave the process through the admin API."""
+    for part in ("data", "stringData"):
+        if part in secret:
+            secret[part] = {name: "(hidden)" for name in secret[part]}

@@ -1,0 +1,596 @@
+"""One request's life: head, body, route, admission, pick, attempts, answer, end.
+
+The shell calls in the order that ``contract`` gives; every step answers with a command. Nothing here waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from modelyard.bodies.answers import AnswerObserver
+from modelyard.bodies.api_paths import is_model_api, normalise_path
+from modelyard.bodies.dialects import dialect_for, read_field
+from modelyard.bodies.facts import BodyError, RequestFacts
+from modelyard.bodies.model_rewrite import rewrite_model
+from modelyard.exchange import refusals
+from modelyard.exchange.commands import Forward, Mirror, ReadBody, Respond, Wait
+from modelyard.exchange.record import ExchangeRecord
+from modelyard.exchange.trusted_headers import (
+    BASE_MODEL_NAME,
+    MODEL_NAME,
+    MULTIPLEXED_MODEL_ID,
+    strip_trusted,
+)
+from modelyard.exchange.upstream_heads import upstream_head, upstream_headers
+from modelyard.flow.admission import Admitted, Offer, Shed
+from modelyard.picking.contract import NoEndpoint, PickRequest, Why
+
+if TYPE_CHECKING:
+    from modelyard.exchange.backend_state import BackendState
+    from modelyard.exchange.contract import ClientFacts, FailureKind, Outcome
+    from modelyard.exchange.gateway import Gateway
+    from modelyard.fleet.endpoints import Endpoint
+    from modelyard.http1.message_heads import Headers, RequestHead, ResponseHead
+    from modelyard.routing.backends import CompiledBackend
+    from modelyard.routing.rules import CompiledRule
+    from modelyard.routing.table import Candidates
+
+_NO_FACTS = RequestFacts(dialect="")
+
+OBJECTIVE_HEADERS = ("x-llm-d-inference-objective", "x-gateway-inference-objective")
+FAIRNESS_HEADERS = ("x-llm-d-inference-fairness-id", "x-gateway-inference-fairness-id")
+DEFAULT_FAIRNESS_ID = "default-flow"
+
+RAY_ENGINE = "ray-serve"
+
+
+class Exchange:
+    """One request. Made by ``Gateway.open``; ends with exactly one ``on_end``."""
+
+    __slots__ = (
+        "_body",
+        "_candidates",
+        "_deadline",
+        "_ended",
+        "_explain",
+        "_gateway",
+        "_headers",
+        "_in_flight_at",
+        "_observer",
+        "_path",
+        "_pick",
+        "_queued_at",
+        "_ticket",
+        "_tried",
+        "backend",
+        "changes_length",
+        "client",
+        "facts",
+        "head",
+        "priority",
+        "record",
+        "resume",
+        "rule",
+        "state",
+        "target_model",
+        "why",
+    )
+
+    def __init__(
+        self, gateway: Gateway, head: RequestHead, client: ClientFacts, now: float, *, explain: bool = False
+    ) -> None:
+        self._gateway = gateway
+        self.head = head
+        self.client = client
+        self.resume: Callable[[Forward | Respond], None] | None = None
+        self.changes_length = False
+        self.facts = _NO_FACTS
+        self.rule: CompiledRule | None = None
+        self.backend: CompiledBackend | None = None
+        self.state: BackendState | None = None
+        self.target_model = ""
+        self.priority = 0
+        self.why: Why | None = None
+        self.record = record = ExchangeRecord()
+        record.method = head.method
+        record.path = head.path
+        record.listener = client.listener
+        record.started = now
+        self._body: bytes | None = None
+        self._candidates: Candidates | None = None
+        self._deadline = 0.0
+        self._ended = False
+        self._explain = explain
+        self._headers: Headers = []
+        self._in_flight_at = ""
+        self._observer: AnswerObserver | None = None
+        self._path = head.path
+        self._pick: PickRequest | None = None
+        self._queued_at = 0.0
+        self._ticket = 0
+        self._tried: list[str] = []
+
+    # ── from head and body to a route ──
+
+    def on_head(self, now: float) -> ReadBody | Respond | Forward | Wait:
+        """The request head is here. Answers :class:`ReadBody` where the route depends on the body."""
+        head = self.head
+        gateway = self._gateway
+        strip_trusted(head, gateway.body_header_names)
+        if head.method == "GET" and head.path.startswith("/v1/models"):
+            listed = gateway.listed_models.answer(self.client.listener, head.path)
+            if listed is not None:
+                self.record.route = "models"
+                return listed
+        table = gateway.snapshot.table
+        if self.client.tls and table.misdirected(self.client.listener, self.client.server_name, head.host):
+            return self._refuse(421, f"This connection is for another host than {head.host!r}.", "misdirected")
+        self._candidates = candidates = table.candidates(self.client.listener, head.host, head.path)
+        if candidates is None:
+            return self._no_route()
+        if head.has_body and (
+            candidates.reaches_pool or not candidates.reads_headers.isdisjoint(gateway.body_header_names | _BASE)
+        ):
+            return ReadBody(gateway.settings.body_limit)
+        return self._route(now)
+
+    def on_body(self, body: bytes, now: float) -> Respond | Forward | Wait:
+        """The whole body is here."""
+        self._body = body
+        self.record.request_bytes = len(body)
+        try:
+            self._read_body(body)
+        except BodyError as error:
+            return self._refuse(error.status, error.message, error.code, param=error.param)
+        return self._route(now)
+
+    def on_body_too_large(self) -> Respond:
+        """The body is larger than routing reads."""
+        limit = self._gateway.settings.body_limit
+        return self._refuse(
+            413, f"The request body is larger than {limit} bytes: send less, or raise --max-body.", "body_too_large"
+        )
+
+    def _read_body(self, body: bytes) -> None:
+        """Facts out of the body, and the headers that routes match on. Raises :class:`BodyError`."""
+        head = self.head
+        by_name = head.by_name
+        content_type = by_name.get("content-type", "")
+        dialect = dialect_for(head.method, head.path)
+        if dialect is None and (path := normalise_path(head.path)) is not None and path != head.path:
+            dialect = dialect_for(head.method, path)
+        if dialect is not None:
+            self.facts = dialect.read(body, content_type, by_name.get("content-encoding", ""))
+        gateway = self._gateway
+        for item in gateway.snapshot.body_headers:
+            if item.field == "model" and dialect is not None:
+                value = self.facts.model
+            else:
+                value = read_field(body, content_type, item.field)
+            if value is not None:
+                by_name[item.header] = value
+        model = self.facts.model
+        if model is not None:
+            self.record.model = model
+            self.record.stream = self.facts.stream
+            base = gateway.base_of.get(model)
+            if base is not None:
+                by_name[BASE_MODEL_NAME] = base
+
+    def _route(self, now: float) -> Respond | Forward | Wait:
+        head = self.head
+        assert self._candidates is not None
+        rule = self._candidates.select(head.method, head.by_name, head.query)
+        if rule is None:
+            return self._no_route()
+        self.rule = rule
+        self.record.route = rule.route
+        if rule.error:
+            return self._refuse(500, f"HTTPRoute {rule.route}: {rule.error}", "route_invalid")
+        if rule.request_timeout:
+            self._deadline = self.record.started + rule.request_timeout
+        filters = rule.filters
+        if filters.cors is not None:
+            preflight = filters.cors.preflight(head.method, head.by_name)
+            if preflight is not None:
+                return Respond(204, preflight)
+        if filters.redirect is not None:
+            return self._redirect(rule)
+        backend = rule.pick_backend(self._gateway.random())
+        if backend is None or backend.error:
+            reason = backend.error if backend is not None else "no backend takes traffic"
+            return self._refuse(500, f"HTTPRoute {rule.route}: {reason}.", "backend_invalid")
+        self.backend = backend
+        state = self._gateway.states.get(backend)
+        if state is None:
+            return self._refuse(500, f"HTTPRoute {rule.route}: backend {backend.ref} is unknown.", "backend_invalid")
+        self.state = state
+        self.record.backend = state.label
+        if backend.filters.redirect is not None:
+            return self._redirect(rule)
+        refused = self._name_models(state)
+        if refused is not None:
+            return refused
+        return self._admit(state, now)
+
+    def _redirect(self, rule: CompiledRule) -> Respond:
+        assert rule.filters.redirect is not None or self.backend is not None
+        redirect = rule.filters.redirect or (self.backend and self.backend.filters.redirect)
+        assert redirect
+        head = self.head
+        location = redirect.location(
+            scheme="https" if self.client.tls else "http",
+            host=head.host,
+            listener_port=int(self.client.listener.rpartition(":")[2]),
+            path=head.path,
+            query=head.query,
+            matched_prefix=rule.matched_prefix,
+        )
+        return Respond(redirect.status, [("location", location)])
+
+    # ── models ──
+
+    def _name_models(self, state: BackendState) -> Respond | None:
+        """Decide which model the engine is asked for; None: go on."""
+        head = self.head
+        if state.is_pool:
+            path = normalise_path(head.path)
+            if path is None or not is_model_api(path):
+                return self._refuse(
+                    404,
+                    f"Path {head.path!r} is not part of the model API that {state.label} serves.",
+                    "path_not_served",
+                )
+            self._path = path
+        model = self.facts.model
+        if model is None:
+            if state.is_pool and self._body is not None and self.facts.dialect:
+                return self._refuse(400, "The request names no model: add the field 'model'.", "missing_model", param="model")
+            return None
+        targets = state.targets
+        self.priority = self.record.priority = targets.priority(model, _first(head.by_name, OBJECTIVE_HEADERS))
+        self.target_model = target = targets.target(model, self._gateway.random())
+        self.record.target_model = target
+        if state.is_pool and state.known_models is not None and target not in state.known_models:
+            return self._unknown_model(state, model, target)
+        if target != model and self._body is not None:
+            self._body = rewrite_model(self._body, self.facts, target)
+        return None
+
+    def _unknown_model(self, state: BackendState, model: str, target: str) -> Respond:
+        if state.targets.defines(model):
+            return self._refuse(
+                503,
+                f"Model {model!r} stands for {target!r}, which no ready endpoint of {state.label} has loaded.",
+                "model_not_loaded",
+                param="model",
+            )
+        return self._no_model(model)
+
+    def _no_model(self, model: str) -> Respond:
+        return self._refuse(
+            404,
+            f"The model {model!r} does not exist here. GET /v1/models lists what there is.",
+            "model_not_found",
+            param="model",
+        )
+
+    def _no_route(self) -> Respond:
+        if self.facts.model is not None:
+            return self._no_model(self.facts.model)
+        head = self.head
+        return self._refuse(404, f"No route for {head.method} {head.path} on host {head.host!r}.", "no_route")
+
+    # ── admission ──
+
+    def _admit(self, state: BackendState, now: float) -> Respond | Forward | Wait:
+        admission = state.admission
+        if self.priority >= 0 and not admission.enabled:
+            return self._first_attempt(state, now)
+        offer = Offer(
+            priority=self.priority,
+            fairness_id=_first(self.head.by_name, FAIRNESS_HEADERS) or DEFAULT_FAIRNESS_ID,
+            size=len(self._body or b""),
+        )
+        if self._explain:
+            return self._first_attempt(state, now)
+        verdict = admission.offer(offer, now, state.saturation_at(now))
+        if isinstance(verdict, Admitted):
+            return self._first_attempt(state, now)
+        if isinstance(verdict, Shed):
+            return self._shed(verdict.reason, verdict.retry_after)
+        self._queued_at = now
+        self._ticket = verdict.ticket.id
+        state.waiting[self._ticket] = self
+        return Wait(self._ticket)
+
+    def _shed(self, reason: str, retry_after: int) -> Respond:
+        return self._refuse(
+            429,
+            f"{self.record.backend} is busy ({reason}): try again in {retry_after} s.",
+            "saturated",
+            headers=[("retry-after", str(retry_after)), ("x-llm-d-request-dropped-reason", reason)],
+        )
+
+    def on_admitted(self, now: float) -> None:
+        """The queue let the request go; called by the Gateway."""
+        assert self.state is not None
+        self._leave_queue(now)
+        self._resume(self._first_attempt(self.state, now))
+
+    def on_queue_expired(self, now: float) -> None:
+        """The request waited as long as it may; called by the Gateway."""
+        self._leave_queue(now)
+        self._resume(self._shed("rejected-ttl-expired", 1))
+
+    def _leave_queue(self, now: float) -> None:
+        self.record.queued = now - self._queued_at
+        self._queued_at = 0.0
+
+    def _resume(self, command: Forward | Respond) -> None:
+        if self.resume is not None:
+            self.resume(command)
+
+    # ── attempts ──
+
+    def _first_attempt(self, state: BackendState, now: float) -> Forward | Respond:
+        facts = self.facts
+        model = self.target_model
+        self._pick = PickRequest(
+            model,
+            self._gateway.base_of.get(model, model),
+            facts.prompt,
+            facts.prompt_tokens,
+            self.head.by_name,
+            self.priority,
+        )
+        return self._attempt(state, now)
+
+    def _attempt(self, state: BackendState, now: float) -> Forward | Respond:
+        """Pick an endpoint that was not tried and forward to it."""
+        assert self._pick is not None
+        exclude = (*self._tried, *self._gateway.avoided(now)) if self._tried or self._gateway.suspects else ()
+        subset = state.serving.get(self.target_model)
+        scheduler = state.scheduler
+        try:
+            decision = scheduler.pick(self._pick, now, subset=subset, exclude=exclude, explain=self._explain)
+        except NoEndpoint as nothing:
+            if len(exclude) <= len(self._tried):
+                return self._no_endpoint(nothing)
+            try:
+                decision = scheduler.pick(
+                    self._pick, now, subset=subset, exclude=self._tried, explain=self._explain
+                )
+            except NoEndpoint as still_nothing:
+                return self._no_endpoint(still_nothing)
+        endpoint = decision.targets[0]
+        self.why = decision.why
+        address = endpoint.address
+        if not self._explain:
+            scheduler.started(address, self._pick)
+            self._in_flight_at = address
+        record = self.record
+        record.endpoint = address
+        record.attempts += 1
+        return self._forward(endpoint)
+
+    def _no_endpoint(self, nothing: NoEndpoint) -> Respond:
+        if self._tried:
+            return self._refuse(502, "No endpoint answered, and there is no other to try.", "upstream_failed")
+        return self._refuse(
+            503,
+            f"{self.record.backend} has no ready endpoint ({nothing.reason}): try again soon.",
+            "no_ready_endpoint",
+            headers=[("x-llm-d-request-dropped-reason", "rejected-no-endpoints")],
+        )
+
+    def _forward(self, endpoint: Endpoint) -> Forward:
+        head = self.head
+        rule, backend = self.rule, self.backend
+        assert rule is not None
+        assert backend is not None
+        headers = upstream_headers(head)
+        by_name = head.by_name
+        for item in self._gateway.snapshot.body_headers:
+            if item.header in by_name:
+                headers.append((item.header, by_name[item.header]))
+        if BASE_MODEL_NAME in by_name:
+            headers.append((BASE_MODEL_NAME, by_name[BASE_MODEL_NAME]))
+        if "x-request-id" not in by_name:
+            headers.append(("x-request-id", self._gateway.request_ids.new()))
+        headers.append(("x-forwarded-proto", "https" if self.client.tls else "http"))
+        headers = _with_forwarded_for(headers, by_name.get("x-forwarded-for"), self.client.address)
+        if endpoint.engine == RAY_ENGINE and self.target_model:
+            headers.append((MULTIPLEXED_MODEL_ID, self.target_model))
+        path, host = self._path, head.authority
+        for filters in (rule.filters, backend.filters):
+            if not filters:
+                continue
+            if filters.request_headers is not None:
+                headers = filters.request_headers.apply(headers)
+            if filters.rewrite is not None:
+                path = filters.rewrite.path(path, rule.matched_prefix)
+                host = filters.rewrite.hostname or host
+        target = f"{path}?{head.query}" if head.query else path
+        length, chunked = self._framing()
+        wire = upstream_head(
+            head.method, target, host or endpoint.address, headers, length=length, chunked=chunked, upgrade=head.upgrade
+        )
+        return Forward(
+            endpoint.address,
+            wire,
+            self._body,
+            chunked,
+            self._gateway.settings.connect_timeout,
+            rule.backend_timeout,
+            self._deadline,
+            upgrade=bool(head.upgrade),
+            mirrors=self._mirrors(wire) if rule.filters.mirrors or backend.filters.mirrors else (),
+        )
+
+    def _framing(self) -> tuple[int | None, bool]:
+        if self._body is not None:
+            return len(self._body), False
+        return self.head.content_length, self.head.chunked
+
+    def _mirrors(self, wire: bytes) -> tuple[Mirror, ...]:
+        """Copies for mirror backends that have an endpoint; a mirror never fails a request."""
+        assert self.rule is not None
+        assert self.backend is not None
+        copies: list[Mirror] = []
+        if self.record.attempts > 1:
+            return ()
+        for mirror in (*self.rule.filters.mirrors, *self.backend.filters.mirrors):
+            if mirror.wants(self._gateway.random()):
+                address = self._gateway.mirror_address(mirror.backend)
+                if address:
+                    copies.append(Mirror(address, wire))
+        return tuple(copies)
+
+    def on_upstream_failure(self, kind: FailureKind, replayable: bool, now: float) -> Forward | Respond:
+        """The attempt failed before its first byte: another endpoint, or the client's 502 or 504."""
+        address = self._release()
+        self._tried.append(address)
+        gateway = self._gateway
+        if kind != "deadline":
+            gateway.failed(address, kind, now)
+        if (
+            kind != "deadline"
+            and replayable
+            and self.record.attempts < gateway.settings.attempts
+            and gateway.retry_budget.withdraw(now)
+        ):
+            assert self.state is not None
+            command = self._attempt(self.state, now)
+            if isinstance(command, Forward):
+                return command
+        if kind in ("deadline", "head-timeout", "connect-timeout"):
+            return self._refuse(504, f"The endpoint did not answer in time ({kind}).", "upstream_timeout")
+        return self._refuse(502, f"The endpoint could not be reached or broke off ({kind}).", "upstream_failed")
+
+    # ── the answer ──
+
+    def on_response_head(self, head: ResponseHead, now: float) -> ResponseHead:
+        """The endpoint's answer begins."""
+        record = self.record
+        record.status = head.status
+        record.time_to_first_byte = now - record.started
+        rule, backend = self.rule, self.backend
+        assert rule is not None
+        assert backend is not None
+        if self.facts.dialect:
+            self._observe(head)
+        for filters in (backend.filters, rule.filters):
+            if filters:
+                if filters.response_headers is not None:
+                    head.headers = filters.response_headers.apply(head.headers)
+                if filters.cors is not None:
+                    head.headers = filters.cors.apply(self.head.by_name.get("origin"), head.headers)
+        if self._gateway.settings.endpoint_header:
+            head.headers.append(("x-modelyard-endpoint", record.endpoint))
+        return head
+
+    def _observe(self, head: ResponseHead) -> None:
+        content_type = head.by_name.get("content-type", "")
+        rename = self.facts.model if self.target_model != self.facts.model else None
+        observer = AnswerObserver.of(
+            self.facts.dialect, content_type, head.by_name.get("content-encoding", ""), rename, self.target_model
+        )
+        if observer is not None:
+            self._observer = observer
+            self.changes_length = observer.changes_length
+
+    def on_response_data(self, chunk: bytes) -> bytes:
+        """Body bytes from the endpoint -> body bytes for the client (the same object when nothing changes)."""
+        observer = self._observer
+        return chunk if observer is None else observer.feed(chunk)
+
+    def on_response_end(self) -> bytes:
+        """The endpoint's answer is complete; what was held back comes now."""
+        return b"" if self._observer is None else self._observer.finish()
+
+    def on_response_broken(self) -> bytes:
+        """The endpoint broke off after its first byte: what makes that visible inside the body."""
+        if self._observer is None:
+            return b""
+        return self._observer.broken("The model server broke off before the answer was complete.")
+
+    def on_end(self, outcome: Outcome, now: float) -> ExchangeRecord:
+        """The exchange is over, however it went; releases every counter. Safe to call once more."""
+        record = self.record
+        if self._ended:
+            return record
+        self._ended = True
+        self._gateway.open_exchanges -= 1
+        observer = self._observer
+        if observer is not None and observer.usage is not None:
+            usage = observer.usage
+            record.input_tokens = usage.input_tokens
+            record.output_tokens = usage.output_tokens
+            record.cached_tokens = usage.cached_tokens
+        self._release()
+        if self._queued_at:
+            self._cancel_wait(now)
+        record.duration = now - record.started
+        if outcome != "done":
+            record.reason = record.reason or outcome
+        if self.state is not None and self.state.waiting:
+            self._gateway.step(now)
+        return record
+
+    def _cancel_wait(self, now: float) -> None:
+        self._leave_queue(now)
+        if self.state is not None:
+            self.state.waiting.pop(self._ticket, None)
+            self.state.admission.cancel(self._ticket)
+
+    def _release(self) -> str:
+        """Give back the in-flight count of the current attempt; its address."""
+        address, self._in_flight_at = self._in_flight_at, ""
+        if address and self.state is not None:
+            self.state.scheduler.finished(address)
+            if self.state.admission.enabled:
+                self.state.admission.completed()
+        return address
+
+    def discard(self) -> None:
+        """End an exchange that was opened to explain only."""
+        self._ended = True
+
+    def _refuse(
+        self,
+        status: int,
+        message: str,
+        code: str,
+        *,
+        param: str | None = None,
+        headers: Headers | None = None,
+    ) -> Respond:
+        self.record.status = status
+        self.record.reason = code
+        dialect = self.facts.dialect or ("anthropic-messages" if self.head.path.startswith("/v1/messages") else "")
+        return refusals.refuse(status, message, code=code, param=param, headers=headers, dialect=dialect)
+
+
+_BASE = frozenset({BASE_MODEL_NAME, MODEL_NAME})
+
+
+def _first(by_name: dict[str, str], names: tuple[str, ...]) -> str | None:
+    for name in names:
+        if name in by_name:
+            return by_name[name]
+    return None
+
+
+def _with_forwarded_for(headers: Headers, known: str | None, address: str) -> Headers:
+    """``x-forwarded-for`` with this client appended (what every proxy in front of an application adds)."""
+    if not address:
+        return headers
+    if known is None:
+        headers.append(("x-forwarded-for", address))
+        return headers
+    joined = f"{known}, {address}"
+    kept = [field for field in headers if field[0] != "x-forwarded-for"]
+    kept.append(("x-forwarded-for", joined))
+    return kept

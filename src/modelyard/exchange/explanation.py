@@ -1,0 +1,64 @@
+"""What ``modelyard explain`` shows of one request: route, models, candidates with each policy's score, pick, refusal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from modelyard.exchange.commands import Forward, ReadBody, Respond, Wait
+from modelyard.picking.contract import CandidateWhy, Why
+
+if TYPE_CHECKING:
+    from modelyard.exchange.exchange import Exchange
+
+
+def explanation(exchange: Exchange, command: ReadBody | Respond | Forward | Wait) -> dict[str, Any]:
+    """Plain data, ready for JSON."""
+    record = exchange.record
+    rule = exchange.rule
+    answer: dict[str, Any] = {
+        "request": {
+            "method": record.method,
+            "path": record.path,
+            "host": exchange.head.host,
+            "listener": record.listener,
+            "model": exchange.facts.model,
+            "dialect": exchange.facts.dialect or None,
+            "stream": exchange.facts.stream,
+        },
+        "route": None if rule is None else {"name": rule.route, "rule": rule.rule_index, "ruleName": rule.rule_name or None},
+        "backend": record.backend or None,
+        "targetModel": exchange.target_model or None,
+        "priority": exchange.priority,
+    }
+    if isinstance(command, Forward):
+        answer["pick"] = command.address
+    elif isinstance(command, Respond):
+        answer["answer"] = {
+            "status": command.status,
+            "reason": record.reason or None,
+            "headers": dict(command.headers),
+            "body": command.body.decode("utf-8", "replace"),
+        }
+    if exchange.why is not None:
+        answer["why"] = _why(exchange.why)
+    return answer
+
+
+def _why(why: Why) -> dict[str, Any]:
+    return {
+        "profile": why.profile,
+        "picker": why.picker,
+        "candidates": [_candidate(candidate) for candidate in why.candidates],
+    }
+
+
+def _candidate(candidate: CandidateWhy) -> dict[str, Any]:
+    return {
+        "endpoint": candidate.endpoint.address,
+        "name": candidate.endpoint.name or candidate.endpoint.address,
+        "total": candidate.total,
+        "scores": [
+            {"policy": score.policy, "weight": score.weight, "score": score.score} for score in candidate.scores
+        ],
+        "droppedBy": candidate.dropped_by or None,
+    }

@@ -1,0 +1,148 @@
+"""The gateway of one process: the snapshot in force, the state that outlives it, and a factory of exchanges."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from modelyard.exchange.backend_state import BackendState
+from modelyard.exchange.commands import ReadBody
+from modelyard.exchange.contract import ClientFacts, FailureKind
+from modelyard.exchange.exchange import Exchange
+from modelyard.exchange.explanation import explanation
+from modelyard.exchange.listed_models import ListedModels
+from modelyard.exchange.request_ids import RequestIds
+from modelyard.exchange.retry_budget import RetryBudget
+from modelyard.fleet.fleet import BackendFleet, BackendKey, Fleet
+from modelyard.routing.backends import BackendRef, CompiledBackend
+from modelyard.snapshot import Snapshot, backend_key, backend_keys, mirror_keys
+
+if TYPE_CHECKING:
+    from modelyard.http1.message_heads import RequestHead
+
+SUSPECT_SECONDS = 2.0
+"""How long this worker avoids an endpoint that just failed it, where others can serve: long enough for the health
+check (which all workers learn of) to decide."""
+
+
+class Gateway:
+    """Opens exchanges. Not thread-safe; time comes in with each call, randomness from ``rng``."""
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        rng: random.Random,
+        *,
+        on_failure: Callable[[str, FailureKind, float], None] = lambda address, kind, now: None,
+    ) -> None:
+        """``on_failure(address, kind, now)`` hears of every failed attempt (passive health)."""
+        self.rng = rng
+        self.random = rng.random
+        self.retry_budget = RetryBudget()
+        self.request_ids = RequestIds(rng)
+        self.suspects: dict[str, float] = {}
+        self.open_exchanges = 0
+        self._on_failure = on_failure
+        self._fleet = Fleet()
+        self._states: dict[BackendKey, BackendState] = {}
+        self.swap(snapshot)
+
+    def swap(self, snapshot: Snapshot) -> None:
+        """Put a new snapshot in force. Open exchanges end under the one they began with."""
+        self.snapshot = snapshot
+        self.settings = snapshot.settings
+        self.body_header_names = frozenset(item.header for item in snapshot.body_headers)
+        keys = backend_keys(snapshot.compiled)
+        wanted = {*keys.values(), *snapshot.pools, *mirror_keys(snapshot.compiled)}
+        self._states = {key: self._state(key) for key in wanted}
+        self.states: Mapping[CompiledBackend, BackendState] = {
+            backend: self._states[key] for backend, key in keys.items()
+        }
+        self._take_fleet(0.0)
+
+    def _state(self, key: BackendKey) -> BackendState:
+        """The state of ``key``, kept from the last snapshot where its scheduling did not change."""
+        plan = self.snapshot.pools.get(key)
+        old = self._states.get(key)
+        if old is None or (plan is not None and plan.scheduler != old.config):
+            return BackendState(key, plan, self.rng)
+        if plan is not None:
+            old.targets = plan.targets
+        return old
+
+    def update_fleet(self, fleet: Fleet, now: float) -> None:
+        """Take a new picture of all endpoints."""
+        self._fleet = fleet
+        self._take_fleet(now)
+
+    def _take_fleet(self, now: float) -> None:
+        for key, state in self._states.items():
+            state.update(self._fleet.backends.get(key) or BackendFleet(key=key), now)
+        self.base_of = dict(self.snapshot.base_models.base_of)
+        for backend in self._fleet.backends.values():
+            for endpoint in backend.endpoints:
+                for model in endpoint.models or ():
+                    self.base_of.setdefault(model.id, model.parent or model.id)
+        self.listed_models = ListedModels(self.snapshot, self._states)
+
+    def state_of(self, key: BackendKey) -> BackendState | None:
+        """The state of a backend by name."""
+        return self._states.get(key)
+
+    def mirror_address(self, ref: BackendRef) -> str:
+        """A ready endpoint of a mirror's backend, at random; empty: none."""
+        state = self._states.get(backend_key(ref))
+        ready = [item.endpoint.address for item in state.fleet.endpoints if item.ready] if state else []
+        return self.rng.choice(ready) if ready else ""
+
+    def open(self, head: RequestHead, client: ClientFacts, now: float) -> Exchange:
+        """Start an exchange."""
+        self.open_exchanges += 1
+        self.retry_budget.deposit()
+        return Exchange(self, head, client, now)
+
+    def failed(self, address: str, kind: FailureKind, now: float) -> None:
+        """An attempt at ``address`` failed before its first byte."""
+        self.suspects[address] = now + SUSPECT_SECONDS
+        self._on_failure(address, kind, now)
+
+    def avoided(self, now: float) -> tuple[str, ...]:
+        """Endpoints that just failed."""
+        if not self.suspects:
+            return ()
+        self.suspects = {address: until for address, until in self.suspects.items() if until > now}
+        return tuple(self.suspects)
+
+    def step(self, now: float) -> None:
+        """Admit or expire queued requests; called by the shell's coarse timer and when an exchange ends."""
+        for state in self._states.values():
+            if state.waiting:
+                self._step_admission(state, now)
+
+    def _step_admission(self, state: BackendState, now: float) -> None:
+        has_endpoints = any(item.ready for item in state.fleet.endpoints)
+        admitted, expired = state.admission.step(now, state.saturation_at(now), has_endpoints)
+        for ticket in admitted:
+            exchange = state.waiting.pop(ticket.id, None)
+            if exchange is not None:
+                exchange.on_admitted(now)
+        for ticket in expired:
+            exchange = state.waiting.pop(ticket.id, None)
+            if exchange is not None:
+                exchange.on_queue_expired(now)
+
+    def in_flight(self) -> Mapping[BackendKey, Mapping[str, int]]:
+        """Requests that this worker has open, by backend and address."""
+        return {key: dict(state.scheduler.in_flight) for key, state in self._states.items()}
+
+    def explain(self, head: RequestHead, body: bytes, client: ClientFacts, now: float) -> dict[str, Any]:
+        """Where the request would go and why, without sending it or counting it."""
+        exchange = Exchange(self, head, client, now, explain=True)
+        command = exchange.on_head(now)
+        if isinstance(command, ReadBody):
+            command = exchange.on_body(body, now)
+        answer = explanation(exchange, command)
+        exchange.discard()
+        return answer
+

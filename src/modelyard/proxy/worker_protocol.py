@@ -1,0 +1,156 @@
+"""Messages between the control process and a data-plane worker: msgpack, each behind its length, on a Unix socket.
+
+The worker connects, says :class:`Hello`, and gets :class:`Configure` and the whole fleet as its first
+:class:`FleetUpdate`; then changes as they come. It reports :class:`Stats` once a second and failures as they happen.
+A worker whose control process is gone serves on with what it has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+
+MAX_MESSAGE = 256 * 1024 * 1024
+"""Bytes; a larger length means that the two ends are out of step."""
+
+_LENGTH = 4
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
+    """Any message; the tag is the class name."""
+
+
+# ── worker -> control ──
+
+
+class Hello(Message, frozen=True, kw_only=True):
+    """First message of a worker."""
+
+    worker: int
+    """Its number, from 0."""
+    pid: int
+
+
+class Configured(Message, frozen=True, kw_only=True):
+    """A :class:`Configure` is in force, its sockets are bound; or why not."""
+
+    generation: int
+    problems: tuple[str, ...] = ()
+    """One sentence per socket that could not be bound or snapshot that could not be built."""
+
+
+class Stats(Message, frozen=True, kw_only=True):
+    """Counts since the last one, and gauges."""
+
+    worker: int
+    rows: bytes = b""
+    """``list[telemetry.RequestRow]`` as msgpack: opaque here."""
+    open_exchanges: int = 0
+    open_connections: int = 0
+    in_flight: dict[str, dict[str, int]] = {}
+    """Backend label -> address -> open requests."""
+
+
+class EndpointFailed(Message, frozen=True, kw_only=True):
+    """An attempt failed before its first byte (passive health)."""
+
+    address: str
+    kind: str
+    at: float
+    """Monotonic time."""
+
+
+class Explained(Message, frozen=True, kw_only=True):
+    """Answer to :class:`Explain`."""
+
+    id: int
+    answer: dict[str, Any] = {}
+    error: str = ""
+
+
+# ── control -> worker ──
+
+
+class SocketBinding(msgspec.Struct, frozen=True, kw_only=True):
+    """One socket to bind."""
+
+    group: str
+    """Listener group id."""
+    host: str
+    port: int
+    tls: bool = False
+
+
+class Configure(Message, frozen=True, kw_only=True):
+    """Resources to compile and sockets to bind; replaces what was before, without dropping a connection."""
+
+    generation: int
+    resources: bytes
+    """``resources.encode_objects``."""
+    bindings: tuple[SocketBinding, ...] = ()
+    gateway_class: str | None = None
+    body_limit: int = 64 * 1024 * 1024
+    endpoint_header: bool = False
+
+
+class FleetUpdate(Message, frozen=True, kw_only=True):
+    """A ``fleet.delta.FleetDelta`` as msgpack."""
+
+    delta: bytes
+    whole: bool = False
+    """From an empty fleet (first update of a connection)."""
+
+
+class Explain(Message, frozen=True, kw_only=True):
+    """Ask where a request would go."""
+
+    id: int
+    listener: str
+    """Listener group id."""
+    head: bytes
+    """Request head as on the wire, up to and with the empty line."""
+    body: bytes = b""
+
+
+class Drain(Message, frozen=True, kw_only=True):
+    """Close the listeners, let open exchanges end within ``seconds``, then exit."""
+
+    seconds: float
+
+
+FromWorker = Hello | Configured | Stats | EndpointFailed | Explained
+ToWorker = Configure | FleetUpdate | Explain | Drain
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_from_worker = msgspec.msgpack.Decoder(FromWorker).decode
+_decode_to_worker = msgspec.msgpack.Decoder(ToWorker).decode
+
+
+def frame(message: Message) -> bytes:
+    """The message as it goes on the socket."""
+    body = _encode(message)
+    return len(body).to_bytes(_LENGTH, "big") + body
+
+
+async def read_from_worker(reader: asyncio.StreamReader) -> FromWorker | None:
+    """The next message of a worker; None: it is gone. Raises ValueError for what is no message."""
+    body = await _read(reader)
+    return None if body is None else _decode_from_worker(body)
+
+
+async def read_to_worker(reader: asyncio.StreamReader) -> ToWorker | None:
+    """The next message of the control process; None: it is gone. Raises ValueError for what is no message."""
+    body = await _read(reader)
+    return None if body is None else _decode_to_worker(body)
+
+
+async def _read(reader: asyncio.StreamReader) -> bytes | None:
+    try:
+        length = int.from_bytes(await reader.readexactly(_LENGTH), "big")
+        if length > MAX_MESSAGE:
+            raise ValueError(f"a message of {length} bytes: the two ends are out of step")
+        return await reader.readexactly(length)
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return None

@@ -1,0 +1,165 @@
+"""The immutable picture that every decision reads: routes, pools and settings, built from resources and swapped whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from modelyard.fleet.fleet import BackendKey
+from modelyard.picking.config import ConfigError, SchedulerConfig, scheduler_config
+from modelyard.resources.endpoint_picker_config import EndpointPickerConfig
+from modelyard.resources.resource_set import ResourceSet
+from modelyard.routing.backends import BackendRef, CompiledBackend
+from modelyard.routing.base_models import BaseModels, base_models_of
+from modelyard.routing.compile import Compiled, compile_routes
+from modelyard.routing.model_targets import ModelTargets, model_targets_of_pools
+from modelyard.routing.table import RouteTable
+
+MODEL_NAME_HEADER = "x-gateway-model-name"
+
+
+@dataclass(slots=True, frozen=True)
+class BodyHeader:
+    """A header that is set from a field of the request body (plugin ``body-field-to-header``)."""
+
+    field: str
+    header: str
+    """Lower case."""
+
+
+DEFAULT_BODY_HEADERS = (BodyHeader("model", MODEL_NAME_HEADER),)
+
+
+@dataclass(slots=True, frozen=True)
+class PoolPlan:
+    """How requests for one InferencePool are mapped, admitted and picked."""
+
+    key: BackendKey
+    targets: ModelTargets
+    scheduler: SchedulerConfig
+
+
+@dataclass(slots=True, frozen=True)
+class Settings:
+    """What the command line says of request handling."""
+
+    body_limit: int = 64 * 1024 * 1024
+    """Largest request body in bytes that routing will read (design, section 7); above: 413."""
+    connect_timeout: float = 2.0
+    """Seconds for a TCP connection to an endpoint. Endpoints are near: a longer wait means a dead host."""
+    attempts: int = 3
+    """Endpoints tried for one request before its first byte, the first included (SRE practice: three)."""
+    endpoint_header: bool = False
+    """Tell clients which endpoint answered (``x-modelyard-endpoint``). Off: it shows internal addresses."""
+
+
+@dataclass(slots=True, frozen=True)
+class Snapshot:
+    """Everything that a request's handling depends on besides the fleet's state. Never changed after it is built."""
+
+    generation: int
+    compiled: Compiled
+    pools: Mapping[BackendKey, PoolPlan]
+    body_headers: tuple[BodyHeader, ...] = DEFAULT_BODY_HEADERS
+    base_models: BaseModels = field(default_factory=BaseModels)
+    settings: Settings = field(default_factory=Settings)
+    problems: tuple[str, ...] = ()
+    """What was wrong and left out, one sentence each; never empty sentences."""
+
+    @property
+    def table(self) -> RouteTable:
+        return self.compiled.table
+
+
+def build_snapshot(
+    resources: ResourceSet,
+    *,
+    generation: int = 1,
+    settings: Settings | None = None,
+    gateway_class: str | None = None,
+) -> Snapshot:
+    """Compile ``resources``. Never raises for their content: what is broken degrades itself and is in ``problems``
+    or in the conditions of ``compiled``."""
+    compiled = compile_routes(resources, gateway_class=gateway_class)
+    problems: list[str] = []
+    base_models = base_models_of(resources)
+    problems += base_models.conflicts
+    pools = _pool_plans(resources, problems)
+    return Snapshot(
+        generation,
+        compiled,
+        pools,
+        _body_headers(resources),
+        base_models,
+        settings or Settings(),
+        tuple(problems),
+    )
+
+
+def backend_key(ref: BackendRef) -> BackendKey:
+    """The fleet's name for a route's backend."""
+    return BackendKey(kind=ref.kind, namespace=ref.namespace, name=ref.name, port=ref.port)
+
+
+def backend_keys(compiled: Compiled) -> dict[CompiledBackend, BackendKey]:
+    """Every usable backend of the table, with the fleet's name for it."""
+    return {
+        backend: backend_key(backend.ref)
+        for entry in compiled.table.entries()
+        for backend in entry.rule.backends.all
+        if not backend.error
+    }
+
+
+def mirror_keys(compiled: Compiled) -> set[BackendKey]:
+    """Backends that only get copies of requests."""
+    return {
+        backend_key(mirror.backend)
+        for entry in compiled.table.entries()
+        for filters in (entry.rule.filters, *(backend.filters for backend in entry.rule.backends.all))
+        for mirror in filters.mirrors
+    }
+
+
+def _body_headers(resources: ResourceSet) -> tuple[BodyHeader, ...]:
+    configured = [
+        BodyHeader(plugin.field_name, plugin.header_name.lower())
+        for values in resources.bbr_values
+        for plugin in values.plugins
+        if plugin.type == "body-field-to-header"
+    ]
+    return tuple(configured) or DEFAULT_BODY_HEADERS
+
+
+def _pool_plans(resources: ResourceSet, problems: list[str]) -> dict[BackendKey, PoolPlan]:
+    targets = model_targets_of_pools(resources)
+    plans: dict[BackendKey, PoolPlan] = {}
+    for namespace, name in sorted(resources.inference_pools):
+        key = BackendKey(kind="InferencePool", namespace=namespace, name=name)
+        config = _scheduler_config(resources, namespace, name, problems)
+        plans[key] = PoolPlan(key, targets.get((namespace, name), ModelTargets()), config)
+    return plans
+
+
+def _scheduler_config(
+    resources: ResourceSet, namespace: str, name: str, problems: list[str]
+) -> SchedulerConfig:
+    config = picker_config_of(resources, namespace, name)
+    try:
+        return scheduler_config(config)
+    except ConfigError as error:
+        origin = config.origin if config else ""
+        problems.append(f"{origin}: EndpointPickerConfig of InferencePool {namespace}/{name}: {error}; defaults are used")
+        return scheduler_config(None)
+
+
+def picker_config_of(resources: ResourceSet, namespace: str, name: str) -> EndpointPickerConfig | None:
+    """The EndpointPickerConfig of a pool: the one named like its picker (``endpointPickerRef.name``) or like the pool
+    itself; else the only one there is that names no pool (its name is ``default``)."""
+    configs = resources.endpoint_picker_configs
+    pool = resources.inference_pools[(namespace, name)]
+    picker = pool.spec.endpoint_picker_ref
+    for wanted in (picker.name if picker else None, name, "default"):
+        if wanted is not None and (namespace, wanted) in configs:
+            return configs[(namespace, wanted)]
+    return configs.get(("default", "default"))

@@ -1,0 +1,1 @@
+"""What Modelyard says of itself: metrics, each declared once, and the access log."""

@@ -1,0 +1,84 @@
+"""Metrics as text: Prometheus exposition format 0.0.4."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
+
+from modelyard.telemetry import catalogue
+from modelyard.telemetry.catalogue import Metric
+from modelyard.telemetry.request_metrics import DURATION_BUCKETS, RequestRow
+
+Sample = tuple[Sequence[str], float]
+"""Label values in the metric's order, and the value."""
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
+
+
+def render(gauges: Mapping[Metric, Iterable[Sample]], requests: Iterable[RequestRow]) -> str:
+    """The whole page: ``gauges`` (and plain counters) by metric, and the request rows as their families."""
+    lines: list[str] = []
+    rows = list(requests)
+    for metric, read in _REQUEST_COUNTERS.items():
+        _family(lines, metric, [(_request_labels(row), getattr(row, read)) for row in rows])
+    _histogram(lines, catalogue.DURATION, rows, "duration_buckets", "duration_sum", "count")
+    _histogram(lines, catalogue.FIRST_BYTE, rows, "first_byte_buckets", "first_byte_sum", "first_byte_count")
+    for metric, samples in gauges.items():
+        _family(lines, metric, samples)
+    lines.append("")
+    return "\n".join(lines)
+
+
+_REQUEST_COUNTERS = {
+    catalogue.REQUESTS: "count",
+    catalogue.QUEUED: "queued_sum",
+    catalogue.RETRIES: "retries",
+    catalogue.REQUEST_BYTES: "request_bytes",
+    catalogue.RESPONSE_BYTES: "response_bytes",
+    catalogue.INPUT_TOKENS: "input_tokens",
+    catalogue.OUTPUT_TOKENS: "output_tokens",
+    catalogue.CACHED_TOKENS: "cached_tokens",
+}
+
+
+def _request_labels(row: RequestRow) -> tuple[str, ...]:
+    return (row.route, row.backend, row.model, str(row.status), row.reason)
+
+
+def _family(lines: list[str], metric: Metric, samples: Iterable[Sample]) -> None:
+    _header(lines, metric)
+    for values, number in samples:
+        lines.append(f"{metric.name}{_labels(metric.labels, values)} {_number(number)}")
+
+
+def _histogram(
+    lines: list[str], metric: Metric, rows: Iterable[RequestRow], buckets: str, total: str, count: str
+) -> None:
+    _header(lines, metric)
+    names = (*metric.labels, "le")
+    bounds = (*(_number(bound) for bound in DURATION_BUCKETS), "+Inf")
+    for row in rows:
+        values = _request_labels(row)
+        for bound, number in zip(bounds, accumulate(getattr(row, buckets)), strict=True):
+            lines.append(f"{metric.name}_bucket{_labels(names, (*values, bound))} {number}")
+        labels = _labels(metric.labels, values)
+        lines.append(f"{metric.name}_sum{labels} {_number(getattr(row, total))}")
+        lines.append(f"{metric.name}_count{labels} {getattr(row, count)}")
+
+
+def _header(lines: list[str], metric: Metric) -> None:
+    lines.append(f"# HELP {metric.name} {metric.help}")
+    lines.append(f"# TYPE {metric.name} {metric.kind}")
+
+
+def _labels(names: Sequence[str], values: Sequence[str]) -> str:
+    if not names:
+        return ""
+    pairs = (f'{name}="{value.translate(_ESCAPES)}"' for name, value in zip(names, values, strict=True))
+    return "{" + ",".join(pairs) + "}"
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if value == int(value) else repr(float(value))
