@@ -29,6 +29,8 @@ class Listener(msgspec.Struct, frozen=True, kw_only=True):
     protocol: Literal["HTTP", "HTTPS"]
     hostname: str = ""
     """Lower case; ``*.example.com`` for a wildcard; empty: every host."""
+    addresses: tuple[str, ...] = ()
+    """IP addresses that the Gateway asks for; empty: the caller's choice."""
     certificates: tuple[Certificate, ...] = ()
     """HTTPS only; the handshake offers the listener whose hostname matches the SNI most specifically."""
 

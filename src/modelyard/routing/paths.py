@@ -28,10 +28,12 @@ class PathMatch:
     kind: PathKind
     value: str
     pattern: Pattern | None = field(default=None, compare=False)
+    length: int = field(default=0, compare=False)
+    """Characters as the route wrote it: ``/a/`` beats ``/a``, though both mean the same prefix."""
 
     @staticmethod
     def prefix(value: str) -> PathMatch:
-        return PathMatch(PathKind.PREFIX, value.rstrip("/"))
+        return PathMatch(PathKind.PREFIX, value.rstrip("/"), length=len(value))
 
     @staticmethod
     def exact(value: str) -> PathMatch:

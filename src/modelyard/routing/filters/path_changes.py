@@ -14,7 +14,7 @@ class PathChange:
     """True: ReplacePrefixMatch; False: ReplaceFullPath."""
 
     def apply(self, path: str, matched_prefix: str | None) -> str:
-        """The changed path, never empty. Whole elements are replaced; a trailing slash of either side is ignored."""
+        """The changed path, never empty. Elements are replaced whole; trailing slashes are ignored."""
         if not self.prefix_only:
             return self.value or "/"
         rest = path[len(matched_prefix.rstrip("/")) :] if matched_prefix is not None else path
