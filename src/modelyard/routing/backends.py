@@ -53,6 +53,11 @@ class WeightedBackends:
         self._bounds = tuple(accumulate(backend.weight for backend in self._chosen))
         self._total = self._bounds[-1] if self._bounds else 0
 
+    @property
+    def reach_pool(self) -> bool:
+        """Whether one of them is an InferencePool."""
+        return any(backend.ref.kind == "InferencePool" for backend in self.all)
+
     def pick(self, value: float) -> CompiledBackend | None:
         """The backend for a random ``value`` in [0, 1). None: no backend takes traffic (500)."""
         chosen = self._chosen

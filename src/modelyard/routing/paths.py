@@ -60,13 +60,14 @@ class PathMatch:
 class Bucket:
     """All rules with the same path match under one host pattern, in precedence order."""
 
-    __slots__ = ("entries", "index", "path", "reads_headers", "reads_query")
+    __slots__ = ("entries", "index", "path", "reaches_pool", "reads_headers", "reads_query")
 
     def __init__(self, path: PathMatch, entries: Sequence[Entry]) -> None:
         self.path = path
         self.entries = tuple(entries)
         self.index: Index = index(self.entries)
         self.reads_headers = frozenset[str]().union(*(held.reads_headers for _, held, _ in entries))
+        self.reaches_pool = any(rule.backends.reach_pool for _, _, rule in entries)
         self.reads_query = any(held.reads_query for _, held, _ in entries)
 
 

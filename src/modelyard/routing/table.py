@@ -59,6 +59,8 @@ class Candidates:
             backends = (backend for rule in self.rules for backend in rule.backends.all)
             self._reaches_pool = any(backend.ref.kind == "InferencePool" for backend in backends)
         return self._reaches_pool
+        self.reaches_pool: bool = any(bucket.reaches_pool for bucket in chain)
+        """Whether a rule leads to an InferencePool, so that the request is for a model server."""
 
     @property
     def rules(self) -> tuple[CompiledRule, ...]:
@@ -86,6 +88,7 @@ class RouteTable:
     def __init__(self, entries: Mapping[Listener, Sequence[RouteEntry]]) -> None:
         self._entries = {listener: tuple(attached) for listener, attached in entries.items()}
         self.listeners: tuple[Listener, ...] = tuple(entries)
+        self._entries = {listener: tuple(attached) for listener, attached in entries.items()}
         by_group: defaultdict[str, list[_ListenerRoutes]] = defaultdict(list)
         for listener, attached in entries.items():
             by_group[listener.group].append(_ListenerRoutes(listener, attached))
@@ -100,6 +103,12 @@ class RouteTable:
         """Every match of every rule, of one listener group or of all (what the table can serve)."""
         for listener, attached in self._entries.items():
             if group is None or listener.group == group:
+                yield from attached
+
+    def entries(self, group: str | None = None) -> Iterator[RouteEntry]:
+        """Every match of every rule, of one listener group or (None) of all; a route comes once per listener."""
+        for listener, attached in self._entries.items():
+            if group in (None, listener.group):
                 yield from attached
 
     def candidates(self, group: str, host: str, path: str) -> Candidates | None:
