@@ -42,7 +42,7 @@ class RouteEntry:
 class Candidates:
     """The rules that may serve one host and path, in precedence order. Shared between requests."""
 
-    __slots__ = ("_buckets", "_indexes", "_reaches_pool", "_reads_query", "reads_headers")
+    __slots__ = ("_buckets", "_indexes", "_reads_query", "reaches_pool", "reads_headers")
 
     def __init__(self, chain: Chain) -> None:
         self._buckets = chain
@@ -50,15 +50,6 @@ class Candidates:
         self._reads_query = any(bucket.reads_query for bucket in chain)
         self.reads_headers: frozenset[str] = frozenset[str]().union(*(b.reads_headers for b in chain))
         """Lower-case names of the headers that matches read; one set from the body needs the body first."""
-        self._reaches_pool: bool | None = None
-
-    @property
-    def reaches_pool(self) -> bool:
-        """Whether any rule leads to an InferencePool, whose picking reads the body."""
-        if self._reaches_pool is None:
-            backends = (backend for rule in self.rules for backend in rule.backends.all)
-            self._reaches_pool = any(backend.ref.kind == "InferencePool" for backend in backends)
-        return self._reaches_pool
         self.reaches_pool: bool = any(bucket.reaches_pool for bucket in chain)
         """Whether a rule leads to an InferencePool, so that the request is for a model server."""
 
@@ -86,7 +77,6 @@ class RouteTable:
     __slots__ = ("_entries", "_groups", "listeners")
 
     def __init__(self, entries: Mapping[Listener, Sequence[RouteEntry]]) -> None:
-        self._entries = {listener: tuple(attached) for listener, attached in entries.items()}
         self.listeners: tuple[Listener, ...] = tuple(entries)
         self._entries = {listener: tuple(attached) for listener, attached in entries.items()}
         by_group: defaultdict[str, list[_ListenerRoutes]] = defaultdict(list)
@@ -100,13 +90,7 @@ class RouteTable:
         return tuple(self._groups)
 
     def entries(self, group: str | None = None) -> Iterator[RouteEntry]:
-        """Every match of every rule, of one listener group or of all (what the table can serve)."""
-        for listener, attached in self._entries.items():
-            if group is None or listener.group == group:
-                yield from attached
-
-    def entries(self, group: str | None = None) -> Iterator[RouteEntry]:
-        """Every match of every rule, of one listener group or (None) of all; a route comes once per listener."""
+        """Every match of every rule, of one listener group or of all (None)."""
         for listener, attached in self._entries.items():
             if group in (None, listener.group):
                 yield from attached
