@@ -7,6 +7,9 @@ from typing import Any
 
 from modelyard.resources.bases import Lenient, Origin
 
+VALUES_ROOTS = ("bbr", "payloadProcessor")
+"""Top-level keys that tell such a values file."""
+
 
 class BodyPlugin(Lenient, frozen=True, kw_only=True):
     """One plugin of the body-based router, in order of running."""

@@ -5,6 +5,8 @@ To add a kind: write its Struct in the file of its API group, add a row here and
 
 from __future__ import annotations
 
+import builtins
+
 import msgspec
 
 from modelyard.resources.apps import Deployment
@@ -21,6 +23,7 @@ from modelyard.resources.inference import (
     InferenceObjective,
     InferencePool,
 )
+from modelyard.resources.inference_v1alpha2 import OldInferencePool
 from modelyard.resources.reference_grant import ReferenceGrant
 from modelyard.resources.unsupported import Unsupported
 
@@ -55,10 +58,12 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     group: str
     kind: str
     versions: tuple[str, ...]
-    type: type[Kubernetes]
+    type: builtins.type[Kubernetes]
     field: str
     """Field of ``ResourceSet``."""
     namespaced: bool = True
+    written_as: builtins.type[OldInferencePool] | None = None
+    """Type of the file's own shape, where that is an older one."""
 
     @property
     def strict(self) -> bool:
@@ -94,7 +99,14 @@ KINDS: tuple[Kind, ...] = (
     _row(_GATEWAY, _GATEWAY_VERSIONS, HTTPRoute, "http_routes"),
     _row(_GATEWAY, _GATEWAY_VERSIONS, ReferenceGrant, "reference_grants"),
     _row(_POOL, _V1, InferencePool, "inference_pools"),
-    _row(_OLD_POOL, _ALPHA2, InferencePool, "inference_pools"),
+    Kind(
+        group=_OLD_POOL,
+        kind="InferencePool",
+        versions=_ALPHA2,
+        type=InferencePool,
+        field="inference_pools",
+        written_as=OldInferencePool,
+    ),
     _row(_OLD_POOL, _ALPHA2, InferenceModel, "inference_models"),
     _row(_OLD_POOL, _ALPHA2, InferenceObjective, "inference_objectives"),
     _row(_LLM_D, _ALPHA2, InferenceObjective, "inference_objectives"),
