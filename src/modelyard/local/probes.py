@@ -1,9 +1,10 @@
 """Startup, readiness and liveness probes with Kubernetes' meaning, as values and a step function.
 
-The rules are the kubelet's: a probe waits for its initial delay, counted from the start of the container; readiness
-and liveness wait for the startup probe; a verdict changes only after ``success_threshold`` or
-``failure_threshold`` equal results in a row; readiness begins as failed, liveness as passed; a failed startup or
-liveness probe ends the container, and a new container begins anew. ``probing`` asks the questions over the network.
+The rules are the kubelet's: a probe waits for its initial delay, counted from the start of the container;
+readiness and liveness wait for the startup probe; a verdict changes only after ``success_threshold`` or
+``failure_threshold`` equal results in a row; readiness begins as failed, liveness as passed; a failed
+startup or liveness probe ends the container, and a new container begins anew. ``probing`` asks the
+questions over the network.
 """
 
 from __future__ import annotations
@@ -71,6 +72,11 @@ class ProbeState(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+def _unasked(probe: Probe | None, passed: bool | None, now: float) -> ProbeState | None:
+    """A probe in a container that was started at ``now``, with the verdict that holds until it was asked."""
+    return None if probe is None else ProbeState(probe=probe, passed=passed, due=now + probe.initial_delay)
+
+
 class ProbeKind(enum.Enum):
     """Which question a probe answers."""
 
@@ -92,10 +98,9 @@ class ContainerHealth(msgspec.Struct, frozen=True, kw_only=True):
     ) -> ContainerHealth:
         """The health of a container that was started at ``now``."""
         return cls(
-            startup=startup and ProbeState(probe=startup, passed=None, due=now + startup.initial_delay),
-            readiness=readiness
-            and ProbeState(probe=readiness, passed=False, due=now + readiness.initial_delay),
-            liveness=liveness and ProbeState(probe=liveness, passed=True, due=now + liveness.initial_delay),
+            startup=_unasked(startup, None, now),
+            readiness=_unasked(readiness, False, now),
+            liveness=_unasked(liveness, True, now),
         )
 
     @property

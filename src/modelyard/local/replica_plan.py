@@ -1,4 +1,5 @@
-"""What a Deployment means on this machine: plain values, written by ``plan`` and carried out by ``replica``."""
+"""What a Deployment means on this machine: plain values, written by ``plan`` and carried out by
+``replica``."""
 
 from __future__ import annotations
 
@@ -61,7 +62,8 @@ class LocalFile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WeightsSource(msgspec.Struct, frozen=True, kw_only=True):
-    """Content that a volume needs before its replicas start (annotation ``modelyard.dev/weights.<volume>``)."""
+    """Content that a volume needs before its replicas start (annotation
+    ``modelyard.dev/weights.<volume>``)."""
 
     directory: str
     source: str
@@ -69,7 +71,8 @@ class WeightsSource(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PortMapping(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a container port is found here. Both numbers are equal where every replica has its own address."""
+    """Where a container port is found here. Both numbers are equal where every replica has its own
+    address."""
 
     container: int
     local: int
@@ -80,7 +83,8 @@ class ReplicaPlan(msgspec.Struct, frozen=True, kw_only=True):
     """One replica, ready to be started. Two equal plans need no restart."""
 
     name: str
-    """``<deployment>-<ordinal>``; stable, unlike a Pod's random suffix, so that logs and addresses stay findable."""
+    """``<deployment>-<ordinal>``; stable, unlike a Pod's random suffix, so that logs and addresses stay
+    findable."""
     namespace: str
     deployment: str
     container: str
@@ -124,6 +128,7 @@ class DeploymentPlan(msgspec.Struct, frozen=True, kw_only=True):
     replicas: tuple[ReplicaPlan, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     problem: str = ""
-    """Why it cannot run here although it should (a Secret is missing, no vLLM is installed); empty: it can."""
+    """Why it cannot run here although it should (a Secret is missing, no vLLM is installed); empty: it
+    can."""
     recreate: bool = False
     """``strategy.type: Recreate``: stop all before starting new ones."""

@@ -38,7 +38,8 @@ class ReplicaStatus(msgspec.Struct, frozen=True, kw_only=True):
     phase: Phase
     ready: bool
     since: float
-    """When ``phase`` or ``ready`` last changed: seconds, Unix time (for people, hence not the monotonic clock)."""
+    """When ``phase`` or ``ready`` last changed: seconds, Unix time (for people, hence not the monotonic
+    clock)."""
     message: str
     """What it waits for, or what happened to it; for people."""
     restarts: int = 0
@@ -63,8 +64,8 @@ class LocalPod(msgspec.Struct, frozen=True, kw_only=True):
     labels: Mapping[str, str]
     ip: str
     ports: Mapping[int, int] = {}
-    """Container port to local port; equal numbers except where the system has only 127.0.0.1. A port that is not
-    listed is used as it is."""
+    """Container port to local port; equal numbers except where the system has only 127.0.0.1. A port that
+    is not listed is used as it is."""
     ready: bool
     reason: str = ""
     """Why it is not ready."""

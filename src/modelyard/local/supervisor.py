@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from modelyard.resources.resource_set import ResourceSet
 
 Drain = Callable[[LocalPod], Awaitable[None]]
-"""Waits until no request runs on a replica that is about to be stopped. Called after it was reported not ready;
-cancelled when the replica's grace period is over."""
+"""Waits until no request runs on a replica that is about to be stopped. Called after it was reported not
+ready; cancelled when the replica's grace period is over."""
 
 
 class LocalRunner:
@@ -34,11 +34,12 @@ class LocalRunner:
         drain: Drain | None = None,
     ) -> None:
         """``concurrent_starts``: engines that may load at the same time; 0: decided from the cores.
-        ``on_change`` is called (on the loop, soon after, changes joined) when ``replicas()`` or ``endpoints()`` changed."""
+        ``on_change`` is called (on the loop, soon after, changes joined) when ``replicas()`` or
+        ``endpoints()`` changed."""
 
     async def apply(self, resources: ResourceSet) -> None:
-        """Make the machine run what ``resources`` say: start, replace, remove. Returns when the work is under way,
-        not when replicas are ready; a second call supersedes the first."""
+        """Make the machine run what ``resources`` say: start, replace, remove. Returns when the work is
+        under way, not when replicas are ready; a second call supersedes the first."""
         raise NotImplementedError
 
     def plans(self) -> tuple[DeploymentPlan, ...]:
