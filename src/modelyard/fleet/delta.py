@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from modelyard.fleet.endpoints import EndpointState
+from modelyard.fleet.endpoints import EndpointState, EngineLoad
 from modelyard.fleet.fleet import BackendFleet, BackendKey, Fleet
 
 
@@ -64,19 +64,23 @@ def _diff_backend(old: BackendFleet | None, new: BackendFleet) -> BackendDelta:
     for index, (before, after) in enumerate(zip(old.endpoints, new.endpoints, strict=True)):
         if before is after or before == after:
             continue
-        if after.load is not None and before == reread(after, before):
+        if after.load is not None and same_values(before, after):
             read_at.append((index, after.load.at))
         else:
             changed.append((index, after))
     return BackendDelta(key=new.key, version=new.version, changed=tuple(changed), read_at=tuple(read_at))
 
 
-def reread(state: EndpointState, like: EndpointState) -> EndpointState:
-    """``state`` as if its load had been read at the same time as that of ``like``."""
-    if state.load is None or like.load is None:
-        return state
-    load = msgspec.structs.replace(state.load, at=like.load.at)
-    return msgspec.structs.replace(state, load=load)
+def same_load(before: EngineLoad, after: EngineLoad) -> bool:
+    """Whether two readings differ in nothing but their time."""
+    return before == msgspec.structs.replace(after, at=before.at)
+
+
+def same_values(before: EndpointState, after: EndpointState) -> bool:
+    """Whether two states of one endpoint differ in nothing but the time of the reading."""
+    if before.load is None or after.load is None:
+        return before == after
+    return same_load(before.load, after.load) and before == msgspec.structs.replace(after, load=before.load)
 
 
 def _addresses(backend: BackendFleet) -> list[str]:

@@ -69,3 +69,5 @@ class EndpointState(msgspec.Struct, frozen=True, kw_only=True):
     """None: the engine exports no metrics, or none was read yet."""
     models: tuple[ServedModel, ...] | None = None
     """What it serves; None: not known."""
+    metrics_error: str = ""
+    """Why the load could not be read lately, for people; ``load`` is then the last one that could."""

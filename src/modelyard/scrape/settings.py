@@ -31,7 +31,7 @@ class ScrapeSettings(msgspec.Struct, frozen=True, kw_only=True):
     known."""
     recognise_timeout: float = 2.0
     """For each question that tells engines apart."""
-    recognise_again: float = 10.0
+    recognise_again: float = 60.0
     """Between attempts on an endpoint that answered but is no known engine."""
     tick: float = 0.02
     """Granularity of the schedule: what falls into one tick is done together."""

@@ -41,9 +41,12 @@ def labelled(labels: Mapping[str, str]) -> str:
     return ""
 
 
+_PROBES = tuple(dict.fromkeys(sign.probe for engine in ENGINES for sign in engine.signs))
+
+
 def probes() -> tuple[Probe, ...]:
     """The questions that tell engines apart, in the order of asking."""
-    return tuple(dict.fromkeys(sign.probe for engine in ENGINES for sign in engine.signs))
+    return _PROBES
 
 
 def recognise(probe: Probe, body: bytes) -> tuple[Engine, Sign] | None:
