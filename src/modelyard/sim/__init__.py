@@ -1,4 +1,5 @@
-"""A simulated model server: vLLM's API, metrics and failure modes, without a model. It says in every answer that it is one.
+"""A simulated model server: vLLM's API, metrics and failure modes, without a model. It says in every answer
+that it is one.
 
 ``settings.SimSettings`` says what is simulated, ``faults.Faults`` what goes wrong, ``server`` runs it::
 

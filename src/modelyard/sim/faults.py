@@ -41,8 +41,8 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     retry_after_s: int | None = None
     """``Retry-After`` sent with ``status``, seconds."""
     metrics: MetricsFault = "none"
-    """What ``/metrics`` does: NaN and infinite values; a page of ``metrics_bytes``; ``metrics_delay_s`` before the
-    page; a redirect; 404; bytes that are no metrics; 500."""
+    """What ``/metrics`` does: NaN and infinite values; a page of ``metrics_bytes``; ``metrics_delay_s``
+    before the page; a redirect; 404; bytes that are no metrics; 500."""
     metrics_bytes: int = 100 * 1024 * 1024
     """Size of the page with ``metrics: huge``, bytes."""
     metrics_delay_s: float = 30.0

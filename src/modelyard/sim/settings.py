@@ -1,7 +1,7 @@
 """Settings of one simulated model server: checked once, frozen, then trusted.
 
-Times are seconds and sizes are counts unless a field says otherwise. Where vLLM has a flag of the same meaning,
-the field has its name.
+Times are seconds and sizes are counts unless a field says otherwise. Where vLLM has a flag of the same
+meaning, the field has its name.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ class SimSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     runtime_lora: bool = True
     """The load and unload API exists (``VLLM_ALLOW_RUNTIME_LORA_UPDATING``); needs ``enable_lora``."""
     missing_lora_paths: tuple[str, ...] = ()
-    """Paths for which loading answers 404, as vLLM does when the files are not there. The simulator reads no files."""
+    """Paths for which loading answers 404, as vLLM does when the files are not there. The simulator reads no
+    files."""
     max_loras: int = 4
     """Adapters that can run at the same time (vLLM's default is 1; 4 shows affinity at work)."""
     max_cpu_loras: int = 0
@@ -63,9 +64,11 @@ class SimSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     jitter: float = 0.0
     """Random part of every latency, 0 to 1: 0.1 spreads it by ±10 %. 0 keeps runs comparable."""
     load_slowdown: float = 1.0
-    """How much slower tokens come with a full batch: latency × (1 + load_slowdown × running / max_num_seqs)."""
+    """How much slower tokens come with a full batch: latency × (1 + load_slowdown × running /
+    max_num_seqs)."""
     cache_slowdown: float = 1.0
-    """Further slow-down as the KV cache goes from 90 % to 100 % in use: × (1 + cache_slowdown × share of that span)."""
+    """Further slow-down as the KV cache goes from 90 % to 100 % in use: × (1 + cache_slowdown × share of that
+    span)."""
     lora_load_s: float = 0.2
     """Time to bring an adapter that is not held ready into the batch, seconds."""
     output_tokens: int = 48
@@ -75,17 +78,21 @@ class SimSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     embedding_size: int = 64
     """Numbers in an embedding."""
     seed: int = 0
-    """Decides texts, lengths, jitter and the dice of faults; the same seed and requests give the same answers."""
+    """Decides texts, lengths, jitter and the dice of faults; the same seed and requests give the same
+    answers."""
     flavour: Flavour = "vllm"
-    """``ray``: Ray Serve LLM's paths, ``base:adapter`` names, ``/-/healthz`` and ``/-/routes``; metrics on their own port."""
+    """``ray``: Ray Serve LLM's paths, ``base:adapter`` names, ``/-/healthz`` and ``/-/routes``; metrics on
+    their own port."""
     metrics_dialect: MetricsDialect = "vllm"
     """Whose metric names ``/metrics`` speaks; ``none``: there is no ``/metrics``."""
     metrics_port: int | None = None
-    """Serve ``/metrics`` on this port of the same address and not on the API port (Ray: 8080; 0: any free port)."""
+    """Serve ``/metrics`` on this port of the same address and not on the API port (Ray: 8080; 0: any free
+    port)."""
     metrics_path: str = "/metrics"
     """Path of the metrics page."""
     control_port: int | None = None
-    """Serve ``/sim/*`` on this port as well, reachable even while a fault refuses connections (0: any free port)."""
+    """Serve ``/sim/*`` on this port as well, reachable even while a fault refuses connections (0: any free
+    port)."""
     api_key: str = ""
     """Bearer token required under ``/v1`` when set."""
     enable_request_id_headers: bool = False
@@ -94,6 +101,8 @@ class SimSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Seconds that running requests get after SIGTERM; 0 aborts them at once (vLLM's default)."""
     startup_s: float = 0.0
     """Seconds before the port opens, as a real engine loads weights first."""
+    keep_alive_s: float = 5.0
+    """Seconds that an idle connection stays open (vLLM's server: 5)."""
     request_log: int = 100
     """Requests that ``/sim/requests`` remembers; 0: none."""
     request_log_body_bytes: int = 16384
@@ -112,7 +121,9 @@ class SimSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             raise SettingsError("model is empty; name the base model")
         clash = set(self.lora) & set(self.names)
         if clash:
-            raise SettingsError(f"lora: {sorted(clash)[0]!r} is also the base model's name; adapters need their own")
+            raise SettingsError(
+                f"lora: {sorted(clash)[0]!r} is also the base model's name; adapters need their own"
+            )
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -126,6 +137,12 @@ class SimSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     @property
     def has_lora(self) -> bool:
         return self.enable_lora or bool(self.lora)
+
+    @property
+    def context(self) -> int:
+        """Tokens that one sequence can have: ``max_model_len``, or the whole KV cache where that is
+        smaller."""
+        return min(self.max_model_len, self.num_blocks * self.block_size)
 
     @property
     def adapters_ready(self) -> int:
@@ -157,6 +174,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "control_port": _PORT,
     "shutdown_timeout": _SECONDS,
     "startup_s": _SECONDS,
+    "keep_alive_s": _SECONDS,
     "request_log": (0, 1_000_000),
     "request_log_body_bytes": (0, 10**9),
     "max_body_bytes": (1, 10**10),
