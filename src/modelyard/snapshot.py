@@ -149,7 +149,9 @@ def _scheduler_config(
         return scheduler_config(config)
     except ConfigError as error:
         origin = config.origin if config else ""
-        problems.append(f"{origin}: EndpointPickerConfig of InferencePool {namespace}/{name}: {error}; defaults are used")
+        problems.append(
+            f"{origin}: EndpointPickerConfig of InferencePool {namespace}/{name}: {error}; defaults are used"
+        )
         return scheduler_config(None)
 
 

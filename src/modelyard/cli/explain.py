@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,13 +15,27 @@ from modelyard.cli.running_yard import HomeOption, ask, running_yard
 
 
 def explain(
-    model: Annotated[str | None, typer.Option("--model", "-m", help="Model to ask for (makes a small chat request).")] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="Model to ask for (makes a small chat request).")
+    ] = None,
     prompt: Annotated[str, typer.Option("--prompt", help="User message of that chat request.")] = "Hello",
-    data: Annotated[str | None, typer.Option("--data", "-d", help="Request body; @FILE reads it from a file, @- from standard input.")] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data", "-d", help="Request body; @FILE reads it from a file, @- from standard input."
+        ),
+    ] = None,
     path: Annotated[str, typer.Option("--path", help="Request path.")] = "/v1/chat/completions",
-    method: Annotated[str | None, typer.Option("--method", "-X", help="Method (default POST with a body, else GET).")] = None,
-    header: Annotated[list[str] | None, typer.Option("--header", "-H", help="'Name: value' (repeatable).")] = None,
-    gateway: Annotated[str | None, typer.Option("--gateway", "-g", help="Gateway, as namespace/name or name (default: the first).")] = None,
+    method: Annotated[
+        str | None, typer.Option("--method", "-X", help="Method (default POST with a body, else GET).")
+    ] = None,
+    header: Annotated[
+        list[str] | None, typer.Option("--header", "-H", help="'Name: value' (repeatable).")
+    ] = None,
+    gateway: Annotated[
+        str | None,
+        typer.Option("--gateway", "-g", help="Gateway, as namespace/name or name (default: the first)."),
+    ] = None,
     home: HomeOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
@@ -50,8 +65,6 @@ def explain(
 
 
 def _body(model: str | None, prompt: str, data: str | None) -> str:
-    import json
-
     if data is None:
         if model is None:
             return ""
@@ -86,12 +99,16 @@ def _show(answer: dict[str, Any]) -> None:
     if why:
         console.print()
         console.print(_candidates(why, answer.get("pick")))
-        console.print(f"\nprofile {why['profile']}, {why['picker']}; a score is weight x value, value in 0..1")
+        console.print(
+            f"\nprofile {why['profile']}, {why['picker']}; a score is weight x value, value in 0..1"
+        )
     if "pick" in answer:
         console.print(f"[bold green]pick[/] {answer['pick']}")
     else:
         refusal = answer["answer"]
-        console.print(f"[bold yellow]answer[/] {refusal['status']} {refusal['reason'] or ''}  {refusal['body']}")
+        console.print(
+            f"[bold yellow]answer[/] {refusal['status']} {refusal['reason'] or ''}  {refusal['body']}"
+        )
 
 
 def _models(asked: str | None, target: str | None) -> str:
@@ -101,7 +118,9 @@ def _models(asked: str | None, target: str | None) -> str:
 
 
 def _candidates(why: dict[str, Any], pick: str | None) -> Any:
-    policies = list(dict.fromkeys(score["policy"] for candidate in why["candidates"] for score in candidate["scores"]))
+    policies = list(
+        dict.fromkeys(score["policy"] for candidate in why["candidates"] for score in candidate["scores"])
+    )
     rows = table("", "ENDPOINT", "ADDRESS", *policies, "TOTAL", "DROPPED BY")
     for candidate in why["candidates"]:
         scores = {score["policy"]: score for score in candidate["scores"]}
@@ -109,7 +128,10 @@ def _candidates(why: dict[str, Any], pick: str | None) -> Any:
             "→" if candidate["endpoint"] == pick else "",
             candidate["name"],
             candidate["endpoint"],
-            *(f"{scores[name]['weight']:g} x {scores[name]['score']:.2f}" if name in scores else "" for name in policies),
+            *(
+                f"{scores[name]['weight']:g} x {scores[name]['score']:.2f}" if name in scores else ""
+                for name in policies
+            ),
             f"{candidate['total']:.2f}",
             candidate["droppedBy"] or "",
         )

@@ -19,9 +19,16 @@ _POLL_SECONDS = 0.25
 
 
 def logs(
-    name: Annotated[str, typer.Argument(help="Replica (as in `modelyard ps`), `access` for the access log, or part of a name.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="Replica (as in `modelyard ps`), `access` for the access log, or part of a name."
+        ),
+    ],
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on printing as the log grows.")] = False,
-    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many of the last lines to print first.")] = 200,
+    lines: Annotated[
+        int, typer.Option("--lines", "-n", min=0, help="How many of the last lines to print first.")
+    ] = 200,
     home: HomeOption = None,
 ) -> None:
     """Print the log of one replica, also after it has stopped.
@@ -51,7 +58,11 @@ def _find(home: Home, name: str) -> Path:
     names = ", ".join(path.stem.replace("_", "/", 1) for path in (found or logs_))
     if found:
         fail(f"{name!r} fits several logs: {names}", ExitCode.USAGE)
-    fail(f"there is no log of {name!r} in {home.logs}.", ExitCode.NOT_RUNNING, next_step=f"There are: {names or 'none'}")
+    fail(
+        f"there is no log of {name!r} in {home.logs}.",
+        ExitCode.NOT_RUNNING,
+        next_step=f"There are: {names or 'none'}",
+    )
 
 
 def _follow(path: Path, position: int) -> None:

@@ -15,7 +15,9 @@ from modelyard.resources.errors import ResourceError
 
 ManifestsOption = Annotated[
     list[Path] | None,
-    typer.Option("--filename", "-f", help="Manifest file or folder (repeatable). Changes take effect while running."),
+    typer.Option(
+        "--filename", "-f", help="Manifest file or folder (repeatable). Changes take effect while running."
+    ),
 ]
 
 
@@ -25,7 +27,10 @@ def read_or_fail(paths: Sequence[Path]) -> ReadResult:
     if read.errors:
         print_errors(read.errors)
         count = len(read.errors)
-        fail(f"{count} error{'s' if count != 1 else ''} in the manifests; nothing was started.", ExitCode.INVALID)
+        fail(
+            f"{count} error{'s' if count != 1 else ''} in the manifests; nothing was started.",
+            ExitCode.INVALID,
+        )
     return read
 
 

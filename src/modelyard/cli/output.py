@@ -21,7 +21,9 @@ class Output(str, Enum):
     JSON = "json"
 
 
-OutputOption = Annotated[Output, typer.Option("--output", "-o", help="How to print: for people, or JSON for programs.")]
+OutputOption = Annotated[
+    Output, typer.Option("--output", "-o", help="How to print: for people, or JSON for programs.")
+]
 
 console = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)

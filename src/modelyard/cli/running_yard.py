@@ -19,7 +19,11 @@ from modelyard.local.home import Home
 
 HomeOption = Annotated[
     Path | None,
-    typer.Option("--home", help="Directory of the yard's state, logs and weights (default ~/.modelyard).", envvar="MODELYARD_HOME"),
+    typer.Option(
+        "--home",
+        help="Directory of the yard's state, logs and weights (default ~/.modelyard).",
+        envvar="MODELYARD_HOME",
+    ),
 ]
 
 _TIMEOUT = 10.0
@@ -30,7 +34,11 @@ def running_yard(home: Path | None) -> YardFile:
     place = Home.at(home)
     found = read_yard_file(place)
     if found is None or not _alive(found.pid):
-        fail(f"no yard is running in {place.root}.", ExitCode.NOT_RUNNING, next_step="Start one with: modelyard up -f FILE")
+        fail(
+            f"no yard is running in {place.root}.",
+            ExitCode.NOT_RUNNING,
+            next_step="Start one with: modelyard up -f FILE",
+        )
     return found
 
 

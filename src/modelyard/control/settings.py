@@ -26,6 +26,9 @@ class ControlSettings:
     """Address of the first Gateway. Loopback by default: opening a model to the network is a decision."""
     ports: Mapping[int, int] = field(default_factory=dict)
     """Gateway port -> local port."""
+    bind_privileged: bool = False
+    """Take ports below 1024 as they are where this process may; False: 80 becomes 8080, 443 becomes 8443, so that the
+    same command gives the same address for every user."""
     admin_host: str = "127.0.0.1"
     admin_port: int = 9901
     """0: any free port."""

@@ -28,7 +28,9 @@ def shown_resources(
     (RFC 3339). Raises :class:`UnknownKind`."""
     kinds = {row.kind.lower(): row.kind for row in KINDS}
     if kind is not None and kind.lower() not in kinds:
-        raise UnknownKind(f"kind {kind!r} is not known here; there are {', '.join(sorted(set(kinds.values())))}")
+        raise UnknownKind(
+            f"kind {kind!r} is not known here; there are {', '.join(sorted(set(kinds.values())))}"
+        )
     wanted = kinds[kind.lower()] if kind is not None else None
     addresses = _addresses(bindings)
     return [
@@ -45,7 +47,9 @@ def _addresses(bindings: Sequence[Binding]) -> Mapping[tuple[str, str], list[dic
     found: dict[tuple[str, str], dict[str, None]] = {}
     for binding in bindings:
         found.setdefault(binding.gateway, {})[binding.host] = None
-    return {gateway: [{"type": "IPAddress", "value": host} for host in hosts] for gateway, hosts in found.items()}
+    return {
+        gateway: [{"type": "IPAddress", "value": host} for host in hosts] for gateway, hosts in found.items()
+    }
 
 
 def _shown(

@@ -39,7 +39,9 @@ from modelyard.exchange.commands import Command, Forward, Respond, Wait
 from modelyard.exchange.record import ExchangeRecord
 from modelyard.http1.message_heads import RequestHead, ResponseHead
 
-FailureKind = Literal["connect-refused", "connect-timeout", "reset", "head-timeout", "deadline", "bad-response"]
+FailureKind = Literal[
+    "connect-refused", "connect-timeout", "reset", "head-timeout", "deadline", "bad-response"
+]
 """What went wrong upstream before the first response byte."""
 
 Outcome = Literal["done", "client-gone", "upstream-broken", "deadline", "shutdown"]

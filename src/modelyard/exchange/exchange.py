@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from modelyard.bodies.answers import AnswerObserver
+from modelyard.bodies.answers import AnswerObserver, observe_answer
 from modelyard.bodies.api_paths import is_model_api, normalise_path
+from modelyard.bodies.errors import sse_error
 from modelyard.bodies.dialects import dialect_for, read_field
 from modelyard.bodies.facts import BodyError, RequestFacts
 from modelyard.bodies.model_rewrite import rewrite_model
@@ -61,6 +62,7 @@ class Exchange:
         "_path",
         "_pick",
         "_queued_at",
+        "_streams_events",
         "_ticket",
         "_tried",
         "backend",
@@ -108,6 +110,7 @@ class Exchange:
         self._path = head.path
         self._pick: PickRequest | None = None
         self._queued_at = 0.0
+        self._streams_events = False
         self._ticket = 0
         self._tried: list[str] = []
 
@@ -125,12 +128,15 @@ class Exchange:
                 return listed
         table = gateway.snapshot.table
         if self.client.tls and table.misdirected(self.client.listener, self.client.server_name, head.host):
-            return self._refuse(421, f"This connection is for another host than {head.host!r}.", "misdirected")
+            return self._refuse(
+                421, f"This connection is for another host than {head.host!r}.", "misdirected"
+            )
         self._candidates = candidates = table.candidates(self.client.listener, head.host, head.path)
         if candidates is None:
             return self._no_route()
         if head.has_body and (
-            candidates.reaches_pool or not candidates.reads_headers.isdisjoint(gateway.body_header_names | _BASE)
+            candidates.reaches_pool
+            or not candidates.reads_headers.isdisjoint(gateway.body_header_names | _BASE)
         ):
             return ReadBody(gateway.settings.body_limit)
         return self._route(now)
@@ -149,7 +155,9 @@ class Exchange:
         """The body is larger than routing reads."""
         limit = self._gateway.settings.body_limit
         return self._refuse(
-            413, f"The request body is larger than {limit} bytes: send less, or raise --max-body.", "body_too_large"
+            413,
+            f"The request body is larger than {limit} bytes: send less, or raise --max-body.",
+            "body_too_large",
         )
 
     def _read_body(self, body: bytes) -> None:
@@ -204,7 +212,9 @@ class Exchange:
         self.backend = backend
         state = self._gateway.states.get(backend)
         if state is None:
-            return self._refuse(500, f"HTTPRoute {rule.route}: backend {backend.ref} is unknown.", "backend_invalid")
+            return self._refuse(
+                500, f"HTTPRoute {rule.route}: backend {backend.ref} is unknown.", "backend_invalid"
+            )
         self.state = state
         self.record.backend = state.label
         if backend.filters.redirect is not None:
@@ -246,10 +256,14 @@ class Exchange:
         model = self.facts.model
         if model is None:
             if state.is_pool and self._body is not None and self.facts.dialect:
-                return self._refuse(400, "The request names no model: add the field 'model'.", "missing_model", param="model")
+                return self._refuse(
+                    400, "The request names no model: add the field 'model'.", "missing_model", param="model"
+                )
             return None
         targets = state.targets
-        self.priority = self.record.priority = targets.priority(model, _first(head.by_name, OBJECTIVE_HEADERS))
+        self.priority = self.record.priority = targets.priority(
+            model, _first(head.by_name, OBJECTIVE_HEADERS)
+        )
         self.target_model = target = targets.target(model, self._gateway.random())
         self.record.target_model = target
         if state.is_pool and state.known_models is not None and target not in state.known_models:
@@ -394,15 +408,15 @@ class Exchange:
         by_name = head.by_name
         for item in self._gateway.snapshot.body_headers:
             if item.header in by_name:
-                headers.append((item.header, by_name[item.header]))
+                headers.append((item.header, _on_the_wire(by_name[item.header])))
         if BASE_MODEL_NAME in by_name:
-            headers.append((BASE_MODEL_NAME, by_name[BASE_MODEL_NAME]))
+            headers.append((BASE_MODEL_NAME, _on_the_wire(by_name[BASE_MODEL_NAME])))
         if "x-request-id" not in by_name:
             headers.append(("x-request-id", self._gateway.request_ids.new()))
         headers.append(("x-forwarded-proto", "https" if self.client.tls else "http"))
         headers = _with_forwarded_for(headers, by_name.get("x-forwarded-for"), self.client.address)
         if endpoint.engine == RAY_ENGINE and self.target_model:
-            headers.append((MULTIPLEXED_MODEL_ID, self.target_model))
+            headers.append((MULTIPLEXED_MODEL_ID, _on_the_wire(self.target_model)))
         path, host = self._path, head.authority
         for filters in (rule.filters, backend.filters):
             if not filters:
@@ -415,7 +429,13 @@ class Exchange:
         target = f"{path}?{head.query}" if head.query else path
         length, chunked = self._framing()
         wire = upstream_head(
-            head.method, target, host or endpoint.address, headers, length=length, chunked=chunked, upgrade=head.upgrade
+            head.method,
+            target,
+            host or endpoint.address,
+            headers,
+            length=length,
+            chunked=chunked,
+            upgrade=head.upgrade,
         )
         return Forward(
             endpoint.address,
@@ -467,7 +487,9 @@ class Exchange:
                 return command
         if kind in ("deadline", "head-timeout", "connect-timeout"):
             return self._refuse(504, f"The endpoint did not answer in time ({kind}).", "upstream_timeout")
-        return self._refuse(502, f"The endpoint could not be reached or broke off ({kind}).", "upstream_failed")
+        return self._refuse(
+            502, f"The endpoint could not be reached or broke off ({kind}).", "upstream_failed"
+        )
 
     # ── the answer ──
 
@@ -493,13 +515,12 @@ class Exchange:
 
     def _observe(self, head: ResponseHead) -> None:
         content_type = head.by_name.get("content-type", "")
+        self._streams_events = content_type.startswith("text/event-stream")
         rename = self.facts.model if self.target_model != self.facts.model else None
-        observer = AnswerObserver.of(
-            self.facts.dialect, content_type, head.by_name.get("content-encoding", ""), rename, self.target_model
+        self._observer = observer = observe_answer(
+            content_type, head.by_name.get("content-encoding", ""), rename
         )
-        if observer is not None:
-            self._observer = observer
-            self.changes_length = observer.changes_length
+        self.changes_length = observer.changes_length
 
     def on_response_data(self, chunk: bytes) -> bytes:
         """Body bytes from the endpoint -> body bytes for the client (the same object when nothing changes)."""
@@ -512,9 +533,11 @@ class Exchange:
 
     def on_response_broken(self) -> bytes:
         """The endpoint broke off after its first byte: what makes that visible inside the body."""
-        if self._observer is None:
+        observer = self._observer
+        if observer is None or not self._streams_events:
             return b""
-        return self._observer.broken("The model server broke off before the answer was complete.")
+        message = "The model server broke off before the answer was complete: send the request again."
+        return sse_error(message, "upstream_broken", self.facts.dialect, mid_event=observer.mid_event)
 
     def on_end(self, outcome: Outcome, now: float) -> ExchangeRecord:
         """The exchange is over, however it went; releases every counter. Safe to call once more."""
@@ -569,11 +592,18 @@ class Exchange:
     ) -> Respond:
         self.record.status = status
         self.record.reason = code
-        dialect = self.facts.dialect or ("anthropic-messages" if self.head.path.startswith("/v1/messages") else "")
+        dialect = self.facts.dialect or (
+            "anthropic-messages" if self.head.path.startswith("/v1/messages") else ""
+        )
         return refusals.refuse(status, message, code=code, param=param, headers=headers, dialect=dialect)
 
 
 _BASE = frozenset({BASE_MODEL_NAME, MODEL_NAME})
+
+
+def _on_the_wire(value: str) -> str:
+    """A value from a body as header text: other letters than ASCII travel as UTF-8 bytes (RFC 9110, obs-text)."""
+    return value if value.isascii() else value.encode().decode("latin-1")
 
 
 def _first(by_name: dict[str, str], names: tuple[str, ...]) -> str | None:

@@ -25,7 +25,9 @@ def explanation(exchange: Exchange, command: ReadBody | Respond | Forward | Wait
             "dialect": exchange.facts.dialect or None,
             "stream": exchange.facts.stream,
         },
-        "route": None if rule is None else {"name": rule.route, "rule": rule.rule_index, "ruleName": rule.rule_name or None},
+        "route": None
+        if rule is None
+        else {"name": rule.route, "rule": rule.rule_index, "ruleName": rule.rule_name or None},
         "backend": record.backend or None,
         "targetModel": exchange.target_model or None,
         "priority": exchange.priority,
@@ -58,7 +60,8 @@ def _candidate(candidate: CandidateWhy) -> dict[str, Any]:
         "name": candidate.endpoint.name or candidate.endpoint.address,
         "total": candidate.total,
         "scores": [
-            {"policy": score.policy, "weight": score.weight, "score": score.score} for score in candidate.scores
+            {"policy": score.policy, "weight": score.weight, "score": score.score}
+            for score in candidate.scores
         ],
         "droppedBy": candidate.dropped_by or None,
     }

@@ -145,4 +145,3 @@ class Gateway:
         answer = explanation(exchange, command)
         exchange.discard()
         return answer
-

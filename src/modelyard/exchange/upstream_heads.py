@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from modelyard.http1.message_heads import Headers, RequestHead
+from modelyard.http1.serialising import request_head
 
 HOP_BY_HOP = frozenset(
     {
@@ -42,14 +43,15 @@ def upstream_head(
     chunked: bool,
     upgrade: str = "",
 ) -> bytes:
-    """The head on the wire. ``length`` None and not ``chunked``: a request without body."""
-    lines = [f"{method} {target} HTTP/1.1", f"host: {host}"]
-    lines += [f"{name}: {value}" for name, value in headers]
+    """The head on the wire. ``length`` None and not ``chunked``: a request without body.
+
+    Raises ``UnsendableHead`` where a filter or a body field put something into a header that no head can carry.
+    """
+    fields = [("host", host), *headers]
     if length is not None:
-        lines.append(f"content-length: {length}")
+        fields.append(("content-length", str(length)))
     elif chunked:
-        lines.append("transfer-encoding: chunked")
+        fields.append(("transfer-encoding", "chunked"))
     if upgrade:
-        lines.append(f"connection: upgrade\r\nupgrade: {upgrade}")
-    lines.append("\r\n")
-    return "\r\n".join(lines).encode("latin-1")
+        fields += [("connection", "upgrade"), ("upgrade", upgrade)]
+    return request_head(method, target, fields)

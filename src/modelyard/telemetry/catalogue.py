@@ -36,38 +36,66 @@ FIRST_BYTE = Metric(
     "From the request head to the first byte of the answer; for streams close to the time to first token.",
     _REQUEST,
 )
-QUEUED = Metric("modelyard_queued_seconds_total", "counter", "Time that requests waited for admission.", _REQUEST)
-RETRIES = Metric("modelyard_retries_total", "counter", "Further endpoints tried before a first byte.", _REQUEST)
+QUEUED = Metric(
+    "modelyard_queued_seconds_total", "counter", "Time that requests waited for admission.", _REQUEST
+)
+RETRIES = Metric(
+    "modelyard_retries_total", "counter", "Further endpoints tried before a first byte.", _REQUEST
+)
 REQUEST_BYTES = Metric("modelyard_request_bytes_total", "counter", "Request body bytes.", _REQUEST)
 RESPONSE_BYTES = Metric("modelyard_response_bytes_total", "counter", "Response body bytes.", _REQUEST)
-INPUT_TOKENS = Metric("modelyard_input_tokens_total", "counter", "Prompt tokens that engines reported.", _REQUEST)
-OUTPUT_TOKENS = Metric("modelyard_output_tokens_total", "counter", "Generated tokens that engines reported.", _REQUEST)
+INPUT_TOKENS = Metric(
+    "modelyard_input_tokens_total", "counter", "Prompt tokens that engines reported.", _REQUEST
+)
+OUTPUT_TOKENS = Metric(
+    "modelyard_output_tokens_total", "counter", "Generated tokens that engines reported.", _REQUEST
+)
 CACHED_TOKENS = Metric(
-    "modelyard_cached_tokens_total", "counter", "Prompt tokens that engines found in their prefix cache.", _REQUEST
+    "modelyard_cached_tokens_total",
+    "counter",
+    "Prompt tokens that engines found in their prefix cache.",
+    _REQUEST,
 )
 OPEN_EXCHANGES = Metric("modelyard_open_exchanges", "gauge", "Requests being served now.", ("worker",))
 OPEN_CONNECTIONS = Metric("modelyard_open_connections", "gauge", "Client connections.", ("worker",))
-WORKER_RESTARTS = Metric("modelyard_worker_restarts_total", "counter", "Data-plane workers started again after they died.")
+WORKER_RESTARTS = Metric(
+    "modelyard_worker_restarts_total", "counter", "Data-plane workers started again after they died."
+)
 READY_ENDPOINTS = Metric("modelyard_ready_endpoints", "gauge", "Endpoints that may be picked.", _PER_BACKEND)
 KNOWN_ENDPOINTS = Metric("modelyard_known_endpoints", "gauge", "Endpoints known, ready or not.", _PER_BACKEND)
 ENDPOINT_WAITING = Metric(
-    "modelyard_endpoint_waiting_requests", "gauge", "Requests waiting in the engine, as it reports.", _PER_ENDPOINT
+    "modelyard_endpoint_waiting_requests",
+    "gauge",
+    "Requests waiting in the engine, as it reports.",
+    _PER_ENDPOINT,
 )
 ENDPOINT_RUNNING = Metric(
-    "modelyard_endpoint_running_requests", "gauge", "Requests running in the engine, as it reports.", _PER_ENDPOINT
+    "modelyard_endpoint_running_requests",
+    "gauge",
+    "Requests running in the engine, as it reports.",
+    _PER_ENDPOINT,
 )
 ENDPOINT_KV_USAGE = Metric(
     "modelyard_endpoint_kv_cache_usage_ratio", "gauge", "Share of the KV cache in use, 0 to 1.", _PER_ENDPOINT
 )
 ENDPOINT_IN_FLIGHT = Metric(
-    "modelyard_endpoint_in_flight_requests", "gauge", "Requests that Modelyard has open at the endpoint.", _PER_ENDPOINT
+    "modelyard_endpoint_in_flight_requests",
+    "gauge",
+    "Requests that Modelyard has open at the endpoint.",
+    _PER_ENDPOINT,
 )
-LOAD_AGE = Metric("modelyard_endpoint_load_age_seconds", "gauge", "Age of the newest load reading.", _PER_ENDPOINT)
+LOAD_AGE = Metric(
+    "modelyard_endpoint_load_age_seconds", "gauge", "Age of the newest load reading.", _PER_ENDPOINT
+)
 CONFIG_GENERATION = Metric("modelyard_config_generation", "gauge", "Number of the snapshot in force.")
-CONFIG_ERRORS = Metric("modelyard_config_errors", "gauge", "Errors in the manifests as they are on disk; 0 when all is applied.")
+CONFIG_ERRORS = Metric(
+    "modelyard_config_errors", "gauge", "Errors in the manifests as they are on disk; 0 when all is applied."
+)
 REPLICA_RESTARTS = Metric(
     "modelyard_replica_restarts_total", "counter", "Restarts of local replicas.", ("namespace", "replica")
 )
 INFO = Metric("modelyard_info", "gauge", "Always 1; the version is in the label.", ("version",))
 
-CATALOGUE: tuple[Metric, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Metric))
+CATALOGUE: tuple[Metric, ...] = tuple(
+    value for value in list(globals().values()) if isinstance(value, Metric)
+)

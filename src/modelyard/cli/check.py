@@ -1,0 +1,116 @@
+"""``modelyard check``: are the manifests right, and what will become of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import typer
+
+from modelyard.cli.exit_codes import ExitCode
+from modelyard.cli.manifests_option import ManifestsOption, print_errors
+from modelyard.cli.output import Output, OutputOption, console, fail, print_json, table
+from modelyard.control.shown_resources import shown_resources
+from modelyard.manifests.reading import ReadResult, read_manifests
+from modelyard.snapshot import Snapshot, build_snapshot
+
+
+def check(
+    filename: ManifestsOption = None,
+    gateway_class: str | None = typer.Option(
+        None, "--gateway-class", help="Check only Gateways of this class (default: all)."
+    ),
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Load manifests, compile them, and show every object's conditions; nothing is started.
+
+    Ends with 3 where a document is wrong or a condition says that a part cannot be used.
+
+    Examples:
+
+      modelyard check -f manifests/
+
+      modelyard check -f manifests/ --output json | jq '.errors'
+    """
+    if not filename:
+        fail("say which manifests to check: -f FILE_OR_FOLDER.", ExitCode.USAGE)
+    read = read_manifests(filename)
+    snapshot = build_snapshot(read.resource_set, gateway_class=gateway_class)
+    rows = _conditions(read, snapshot)
+    bad = [row for row in rows if row["status"] == "False"]
+    if output is Output.JSON:
+        print_json(
+            {
+                "errors": [msgspec.to_builtins(error) | {"text": str(error)} for error in read.errors],
+                "problems": list(snapshot.problems),
+                "conditions": rows,
+                "notUsed": _not_used(read),
+            }
+        )
+    else:
+        _show(read, snapshot, rows)
+    if read.errors or bad or snapshot.problems:
+        raise typer.Exit(ExitCode.INVALID)
+
+
+def _conditions(read: ReadResult, snapshot: Snapshot) -> list[dict[str, Any]]:
+    shown = shown_resources(read.resource_set, snapshot.compiled.statuses, (), "1970-01-01T00:00:00Z")
+    rows: list[dict[str, Any]] = []
+    for item in shown:
+        name = f"{item['metadata'].get('namespace', 'default')}/{item['metadata']['name']}"
+        for owner, conditions in _owners(item.get("status", {})):
+            rows += [
+                {
+                    "object": f"{item['kind']} {name}",
+                    "for": owner,
+                    "type": condition["type"],
+                    "status": condition["status"],
+                    "reason": condition["reason"],
+                    "message": condition.get("message", ""),
+                }
+                for condition in conditions
+                if condition["type"] != "Conflicted" or condition["status"] == "True"
+            ]
+    return rows
+
+
+def _owners(status: dict[str, Any]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """(whom the conditions are for, conditions) of an object's status."""
+    found = [("", status.get("conditions", []))]
+    found += [(f"listener {part['name']}", part["conditions"]) for part in status.get("listeners", [])]
+    for parent in status.get("parents", []):
+        found.append((f"parent {parent['parentRef']['name']}", parent["conditions"]))
+    return [(owner, conditions) for owner, conditions in found if conditions]
+
+
+def _not_used(read: ReadResult) -> list[dict[str, str]]:
+    return [
+        {"object": f"{item.kind} {item.metadata.namespace}/{item.metadata.name}", "reason": item.reason}
+        for item in read.resource_set.unsupported
+    ]
+
+
+def _show(read: ReadResult, snapshot: Snapshot, rows: list[dict[str, Any]]) -> None:
+    print_errors(read.errors)
+    if rows:
+        shown = table("OBJECT", "FOR", "CONDITION", "REASON", "MESSAGE")
+        for row in rows:
+            colour = {"True": "green", "False": "red"}.get(row["status"], "yellow")
+            if row["type"] == "Conflicted":
+                colour = "red"
+            message = row["message"].replace("[", "\\[") if colour != "green" else ""
+            shown.add_row(
+                row["object"],
+                row["for"],
+                f"[{colour}]{row['type']}={row['status']}[/]",
+                row["reason"],
+                message,
+            )
+        console.print(shown)
+    for problem in snapshot.problems:
+        console.print(f"[yellow]![/] {problem.replace('[', chr(92) + '[')}")
+    for item in _not_used(read):
+        console.print(f"[dim]not used: {item['object']}: {item['reason'].replace('[', chr(92) + '[')}[/]")
+    files = len(read.files)
+    objects = sum(1 for _ in read.resource_set)
+    console.print(f"{objects} objects in {files} file{'s' if files != 1 else ''}, {len(read.errors)} errors")

@@ -1,0 +1,96 @@
+"""What ``up`` and ``gateway`` do once their options are read: run the yard and show how it starts."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.logging import RichHandler
+
+from modelyard.cli.exit_codes import ExitCode
+from modelyard.cli.manifests_option import read_or_fail
+from modelyard.cli.output import Output, errors, fail
+from modelyard.cli.port_mapping import admin_address, bind_address, port_mapping
+from modelyard.cli.startup_report import StartupReport
+from modelyard.control.addresses import NoAddress
+from modelyard.control.run import run_yard
+from modelyard.control.settings import ControlSettings
+from modelyard.control.url_resources import BadUrl
+from modelyard.local.home import Home
+from modelyard.local.replica_plan import EngineMode
+from modelyard.manifests.reading import ReadResult
+from modelyard.resources.resource_set import ResourceSet
+
+
+def run_in_foreground(
+    *,
+    paths: Sequence[Path],
+    urls: Sequence[str],
+    home: Path | None,
+    run_local: bool,
+    engine: EngineMode,
+    bind: str,
+    ports: Sequence[str],
+    admin: str,
+    gateway_class: str | None,
+    workers: str,
+    drain: float,
+    access_log: str,
+    max_body: int,
+    endpoint_header: bool,
+    verbose: bool,
+    output: Output,
+) -> None:
+    """Check everything, then run until stopped. Every failure ends with its own exit code."""
+    _log_to_stderr(verbose)
+    admin_host, admin_port = admin_address(admin)
+    settings = ControlSettings(
+        paths=tuple(paths),
+        urls=tuple(urls),
+        home=Home.at(home),
+        run_local=run_local,
+        engine=engine,
+        bind=bind_address(bind),
+        ports=port_mapping(ports),
+        admin_host=admin_host,
+        admin_port=admin_port,
+        gateway_class=gateway_class,
+        workers=_worker_count(workers),
+        body_limit=max_body * 1024 * 1024,
+        drain_seconds=drain,
+        access_log=access_log,
+        endpoint_header=endpoint_header,
+    )
+    read = read_or_fail(paths) if paths else ReadResult(resource_set=ResourceSet(), errors=(), files=())
+    report = StartupReport(output)
+    try:
+        run_yard(settings, read, report.run)
+    except (BadUrl, NoAddress) as problem:
+        fail(str(problem), ExitCode.USAGE)
+    except OSError as problem:
+        if problem.errno == errno.EADDRINUSE:
+            fail(
+                f"the admin address {admin_host}:{admin_port} is taken: {problem.strerror}",
+                ExitCode.ADDRESS_IN_USE,
+                next_step="Stop what uses it (is a yard running? modelyard ps), or choose another with --admin ADDR:PORT.",
+            )
+        fail(str(problem))
+
+
+def _worker_count(text: str) -> int:
+    if text == "auto":
+        return os.cpu_count() or 1
+    if text.isascii() and text.isdigit() and 0 < int(text) <= 256:
+        return int(text)
+    fail(f"--workers {text!r}: give a number from 1 to 256, or auto.", ExitCode.USAGE)
+
+
+def _log_to_stderr(verbose: bool) -> None:
+    handler = RichHandler(
+        console=errors, show_path=False, rich_tracebacks=False, markup=False, log_time_format="%H:%M:%S"
+    )
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], format="%(message)s")
+    logging.getLogger("modelyard").setLevel(logging.DEBUG if verbose else logging.INFO)

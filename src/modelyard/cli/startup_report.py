@@ -1,0 +1,172 @@
+"""What ``up`` and ``gateway`` print while a yard starts: addresses, what was skipped, progress, and what to try."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shlex
+import sys
+import time
+from typing import Any
+
+from rich.live import Live
+
+from modelyard import __version__
+from modelyard.cli.output import Output, age, console, table
+from modelyard.control.yard import Yard
+from modelyard.local.status import Phase, ReplicaStatus
+
+_REFRESH_SECONDS = 0.5
+_SETTLE_SECONDS = 20.0
+"""How long the first list of models is waited for once everything is ready (a server may list none)."""
+
+
+class StartupReport:
+    """Text for a terminal (progress in place), plain lines for a pipe, one JSON object a line for programs."""
+
+    def __init__(self, output: Output) -> None:
+        self._json = output is Output.JSON
+        self._told: dict[str, str] = {}
+
+    async def run(self, yard: Yard, changed: asyncio.Event) -> None:
+        """Report until everything is ready, then only what changes for the worse or the better."""
+        self._opening(yard)
+        if console.is_terminal and not self._json:
+            await self._live(yard, changed)
+        while not self._all_ready(yard):
+            self._changes(yard)
+            await _next(changed)
+        await self._models_known(yard, changed)
+        self._changes(yard)
+        self._ready(yard)
+        while True:
+            await _next(changed)
+            self._changes(yard)
+
+    async def _live(self, yard: Yard, changed: asyncio.Event) -> None:
+        """Redraw the replicas' table in place until all are ready."""
+        replicas = yard.local.replicas() if yard.local is not None else ()
+        if not replicas:
+            return
+        with Live(console=console, refresh_per_second=4, transient=False) as live:
+            while True:
+                live.update(_progress(yard))
+                if self._all_ready(yard):
+                    break
+                await _next(changed)
+        self._told = {item.key: _state(item) for item in yard.local.replicas()} if yard.local else {}
+
+    def _all_ready(self, yard: Yard) -> bool:
+        replicas = yard.local.replicas() if yard.local is not None else ()
+        return yard.readiness()[0] and all(item.ready for item in replicas)
+
+    async def _models_known(self, yard: Yard, changed: asyncio.Event) -> None:
+        """Wait a little for the first model lists and health checks, so that the summary is whole."""
+        end = time.monotonic() + _SETTLE_SECONDS
+        while time.monotonic() < end and not models(yard) and yard.current_fleet.backends:
+            if not any(backend.endpoints for backend in yard.current_fleet.backends.values()):
+                return
+            await _next(changed)
+
+    def _opening(self, yard: Yard) -> None:
+        gateways, skipped = yard.gateways(), yard.skipped()
+        admin = f"http://{yard.settings.admin_host}:{yard.admin_port}"
+        if self._json:
+            self._event("starting", version=__version__, gateways=gateways, admin=admin, skipped=skipped)
+            return
+        console.print(f"[bold]Modelyard {__version__}[/]")
+        for gateway in gateways:
+            console.print(f"  gateway {gateway['name']}  [bold cyan]{'  '.join(gateway['addresses'])}[/]")
+        if not gateways:
+            console.print("  [yellow]no Gateway has a usable listener[/] (modelyard check says why)")
+        console.print(f"  admin   {admin}")
+        for row in skipped:
+            console.print(f"  [dim]skipped {row['what']}: {_plain(row['reason'])}[/]")
+        for plan in yard.local.plans() if yard.local is not None else ():
+            for setting in dict.fromkeys(s for replica in plan.replicas for s in replica.settings):
+                console.print(
+                    f"  [dim]changed {plan.name} {_plain(setting.setting)}: {_plain(setting.change)} ({_plain(setting.reason)})[/]"
+                )
+
+    def _changes(self, yard: Yard) -> None:
+        """One line for each replica whose state changed."""
+        for item in yard.local.replicas() if yard.local is not None else ():
+            state = _state(item)
+            if self._told.get(item.key) == state:
+                continue
+            self._told[item.key] = state
+            if self._json:
+                self._event(
+                    "replica", name=item.key, phase=item.phase.value, ready=item.ready, message=item.message
+                )
+            else:
+                console.print(f"  {item.key}: {_plain(state)}")
+
+    def _ready(self, yard: Yard) -> None:
+        names = models(yard)
+        gateways = yard.gateways()
+        address = gateways[0]["addresses"][0] if gateways else ""
+        if self._json:
+            self._event("ready", address=address, models=names)
+            return
+        console.print(
+            f"[bold green]ready[/]  models: {', '.join(names) if names else 'none listed by the servers yet'}"
+        )
+        if address and names:
+            console.print(f"\n{curl(address, names[0])}\n", soft_wrap=True)
+        console.print(
+            "[dim]modelyard ps | logs -f NAME | explain --model NAME | stop      Ctrl-C stops everything[/]"
+        )
+
+    def _event(self, event: str, **fields: Any) -> None:
+        sys.stdout.write(json.dumps({"event": event, **fields}, default=str) + "\n")
+        sys.stdout.flush()
+
+
+def models(yard: Yard) -> list[str]:
+    """Names that clients can use: what ready engines list, and what the pools' objects define."""
+    names = {
+        model.id
+        for backend in yard.current_fleet.backends.values()
+        for state in backend.endpoints
+        if state.ready
+        for model in state.models or ()
+    }
+    for pool in yard.snapshot.pools.values():
+        names.update(pool.targets.names)
+    return sorted(names)
+
+
+def curl(address: str, model: str) -> str:
+    """A chat request to paste into a shell."""
+    body = json.dumps({"model": model, "messages": [{"role": "user", "content": "Hello"}]})
+    return f"curl {address}/v1/chat/completions -H 'content-type: application/json' -d {shlex.quote(body)}"
+
+
+def _progress(yard: Yard) -> Any:
+    rows = table("REPLICA", "PHASE", "SINCE", "WAITS FOR")
+    now = time.time()
+    for item in yard.local.replicas() if yard.local is not None else ():
+        colour = "green" if item.ready else "red" if item.phase is Phase.BACKOFF else "yellow"
+        phase = "Ready" if item.ready else item.phase.value
+        rows.add_row(item.key, f"[{colour}]{phase}[/]", age(now - item.since), _plain(item.message))
+    return rows
+
+
+def _state(item: ReplicaStatus) -> str:
+    phase = "ready" if item.ready else item.phase.value
+    return f"{phase} ({item.message})" if item.message else phase
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", "\\[")
+
+
+async def _next(changed: asyncio.Event) -> None:
+    """The next change, or half a second."""
+    try:
+        async with asyncio.timeout(_REFRESH_SECONDS):
+            await changed.wait()
+    except TimeoutError:
+        pass
+    changed.clear()

@@ -1,0 +1,282 @@
+"""The data-plane workers: started, fed with snapshots and fleets, started again when they die."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from modelyard.admin.source import ExplainUnavailable
+from modelyard.fleet.delta import diff
+from modelyard.fleet.fleet import Fleet
+from modelyard.proxy import worker_protocol as protocol
+from modelyard.telemetry.request_metrics import RequestRow
+
+log = logging.getLogger(__name__)
+
+_EXPLAIN_SECONDS = 10.0
+_FIRST_PAUSE = 0.2
+_LONGEST_PAUSE = 5.0
+"""A worker that dies at once is started again after a pause that doubles, in seconds."""
+
+_encode_delta = msgspec.msgpack.Encoder().encode
+_decode_rows = msgspec.msgpack.Decoder(list[RequestRow]).decode
+
+
+class Worker:
+    """One worker as the control process sees it."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.process: asyncio.subprocess.Process | None = None
+        self.writer: asyncio.StreamWriter | None = None
+        self.generation = 0
+        """Of the snapshot in force; 0: none yet."""
+        self.problems: tuple[str, ...] = ()
+        self.restarts = 0
+        self.fleet = Fleet()
+        """What was sent last."""
+        self.stats = protocol.Stats(worker=number)
+
+    @property
+    def connected(self) -> bool:
+        return self.writer is not None
+
+    def send(self, message: protocol.Message) -> None:
+        """Queue a message; nothing happens where the worker is away (it gets all on connecting)."""
+        if self.writer is not None:
+            self.writer.write(protocol.frame(message))
+
+
+class WorkerPool:
+    """All workers. Everything runs on the control process's loop."""
+
+    def __init__(
+        self,
+        count: int,
+        socket_path: Path,
+        *,
+        access_log: str,
+        on_failure: Callable[[str, float], None],
+        on_configured: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``on_failure(address, at)`` hears of failed attempts (monotonic time)."""
+        self.workers = [Worker(number) for number in range(count)]
+        self.rows: dict[tuple[str, str, str, int, str], RequestRow] = {}
+        """Request counters of all workers since the start."""
+        self._socket_path = socket_path
+        self._access_log = access_log
+        self._on_failure = on_failure
+        self._on_configured = on_configured
+        self._configure: protocol.Configure | None = None
+        self._fleet = Fleet()
+        self._server: asyncio.Server | None = None
+        self._keepers: list[asyncio.Task[None]] = []
+        self._stopping = False
+        self._questions: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._ids = itertools.count(1)
+
+    async def start(self) -> None:
+        """Listen for workers and start them."""
+        self._socket_path.parent.mkdir(parents=True, exist_ok=True)
+        self._socket_path.unlink(missing_ok=True)
+        self._server = await asyncio.start_unix_server(self._serve, str(self._socket_path))
+        self._socket_path.chmod(0o600)
+        self._keepers = [asyncio.create_task(self._keep(worker)) for worker in self.workers]
+
+    def configure(self, message: protocol.Configure) -> None:
+        """Put a snapshot in force in every worker."""
+        self._configure = message
+        for worker in self.workers:
+            worker.send(message)
+
+    def update_fleet(self, fleet: Fleet) -> None:
+        """Tell every worker what changed."""
+        self._fleet = fleet
+        for worker in self.workers:
+            if worker.connected:
+                self._send_fleet(worker)
+
+    def _send_fleet(self, worker: Worker) -> None:
+        whole = not worker.fleet.backends
+        delta = _encode_delta(diff(worker.fleet, self._fleet))
+        worker.fleet = self._fleet
+        worker.send(protocol.FleetUpdate(delta=delta, whole=whole))
+
+    @property
+    def generation(self) -> int:
+        """The oldest generation that any worker serves; 0 until all serve one."""
+        return min((worker.generation if worker.connected else 0) for worker in self.workers)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What workers could not do (bind a socket)."""
+        return tuple(dict.fromkeys(problem for worker in self.workers for problem in worker.problems))
+
+    def in_flight(self) -> dict[str, dict[str, int]]:
+        """Open requests by backend label and address, all workers together."""
+        total: dict[str, dict[str, int]] = {}
+        for worker in self.workers:
+            for backend, counts in worker.stats.in_flight.items():
+                row = total.setdefault(backend, {})
+                for address, count in counts.items():
+                    row[address] = row.get(address, 0) + count
+        return total
+
+    async def explain(self, listener: str, head: bytes, body: bytes) -> dict[str, Any]:
+        """Ask a worker. Raises :class:`ExplainUnavailable`, or ValueError where the request is malformed."""
+        worker = next((worker for worker in self.workers if worker.connected), None)
+        if worker is None:
+            raise ExplainUnavailable("no data-plane worker is up: try again in a second")
+        number = next(self._ids)
+        answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._questions[number] = answer
+        try:
+            worker.send(protocol.Explain(id=number, listener=listener, head=head, body=body))
+            async with asyncio.timeout(_EXPLAIN_SECONDS):
+                return await answer
+        except TimeoutError:
+            raise ExplainUnavailable("the worker did not answer in time") from None
+        finally:
+            self._questions.pop(number, None)
+
+    async def stop(self, drain_seconds: float) -> None:
+        """Drain and end every worker; kill those that outstay the drain."""
+        self._stopping = True
+        for worker in self.workers:
+            worker.send(protocol.Drain(seconds=drain_seconds))
+        try:
+            async with asyncio.timeout(drain_seconds + 3.0):
+                await asyncio.gather(*self._keepers, return_exceptions=True)
+        except TimeoutError:
+            self.kill()
+            await asyncio.gather(*self._keepers, return_exceptions=True)
+        if self._server is not None:
+            self._server.close()
+        self._socket_path.unlink(missing_ok=True)
+
+    def kill(self) -> None:
+        """End every worker at once; open requests are cut."""
+        for worker in self.workers:
+            if worker.process is not None and worker.process.returncode is None:
+                worker.process.kill()
+
+    # ── one worker ──
+
+    async def _keep(self, worker: Worker) -> None:
+        """Run one worker process after the other until the pool stops."""
+        pause = _FIRST_PAUSE
+        while not self._stopping:
+            started = time.monotonic()
+            worker.process = await asyncio.create_subprocess_exec(
+                *self._command(worker), stdin=asyncio.subprocess.DEVNULL
+            )
+            code = await worker.process.wait()
+            worker.generation = 0
+            if self._stopping:
+                return
+            pause = (
+                _FIRST_PAUSE
+                if time.monotonic() - started > 10 * _LONGEST_PAUSE
+                else min(2 * pause, _LONGEST_PAUSE)
+            )
+            log.error(
+                "data-plane worker %d ended with code %s; it is started again in %.1f s",
+                worker.number,
+                code,
+                pause,
+            )
+            worker.restarts += 1
+            await asyncio.sleep(pause)
+
+    def _command(self, worker: Worker) -> list[str]:
+        return [
+            sys.executable,
+            "-m",
+            "modelyard.proxy.worker",
+            "--control",
+            str(self._socket_path),
+            "--worker",
+            str(worker.number),
+            "--access-log",
+            self._access_log,
+            *(["--reuse-port"] if len(self.workers) > 1 else []),
+        ]
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One worker's connection, from its Hello to its end."""
+        worker: Worker | None = None
+        try:
+            first = await protocol.read_from_worker(reader)
+            if not isinstance(first, protocol.Hello) or first.worker >= len(self.workers):
+                return
+            worker = self.workers[first.worker]
+            worker.writer = writer
+            worker.fleet = Fleet()
+            if self._configure is not None:
+                worker.send(self._configure)
+            self._send_fleet(worker)
+            while (message := await protocol.read_from_worker(reader)) is not None:
+                self._take(worker, message)
+        except (ValueError, msgspec.DecodeError):
+            log.exception(
+                "worker %s sent something that is no message; its connection is closed",
+                worker and worker.number,
+            )
+        finally:
+            if worker is not None and worker.writer is writer:
+                worker.writer = None
+                worker.stats = protocol.Stats(worker=worker.number)
+            writer.close()
+
+    def _take(self, worker: Worker, message: protocol.FromWorker) -> None:
+        match message:
+            case protocol.Stats():
+                worker.stats = message
+                if message.rows:
+                    self._add_rows(_decode_rows(message.rows))
+            case protocol.EndpointFailed():
+                self._on_failure(message.address, message.at)
+            case protocol.Configured():
+                worker.generation = message.generation
+                worker.problems = message.problems
+                for problem in message.problems:
+                    log.error("worker %d: %s", worker.number, problem)
+                self._on_configured()
+            case protocol.Explained():
+                self._answer(message)
+            case protocol.Hello():
+                pass
+
+    def _add_rows(self, rows: list[RequestRow]) -> None:
+        for row in rows:
+            known = self.rows.get(row.key)
+            if known is None:
+                self.rows[row.key] = row
+            else:
+                known.add(row)
+
+    def _answer(self, message: protocol.Explained) -> None:
+        question = self._questions.get(message.id)
+        if question is not None and not question.done():
+            if message.error:
+                question.set_exception(ValueError(message.error))
+            else:
+                question.set_result(message.answer)
+
+
+def default_socket_path(root: Path) -> Path:
+    """Where the workers of this process connect. Short enough for a Unix socket's 107 bytes whatever the home is."""
+    wanted = root / "run" / f"workers-{os.getpid()}.sock"
+    if len(os.fsencode(wanted)) <= 100:
+        return wanted
+    return Path(tempfile.gettempdir()) / f"modelyard-{os.getuid()}-{os.getpid()}.sock"

@@ -1,0 +1,351 @@
+"""A running yard: manifests in, snapshots and replicas out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from modelyard import __version__
+from modelyard.admin.server import AdminServer
+from modelyard.admin.source import ExplainUnavailable
+from modelyard.control.addresses import Binding, NoAddress, plan_bindings
+from modelyard.control.configuration import Configuration
+from modelyard.control.explain_request import explain_request
+from modelyard.control.fleet_report import fleet_gauges, fleet_report
+from modelyard.control.local_pods import pod_endpoints
+from modelyard.control.settings import ControlSettings
+from modelyard.control.shown_resources import shown_resources
+from modelyard.control.url_resources import url_endpoints, url_resources
+from modelyard.control.worker_pool import WorkerPool, default_socket_path
+from modelyard.control.yard_file import YardFile, remove_yard_file, write_yard_file
+from modelyard.fleet.discovery import backends_of
+from modelyard.fleet.fleet import Fleet
+from modelyard.local.status import LocalPod
+from modelyard.local.supervisor import LocalRunner
+from modelyard.manifests.reading import ReadResult
+from modelyard.manifests.watching import watch_manifests
+from modelyard.proxy.worker_protocol import Configure, SocketBinding
+from modelyard.resources.resource_set import ResourceSet, encode_objects
+from modelyard.routing.listeners import Listener
+from modelyard.scrape.scraper import Scraper
+from modelyard.snapshot import Snapshot, build_snapshot
+from modelyard.telemetry import catalogue
+from modelyard.telemetry.catalogue import Metric
+from modelyard.telemetry.exposition import Sample, render
+
+log = logging.getLogger(__name__)
+
+_STATS_SECONDS = 1.2
+"""A little more than the period in which workers report what they have open."""
+
+
+class Yard:
+    """The control process of ``modelyard up`` and ``modelyard gateway``; what the admin API shows."""
+
+    def __init__(
+        self, settings: ControlSettings, read: ReadResult, *, on_change: Callable[[], None] = lambda: None
+    ) -> None:
+        """``read`` must be free of errors. ``on_change`` hears that something worth showing changed."""
+        self.settings = settings
+        self._on_change = on_change
+        self._urls = url_endpoints(settings.urls)
+        self.configuration = Configuration(read.resource_set)
+        self.snapshot: Snapshot = self._build()
+        self.bindings: tuple[Binding, ...] = self._plan_bindings()
+        self.applied_at = _utc_now()
+        self.admin_port = settings.admin_port
+        self._workers = WorkerPool(
+            settings.workers,
+            default_socket_path(settings.home.root),
+            access_log=settings.access_log or str(settings.home.logs / "access.log"),
+            on_failure=self._endpoint_failed,
+            on_configured=on_change,
+        )
+        self._admin = AdminServer(self)
+        self._scraper: Scraper | None = None
+        self._local: LocalRunner | None = None
+        self._watcher: asyncio.Task[None] | None = None
+        self._applying = asyncio.Lock()
+
+    # ── life ──
+
+    async def start(self) -> None:
+        """Bind, start workers, replicas and watching. Raises OSError where the admin address is taken."""
+        self.settings.home.logs.mkdir(parents=True, exist_ok=True)
+        self.admin_port = await self._admin.start(self.settings.admin_host, self.settings.admin_port)
+        self._scraper = Scraper(self._fleet_changed)
+        await self._workers.start()
+        if self.settings.run_local:
+            self._local = LocalRunner(
+                home=self.settings.home,
+                engine=self.settings.engine,
+                on_change=self._replicas_changed,
+                drain=self._drained,
+            )
+        await self._apply()
+        if self.settings.paths:
+            self._watcher = asyncio.create_task(watch_manifests(self.settings.paths, self._manifests_changed))
+        self._write_yard_file()
+
+    async def stop(self) -> None:
+        """Drain, stop everything, leave nothing behind."""
+        if self._watcher is not None:
+            self._watcher.cancel()
+            await asyncio.gather(self._watcher, return_exceptions=True)
+        await self._workers.stop(self.settings.drain_seconds)
+        if self._local is not None:
+            await self._local.stop()
+        if self._scraper is not None:
+            await self._scraper.close()
+        await self._admin.stop()
+        remove_yard_file(self.settings.home)
+
+    def hurry(self) -> None:
+        """End the drain of a running ``stop`` now."""
+        self._workers.kill()
+
+    # ── applying ──
+
+    async def _manifests_changed(self, read: ReadResult) -> None:
+        async with self._applying:
+            before = self.configuration
+            self.configuration = before.after(read)
+            for error in self.configuration.errors:
+                log.error("manifests: %s (generation %d keeps serving)", error, before.generation)
+            if self.configuration.generation != before.generation:
+                await self._take_configuration()
+        self._on_change()
+
+    async def _take_configuration(self) -> None:
+        self.snapshot = self._build()
+        try:
+            self.bindings = self._plan_bindings()
+        except NoAddress as problem:
+            log.error("manifests: %s; the old sockets stay", problem)
+        self.applied_at = _utc_now()
+        await self._apply()
+        self._write_yard_file()
+        log.info("manifests: generation %d is in force", self.configuration.generation)
+
+    async def _apply(self) -> None:
+        if self._local is not None:
+            await self._local.apply(self.resource_set)
+        self._watch_backends()
+        self._workers.configure(
+            Configure(
+                generation=self.configuration.generation,
+                resources=encode_objects(self.resource_set),
+                bindings=tuple(
+                    SocketBinding(group=b.group, host=b.host, port=b.local_port, tls=b.tls)
+                    for b in self.bindings
+                ),
+                gateway_class=self.settings.gateway_class,
+                body_limit=self.settings.body_limit,
+                endpoint_header=self.settings.endpoint_header,
+            )
+        )
+
+    def _build(self) -> Snapshot:
+        snapshot = build_snapshot(
+            self.resource_set,
+            generation=self.configuration.generation,
+            gateway_class=self.settings.gateway_class,
+        )
+        for problem in snapshot.problems:
+            log.warning("manifests: %s", problem)
+        return snapshot
+
+    @property
+    def resource_set(self) -> ResourceSet:
+        """The manifests in force, with what stands for bare addresses."""
+        if not self._urls:
+            return self.configuration.resources
+        joined, _ = ResourceSet.of([*self.configuration.resources, *url_resources()])
+        return joined
+
+    def _plan_bindings(self) -> tuple[Binding, ...]:
+        wanted: dict[tuple[tuple[str, str], int], bool] = {}
+        for listener in self.snapshot.table.listeners:
+            wanted.setdefault((_gateway_of(listener), listener.port), listener.protocol == "HTTPS")
+        return plan_bindings(
+            [(gateway, port, tls) for (gateway, port), tls in wanted.items()],
+            bind=self.settings.bind,
+            ports=self.settings.ports,
+            may_bind_privileged=os.geteuid() == 0 and self.settings.bind_privileged,
+        )
+
+    # ── the fleet ──
+
+    def _watch_backends(self) -> None:
+        if self._scraper is not None:
+            local = pod_endpoints(self._local.endpoints()) if self._local is not None else ()
+            self._scraper.set_backends(backends_of(self.resource_set, local, self._urls))
+
+    def _replicas_changed(self) -> None:
+        self._watch_backends()
+        self._on_change()
+
+    async def _drained(self, pod: LocalPod) -> None:
+        """Wait until no worker has a request open at a replica that left rotation."""
+        await asyncio.sleep(_STATS_SECONDS)
+        while any(
+            address.rpartition(":")[0] == pod.ip
+            for counts in self._workers.in_flight().values()
+            for address in counts
+        ):
+            await asyncio.sleep(_STATS_SECONDS / 4)
+
+    def _fleet_changed(self, fleet: Fleet) -> None:
+        self._workers.update_fleet(fleet)
+        self._on_change()
+
+    def _endpoint_failed(self, address: str, at: float) -> None:
+        if self._scraper is not None:
+            self._scraper.report_failure(address, at)
+
+    @property
+    def current_fleet(self) -> Fleet:
+        return self._scraper.fleet if self._scraper is not None else Fleet()
+
+    @property
+    def local(self) -> LocalRunner | None:
+        """The runner of local replicas; None where this yard runs none."""
+        return self._local
+
+    # ── what the admin API shows ──
+
+    def readiness(self) -> tuple[bool, dict[str, Any]]:
+        """Ready: every worker serves the snapshot in force on all its sockets."""
+        generation, wanted = self._workers.generation, self.configuration.generation
+        problems = self._workers.problems
+        ready = generation >= wanted and not problems
+        return ready, {"generation": generation, "wantedGeneration": wanted, "problems": list(problems)}
+
+    def resources(self, kind: str | None, namespace: str | None, name: str | None) -> list[dict[str, Any]]:
+        """Objects with status."""
+        return shown_resources(
+            self.resource_set,
+            self.snapshot.compiled.statuses,
+            self.bindings,
+            self.applied_at,
+            kind=kind,
+            namespace=namespace,
+            name=name,
+        )
+
+    def fleet(self) -> dict[str, Any]:
+        """Backends and endpoints."""
+        return fleet_report(self.current_fleet, self._workers.in_flight(), time.monotonic())
+
+    def replicas(self) -> list[dict[str, Any]]:
+        """Local replicas."""
+        return [] if self._local is None else [msgspec.to_builtins(item) for item in self._local.replicas()]
+
+    def summary(self) -> dict[str, Any]:
+        """The yard in one object."""
+        return {
+            "version": __version__,
+            "pid": os.getpid(),
+            "generation": self.configuration.generation,
+            "errors": [str(error) for error in self.configuration.errors],
+            "problems": [*self.snapshot.problems, *self._workers.problems],
+            "gateways": self.gateways(),
+            "skipped": self.skipped(),
+            "workers": [
+                {
+                    "worker": w.number,
+                    "generation": w.generation,
+                    "restarts": w.restarts,
+                    "connected": w.connected,
+                }
+                for w in self._workers.workers
+            ],
+            "home": str(self.settings.home.root),
+        }
+
+    def gateways(self) -> list[dict[str, Any]]:
+        """Every Gateway with the addresses where it can be reached."""
+        found: dict[tuple[str, str], list[str]] = {}
+        for binding in self.bindings:
+            scheme = "https" if binding.tls else "http"
+            found.setdefault(binding.gateway, []).append(
+                f"{scheme}://{_in_url(binding.host)}:{binding.local_port}"
+            )
+        return [{"name": "/".join(gateway), "addresses": addresses} for gateway, addresses in found.items()]
+
+    def skipped(self) -> list[dict[str, str]]:
+        """What the manifests hold and this machine does not use, with the reason."""
+        rows = [
+            {"what": f"{item.kind} {item.metadata.namespace}/{item.metadata.name}", "reason": item.reason}
+            for item in self.configuration.resources.unsupported
+        ]
+        for plan in self._local.plans() if self._local is not None else ():
+            if plan.problem:
+                rows.append({"what": f"Deployment {plan.namespace}/{plan.name}", "reason": plan.problem})
+            for part in plan.skipped:
+                where = f"Deployment {part.namespace}/{part.deployment}"
+                rows.append(
+                    {"what": f"{where} container {part.name}" if part.name else where, "reason": part.reason}
+                )
+        return rows
+
+    async def explain(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Where a request would go."""
+        if not self.bindings:
+            raise ExplainUnavailable("no Gateway has a usable listener: modelyard check says why")
+        asked = explain_request(request, self.bindings)
+        return await self._workers.explain(asked.listener, asked.head, asked.body)
+
+    async def metrics(self) -> str:
+        """The metrics page."""
+        now = time.monotonic()
+        gauges: dict[Metric, list[Sample]] = {
+            catalogue.INFO: [((__version__,), 1)],
+            catalogue.CONFIG_GENERATION: [((), self.configuration.generation)],
+            catalogue.CONFIG_ERRORS: [((), len(self.configuration.errors))],
+            catalogue.WORKER_RESTARTS: [((), sum(worker.restarts for worker in self._workers.workers))],
+            catalogue.OPEN_EXCHANGES: [
+                ((str(w.number),), w.stats.open_exchanges) for w in self._workers.workers
+            ],
+            catalogue.OPEN_CONNECTIONS: [
+                ((str(w.number),), w.stats.open_connections) for w in self._workers.workers
+            ],
+            **fleet_gauges(self.current_fleet, self._workers.in_flight(), now),
+        }
+        if self._local is not None:
+            gauges[catalogue.REPLICA_RESTARTS] = [
+                ((item.namespace, item.name), item.restarts) for item in self._local.replicas()
+            ]
+        return render(gauges, self._workers.rows.values())
+
+    def _write_yard_file(self) -> None:
+        addresses = tuple(address for gateway in self.gateways() for address in gateway["addresses"])
+        write_yard_file(
+            self.settings.home,
+            YardFile(
+                pid=os.getpid(),
+                admin_url=f"http://{_in_url(self.settings.admin_host)}:{self.admin_port}",
+                addresses=addresses,
+                started=time.time(),
+                version=__version__,
+            ),
+        )
+
+
+def _gateway_of(listener: Listener) -> tuple[str, str]:
+    return (listener.namespace, listener.gateway)
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _utc_now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
