@@ -1,0 +1,65 @@
+# Every target installs what it needs into .venv/; nothing else has to be there but Python 3.11 to 3.14.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.ONESHELL:
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+QUICKSTART_HOME ?= .modelyard
+
+CORE := .venv/.core-installed
+ENGINE := .venv/.engine-installed
+BENCH := .venv/.bench-installed
+
+help: ## Show the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+$(CORE): requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' || {
+	  echo "Modelyard needs Python 3.11 to 3.14; '$(PYTHON)' is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12 ..." >&2; exit 1; }
+	echo "installing Modelyard into .venv (once)"
+	[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv
+	$(PIP) install --require-hashes -r requirements/dev.txt
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(ENGINE): $(CORE)
+	@$(BIN)/python -m modelyard.local.engine_install
+	touch $@
+
+$(BENCH): $(CORE) requirements/bench.txt
+	@echo "installing the benchmark's peers (once)"
+	$(PIP) install --require-hashes -r requirements/bench.txt
+	touch $@
+
+demo: $(ENGINE) ## Run the quickstart yard on real vLLM (CHECK=1: try its requests with the openai client, then stop)
+ifeq ($(CHECK),1)
+	@$(BIN)/python examples/quickstart/check.py
+else
+	@exec $(BIN)/modelyard up -f examples/quickstart/ --home $(QUICKSTART_HOME)
+endif
+
+check: $(CORE) ## Format, lint, types, layers, unit tests (under a minute)
+	@$(BIN)/ruff format --check --quiet src tests benchmarks examples
+	$(BIN)/ruff check --quiet src tests benchmarks examples
+	$(BIN)/mypy --no-error-summary
+	$(BIN)/lint-imports --no-logo >.venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
+	$(BIN)/python -m pytest -q -n 2 -m "not integration and not engine"
+
+test: $(ENGINE) ## Everything that CI runs: check, then real sockets, processes, clients and vLLM
+	@$(MAKE) --no-print-directory check
+	$(BIN)/python -m pytest -q -m "integration or engine"
+
+bench: $(BENCH) ## Measure against Envoy and vllm-router on this machine; writes benchmarks/results/
+	@$(BIN)/python -m benchmarks.run
+
+lock: $(CORE) ## Make requirements/*.txt anew from pyproject.toml
+	@requirements/lock.sh
+
+clean: ## Remove the environment and caches
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+
+.PHONY: help demo check test bench lock clean
