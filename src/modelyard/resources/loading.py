@@ -16,13 +16,14 @@ from modelyard.resources.bases import Origin
 from modelyard.resources.documents import Document, read_documents
 from modelyard.resources.errors import ResourceError
 from modelyard.resources.faults import Fault, Path, Report, render_path
-from modelyard.resources.helm import VALUES_ROOTS, BodyBasedRouterValues
+from modelyard.resources.helm import VALUES_ROOTS, BodyBasedRouter, BodyBasedRouterValues
 from modelyard.resources.identification import identify, is_helm_values, is_list
 from modelyard.resources.inference_v1alpha2 import OldInferencePool
 from modelyard.resources.kinds import AnyResource, Kind
 from modelyard.resources.metadata import ObjectMeta
 from modelyard.resources.shapes import check_shape
 from modelyard.resources.unsupported import Unsupported
+from modelyard.resources.validation.helm import check_values
 from modelyard.resources.validation.rules import check_rules
 from modelyard.resources.yaml_documents import MAX_DOCUMENTS
 
@@ -150,8 +151,12 @@ def _convert(value: dict[str, Any], type_: type[Any], report: Report, *, secret:
 
 def _load_helm_values(value: dict[str, Any], origin: Origin, report: Report) -> BodyBasedRouterValues | None:
     root = next(root for root in VALUES_ROOTS if root in value)
-    values: BodyBasedRouterValues | None = _convert({"bbr": value[root]}, BodyBasedRouterValues, report)
-    return None if values is None else msgspec.structs.replace(values, origin=origin)
+    router: BodyBasedRouter | None = _convert(value[root], BodyBasedRouter, report.at(root))
+    if router is None:
+        return None
+    values = BodyBasedRouterValues(bbr=router, origin=origin)
+    check_values(values, report.at(root))
+    return values
 
 
 def _unsupported(value: dict[str, Any], origin: Origin, reason: str) -> Unsupported:

@@ -113,7 +113,9 @@ def absolute_path(text: str) -> str | None:
 
 
 def regular_expression(text: str) -> str | None:
-    """A pattern that Python's ``re`` can compile."""
+    """A pattern that Python's ``re`` can compile, at most 4096 characters."""
+    if len(text) > 4096:
+        return "must have at most 4096 characters"
     try:
         re.compile(text)
     except (re.error, OverflowError, RecursionError) as error:

@@ -1,0 +1,63 @@
+"""Manifest files and folders -> one ResourceSet and everything that is wrong."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from modelyard.manifests.files import find_files, os_error
+from modelyard.resources.errors import ResourceError
+from modelyard.resources.kinds import AnyResource
+from modelyard.resources.loading import MAX_BYTES, LoadResult, load_documents
+from modelyard.resources.resource_set import ResourceSet
+
+
+class ReadResult(msgspec.Struct, frozen=True, kw_only=True):
+    """One reading of all paths. Two readings are equal when nothing changed."""
+
+    resource_set: ResourceSet = ResourceSet()
+    """Every object without a fault."""
+    errors: tuple[ResourceError, ...] = ()
+    """Everything else: missing and unreadable files, broken documents, duplicates."""
+    files: tuple[str, ...] = ()
+    """The files that were read, in order."""
+
+
+def read_manifests(paths: Iterable[str | Path], extra: LoadResult | None = None) -> ReadResult:
+    """Reads files and folders (recursively, ``*.yaml``, ``*.yml``, ``*.json``, by name). Never raises.
+
+    ``extra`` is what the caller loaded from elsewhere, for example from standard input; it comes first.
+    """
+    found = find_files(paths)
+    objects: list[AnyResource] = list(extra.objects) if extra is not None else []
+    errors: list[ResourceError] = [*(extra.errors if extra is not None else ()), *found.errors]
+    for file in found.files:
+        loaded = _load_file(file)
+        objects.extend(loaded.objects)
+        errors.extend(loaded.errors)
+    resource_set, duplicates = ResourceSet.of(objects)
+    return ReadResult(resource_set=resource_set, errors=(*errors, *duplicates), files=found.files)
+
+
+def _load_file(path: str) -> LoadResult:
+    try:
+        content = _read(path)
+    except OSError as error:
+        return LoadResult(errors=(os_error(path, error),))
+    if content is None:
+        message = "is not a regular file; use '-' to read from standard input"
+        return LoadResult(errors=(ResourceError(source=path, message=message),))
+    return load_documents(content, path)
+
+
+def _read(path: str) -> bytes | None:
+    """At most one byte more than is allowed; None for a pipe or device, which could block for ever."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        return file.read(MAX_BYTES + 1)
