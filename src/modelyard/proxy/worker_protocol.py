@@ -1,8 +1,9 @@
-"""Messages between the control process and a data-plane worker: msgpack, each behind its length, on a Unix socket.
+"""Messages between the control process and a data-plane worker: msgpack, each behind its length, on a Unix
+socket.
 
 The worker connects, says :class:`Hello`, and gets :class:`Configure` and the whole fleet as its first
-:class:`FleetUpdate`; then changes as they come. It reports :class:`Stats` once a second and failures as they happen.
-A worker whose control process is gone serves on with what it has.
+:class:`FleetUpdate`; then changes as they come. It reports :class:`Stats` once a second and failures as they
+happen. A worker whose control process is gone serves on with what it has.
 """
 
 from __future__ import annotations

@@ -1,0 +1,119 @@
+"""A copy of a request for another endpoint, whose answer is thrown away (Gateway API RequestMirror).
+
+A mirror never slows or fails the request that it copies: where it cannot keep up, it is dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from math import inf
+from typing import TYPE_CHECKING
+
+from modelyard.exchange.commands import Mirror
+from modelyard.exchange.contract import FailureKind
+from modelyard.http1.message_heads import Headers, ResponseHead
+from modelyard.proxy.upstream_connection import UpstreamConnection
+
+if TYPE_CHECKING:
+    from modelyard.proxy.data_plane import DataPlane
+
+MOST_WAITING = 1024 * 1024
+"""Bytes of a mirrored request that may wait for its endpoint; above it the mirror is dropped."""
+LONGEST = 120.0
+"""Seconds after which a mirrored request is dropped, answered or not."""
+
+
+class MirroredRequest:
+    """Sends the copy and drops the answer; an entry of the timing wheel."""
+
+    __slots__ = (
+        "_address",
+        "_connection",
+        "_data",
+        "_ended",
+        "_method",
+        "_plane",
+        "_whole",
+        "connecting",
+        "due",
+        "tick",
+    )
+
+    def __init__(self, plane: DataPlane, mirror: Mirror, method: str) -> None:
+        self._plane = plane
+        self._address = mirror.address
+        self._method = method
+        self._data = mirror.head
+        self._whole = False
+        self._ended = False
+        self._connection: UpstreamConnection | None = None
+        self.connecting: asyncio.Task[None] | None = None
+        self.due = inf
+        self.tick = 0
+        plane.wheel.set(self, time.monotonic() + LONGEST)
+        connection = plane.pool.acquire(mirror.address, self)
+        if connection is not None:
+            self.upstream_ready(connection)
+
+    def feed(self, data: bytes, done: bool) -> None:
+        """The next bytes of the body as they go on the wire; ``done``: the last ones."""
+        self._whole = self._whole or done
+        connection = self._connection
+        if self._ended:
+            return
+        if connection is None:
+            self._data += data
+            if len(self._data) > MOST_WAITING:
+                self._drop()
+            return
+        if connection.write_paused:
+            self._drop()
+            return
+        connection.write(data)
+        connection.request_done = self._whole
+
+    def abandon(self) -> None:
+        """The copied request ended; a copy that is not whole by now never will be."""
+        if not self._whole:
+            self._drop()
+
+    def on_due(self, now: float) -> None:
+        self._drop()
+
+    def _drop(self) -> None:
+        if self._ended:
+            return
+        self._ended = True
+        self.due = inf
+        self._data = b""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.cancel()
+        else:
+            self._plane.pool.withdraw(self._address, self)
+
+    def upstream_ready(self, connection: UpstreamConnection) -> None:
+        self._connection = connection
+        connection.send(self, self._method, self._data, whole=self._whole)
+        self._data = b""
+
+    def upstream_unreachable(self, kind: FailureKind) -> None:
+        self._ended = True
+        self.due = inf
+
+    def upstream_end(self, trailers: Headers) -> None:
+        self._ended = True
+        self.due = inf
+        self._connection = None
+
+    def upstream_lost(self, connection: UpstreamConnection, kind: FailureKind) -> None:
+        self.upstream_end([])
+
+    def upstream_interim(self, head: ResponseHead) -> None: ...
+    def upstream_head(self, head: ResponseHead) -> None: ...
+    def upstream_flush(self) -> None: ...
+    def upstream_data(self, payload: bytes, raw: bytes | None, last: bool) -> None: ...
+    def upstream_full(self) -> None: ...
+    def upstream_writable(self) -> None: ...
+    def upstream_switched(self, connection: UpstreamConnection, head: ResponseHead, rest: bytes) -> None: ...

@@ -1,0 +1,105 @@
+"""One coarse timer for every deadline of a worker.
+
+A connection moves its deadline several times per request, and almost none of them is ever reached. So moving
+one is an assignment: an entry stays in the slot where it is until that slot is due, and is only then put
+where it belongs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from math import inf
+from typing import Protocol
+
+TICKS_PER_SECOND = 10
+HORIZON = 5 * TICKS_PER_SECOND
+"""Ticks that an entry is put ahead at most, so that what has ended is not kept alive for its whole
+timeout.
+"""
+
+log = logging.getLogger(__name__)
+
+
+class Timed(Protocol):
+    """Something with one deadline. ``due`` may be moved later by assignment alone; ``tick`` is the
+    wheel's.
+    """
+
+    due: float
+    tick: int
+
+    def on_due(self, now: float) -> None: ...
+
+
+class TimingWheel:
+    """Calls ``on_due`` of entries within about a tick (100 ms) after their deadline."""
+
+    __slots__ = ("_every_second", "_handle", "_loop", "_slots", "_tick", "now")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._slots: dict[int, list[Timed]] = {}
+        self.now = time.monotonic()
+        """Monotonic time of the last tick, for uses that need no better than a tick."""
+        self._tick = int(self.now * TICKS_PER_SECOND)
+        self._handle: asyncio.TimerHandle | None = None
+        self._every_second: list[Callable[[float], None]] = []
+
+    def set(self, timed: Timed, due: float) -> None:
+        """Give ``timed`` a deadline (monotonic seconds; ``inf``: none)."""
+        timed.due = due
+        if due == inf:
+            return
+        tick = int(due * TICKS_PER_SECOND) + 1
+        if tick > self._tick + HORIZON:
+            tick = self._tick + HORIZON
+        elif tick <= self._tick:
+            tick = self._tick + 1
+        if not timed.tick or tick < timed.tick:
+            timed.tick = tick
+            slot = self._slots.get(tick)
+            if slot is None:
+                self._slots[tick] = [timed]
+            else:
+                slot.append(timed)
+
+    def every_second(self, call: Callable[[float], None]) -> None:
+        self._every_second.append(call)
+
+    def start(self) -> None:
+        self._handle = self._loop.call_later(1 / TICKS_PER_SECOND, self._run)
+
+    def stop(self) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+    def _run(self) -> None:
+        self.start()
+        self.advance(time.monotonic())
+
+    def advance(self, now: float) -> None:
+        """Call what is due at ``now``."""
+        self.now = now
+        target = int(now * TICKS_PER_SECOND)
+        while self._tick < target:
+            self._tick += 1
+            for timed in self._slots.pop(self._tick, ()):
+                if timed.tick == self._tick:
+                    self._visit(timed, now)
+            if self._tick % TICKS_PER_SECOND == 0:
+                for call in self._every_second:
+                    call(now)
+
+    def _visit(self, timed: Timed, now: float) -> None:
+        timed.tick = 0
+        if timed.due > now:
+            self.set(timed, timed.due)
+            return
+        try:
+            timed.on_due(now)
+        except Exception:
+            log.exception("a deadline's handler failed")
