@@ -1,9 +1,10 @@
 """Which paths of an engine are the model API: an allow-list on the normalised path.
 
 Engines open more than the model API on the same port: LoRA load and unload, sleep, pause, weight updates,
-``/collective_rpc``, ``/metrics``, ``/invocations`` (which dispatches to anything). A deny-list of those can be walked
-around by spelling (``/v1/load%5Flora_adapter``, ``//v1/…``, ``/v1/x/../…``), so only what is listed here passes, compared
-exactly, case included, after ``normalise_path``; and the normalised path is what goes to the engine.
+``/collective_rpc``, ``/metrics``, ``/invocations`` (which dispatches to anything). A deny-list of those can
+be walked around by spelling (``/v1/load%5Flora_adapter``, ``//v1/…``, ``/v1/x/../…``), so only what is
+listed here passes, compared exactly, case included, after ``normalise_path``; and the normalised path is
+what goes to the engine.
 """
 
 from __future__ import annotations
@@ -59,14 +60,15 @@ _RAY = frozenset(
 
 ALLOWED_PATHS: dict[str, frozenset[str]] = {
     "vllm": _VLLM,
-    "sim": _VLLM,
-    "ray": _RAY,
+    "simulator": _VLLM,
+    "ray-serve": _RAY,
     "sglang": _COMMON | {"/generate", "/encode", "/classify", "/tokenize", "/detokenize"},
-    "trtllm": _COMMON,
+    "trtllm-serve": _COMMON,
     "triton": _COMMON,
+    "triton-tensorrt-llm": _COMMON,
     "openai": _COMMON,
 }
-"""Engine to the paths of its model API."""
+"""Engine (name as in ``fleet.engines``) to the paths of its model API."""
 
 _ANY_ENGINE = frozenset().union(*ALLOWED_PATHS.values())
 
@@ -84,16 +86,18 @@ _REFUSED = re.compile(r"%(?:[01][0-9A-F]|7F|2F|5C|25)")
 
 
 def is_model_api(path: str, engine: str = "") -> bool:
-    """Whether a normalised path may go to an endpoint of that engine; an engine not known here: any engine's paths."""
+    """Whether a normalised path may go to an endpoint of that engine; an engine not known here: any engine's
+    paths."""
     return path in ALLOWED_PATHS.get(engine, _ANY_ENGINE) or _BELOW.fullmatch(path) is not None
 
 
 def normalise_path(path: str) -> str | None:
     """The one spelling of a request path (without query); None: refuse it with 400.
 
-    Percent-encodings of unreserved characters are decoded once, others get upper-case digits (RFC 3986, 6.2.2); ``//``
-    becomes ``/``; dot segments are resolved (RFC 3986, 5.2.4). Refused: encoded slashes, backslashes, control characters
-    and percent signs, broken encodings, raw characters that do not belong into a path, and going above the root.
+    Percent-encodings of unreserved characters are decoded once, others get upper-case digits (RFC 3986,
+    6.2.2); ``//`` becomes ``/``; dot segments are resolved (RFC 3986, 5.2.4). Refused: encoded slashes,
+    backslashes, control characters and percent signs, broken encodings, raw characters that do not belong
+    into a path, and going above the root.
     """
     if path in _ANY_ENGINE:
         return path

@@ -25,7 +25,8 @@ class Dialect(Protocol):
     """Name in ``RequestFacts.dialect``, for example ``openai-chat``."""
 
     def read(self, body: bytes, content_type: str, content_encoding: str) -> RequestFacts:
-        """The facts of a whole request body; raises ``BodyError`` where engines could read it in another way."""
+        """The facts of a whole request body; raises ``BodyError`` where engines could read it in another
+        way."""
         ...
 
 
@@ -75,9 +76,10 @@ def dialect_for(method: str, path: str) -> Dialect | None:
 def read_field(body: bytes, content_type: str, field: str) -> str | None:
     """A top-level field of a body as text, for ``body-field-to-header`` with a field other than ``model``.
 
-    Strings are taken as they are, numbers and booleans as written. None: absent, null or empty, so no header is set.
-    Raises ``BodyError`` (400) where the field is a list or an object, occurs twice or cannot be a header value.
+    Strings are taken as they are, numbers and booleans as written. None: absent, null or empty, so no header
+    is set. Raises ``BodyError`` (400) where the field is a list or an object, occurs twice or cannot be a
+    header value.
     """
     if content_type.lstrip()[:10].lower() == "multipart/":
         return read_form_field(body, content_type, field)
-    return read_json_field(body, field)
+    return read_json_field(body, field) if body.lstrip(b" \t\r\n")[:1] == b"{" else None

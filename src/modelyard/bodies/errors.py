@@ -1,7 +1,7 @@
 """Error bodies, in the shape of the API that the client speaks.
 
-OpenAI: ``{"error": {"message", "type", "param", "code"}}`` (design section 7); Anthropic: ``{"type": "error", "error":
-{"type", "message"}}``. Both say what to do next in ``message``.
+OpenAI: ``{"error": {"message", "type", "param", "code"}}`` (design section 7); Anthropic: ``{"type":
+"error", "error": {"type", "message"}}``. Both say what to do next in ``message``.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ def error_body(
     *,
     anthropic: bool = False,
 ) -> bytes:
-    """An error object: OpenAI's, or Anthropic's where the client speaks that API (it has no ``param`` and ``code``)."""
+    """An error object: OpenAI's, or Anthropic's where the client speaks that API (it has no ``param`` and
+    ``code``)."""
     if anthropic:
         kind = "api_error" if type == "server_error" else type
         return msgspec.json.encode({"type": "error", "error": _AnthropicError(kind, message)})
@@ -62,7 +63,8 @@ def anthropic_error_type(status: int) -> str:
 def error_body_for(
     dialect: str, message: str, status: int, param: str | None = None, code: str | None = None
 ) -> bytes:
-    """The error object of the API that ``dialect`` names (``RequestFacts.dialect``; unknown or empty: OpenAI's)."""
+    """The error object of the API that ``dialect`` names (``RequestFacts.dialect``; unknown or empty:
+    OpenAI's)."""
     if dialect.startswith("anthropic-"):
         return error_body(message, anthropic_error_type(status), anthropic=True)
     return error_body(message, error_type(status), param, code)
@@ -71,7 +73,8 @@ def error_body_for(
 def sse_error(message: str, code: str | None = None, dialect: str = "", *, mid_event: bool = False) -> bytes:
     """The event that ends a broken stream visibly; never followed by ``[DONE]``.
 
-    ``mid_event``: the stream broke inside an event, which is closed first, so that this one is read by itself.
+    ``mid_event``: the stream broke inside an event, which is closed first, so that this one is read by
+    itself.
     """
     if dialect == "openai-responses":
         body = _responses_error(message, code)
@@ -82,7 +85,8 @@ def sse_error(message: str, code: str | None = None, dialect: str = "", *, mid_e
 
 
 def _responses_error(message: str, code: str | None) -> bytes:
-    """The Responses API's ``error`` event; the object under ``error`` makes clients that look there raise as well."""
+    """The Responses API's ``error`` event; the object under ``error`` makes clients that look there raise as
+    well."""
     error = _OpenAiError(message, error_type(500), None, code)
     return msgspec.json.encode(
         {

@@ -15,19 +15,20 @@ class RequestFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     stream: bool = False
     """The client asked for server-sent events."""
     prompt: bytes = b""
-    """Text that decides prefix reuse, in the order in which engines render it (tools, system, messages); raw bytes as
-    sent, the first 128 KiB of them. Only compared and hashed, never shown or logged."""
+    """Text that decides prefix reuse, in the order in which engines render it (tools, system, messages); raw
+    bytes as sent, the first 128 KiB of them. Only compared and hashed, never shown or logged."""
     prompt_tokens: int = 0
     """Estimate of the whole prompt's length in tokens (about four bytes each)."""
     max_tokens: int | None = None
     """Upper bound of generated tokens, where the client set one."""
     n: int = 1
-    """Choices that the engine is asked to generate (the larger of ``n`` and ``best_of``): they multiply its work."""
+    """Choices that the engine is asked to generate (the larger of ``n`` and ``best_of``): they multiply its
+    work."""
     include_usage: bool = False
     """The client asked for a usage event at the end of its stream."""
     model_spans: tuple[tuple[int, int], ...] = ()
-    """Byte ranges [start, end) of the model's value within the body, where reading finds them anyway (multipart). For
-    JSON they are found by ``model_rewrite`` when a rewrite needs them."""
+    """Byte ranges [start, end) of the model's value within the body, where reading finds them anyway
+    (multipart). For JSON they are found by ``model_rewrite`` when a rewrite needs them."""
 
 
 class BodyError(ValueError):

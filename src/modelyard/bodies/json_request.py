@@ -1,12 +1,13 @@
 """Reading JSON request bodies so that no engine can read another model out of them.
 
-Engines parse with different parsers: some take the last of two equal keys, some the first; some accept NaN, a byte
-order mark or UTF-16; some fall over at deep nesting. So a body in which parsers could differ is refused here with 400,
-and what passes is one JSON object in UTF-8, with one ``model`` at most, that is a string usable as a header value.
+Engines parse with different parsers: some take the last of two equal keys, some the first; some accept NaN,
+a byte order mark or UTF-16; some fall over at deep nesting. So a body in which parsers could differ is
+refused here with 400, and what passes is one JSON object in UTF-8, with one ``model`` at most, that is a
+string usable as a header value.
 
-Only the fields that are used are decoded; the rest is skipped (and checked as JSON) in C. Content-Type is not asked
-for: engines differ (vLLM wants application/json, others take anything) and answer for themselves, the same bytes being
-what they get. multipart is refused, since nothing of it could be read.
+Only the fields that are used are decoded; the rest is skipped (and checked as JSON) in C. Content-Type is
+not asked for: engines differ (vLLM wants application/json, others take anything) and answer for themselves,
+the same bytes being what they get. multipart is refused, since nothing of it could be read.
 
 The readers are not thread-safe; the data path of a worker is one thread.
 """
@@ -25,19 +26,23 @@ from modelyard.bodies.json_scan import TOP_LEVEL_MODEL, MemberScanner, Watch
 from modelyard.bodies.model_names import check_header_value
 
 MAX_DEPTH = 1_000
-"""Deepest nesting of a body. Python engines fail at about this depth, before any real request comes near it."""
+"""Deepest nesting of a body. Python engines fail at about this depth, before any real request comes near it.
+"""
 
 MAX_CONTAINERS = 250_000
-"""Most objects and arrays in a body that is walked (over ``WALK_BYTES``, or many brackets), so that the walk is short."""
+"""Most objects and arrays in a body that is walked (over ``WALK_BYTES``, or many brackets), so that the walk
+is short."""
 
 WALK_BYTES = 1 << 20
-"""From this size on ``model`` is checked by a walk over the body, since decoding a hostile value could take much memory."""
+"""From this size on ``model`` is checked by a walk over the body, since decoding a hostile value could take
+much memory."""
 
 MAX_PROMPT_BYTES = 128 * 1024
 """How much of a prompt is kept for prefix matching (about 32,000 tokens); the rest would only be copied."""
 
 _STACK_BOUNDS_DEPTH = sys.version_info < (3, 12)
-"""The interpreter's recursion limit (1,000) bounds the decoder's depth; newer ones let it go to 9,000 and more."""
+"""The interpreter's recursion limit (1,000) bounds the decoder's depth; newer ones let it go to 9,000 and
+more."""
 
 ABSENT = msgspec.Raw()
 """Default of a field that is kept as raw JSON."""
@@ -107,8 +112,8 @@ class JsonReader(Generic[Shape]):
         return request, model_name(models[0])
 
     def _read_walked(self, body: bytes) -> tuple[Shape, str | None]:
-        """The same for large bodies, and for those with a field of another type than documented, which counts as absent:
-        whether it is an error is the engine's to say."""
+        """The same for large bodies, and for those with a field of another type than documented, which
+        counts as absent: whether it is an error is the engine's to say."""
         if walk(body, TOP_LEVEL_MODEL) > 1:
             raise duplicate("model")
         raw = decode_object(self._raw_decoder, body)
@@ -156,7 +161,8 @@ def decode_object(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
 
 
 def walk(body: bytes, watch: Watch) -> int:
-    """How many wanted members a body has; refuses bodies that are nested too deeply or hold too many objects."""
+    """How many wanted members a body has; refuses bodies that are nested too deeply or hold too many
+    objects."""
     scanner = MemberScanner(watch, MAX_DEPTH, MAX_CONTAINERS)
     scanner.scan(body)
     if scanner.depth > MAX_DEPTH:

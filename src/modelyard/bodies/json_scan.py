@@ -1,8 +1,9 @@
 """Finding members of a JSON text by position, for any split of the text into chunks.
 
-Decoders do not tell where a value stands. ``MemberScanner`` does: it serves rewrites of answers as they stream by, and
-the rare request body that the fast paths leave open. It follows structure only; a text that is not JSON yields no
-spans or useless ones, never an error, so callers that must be exact decode the text as well.
+Decoders do not tell where a value stands. ``MemberScanner`` does: it serves rewrites of answers as they
+stream by, and the rare request body that the fast paths leave open. It follows structure only; a text that
+is not JSON yields no spans or useless ones, never an error, so callers that must be exact decode the text as
+well.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import TypeAlias
 import msgspec
 
 Watch: TypeAlias = Mapping[str, "Watch | None"]
-"""Keys to look for: None marks a member whose string value is wanted, a mapping an object to look into."""
+"""Keys to look for: None marks a member whose string value is wanted, a mapping an object to look into; the
+empty key cannot be looked for."""
 
 TOP_LEVEL_MODEL: Watch = {"model": None}
 
@@ -26,15 +28,16 @@ _DEEP = re.compile(rb'[^"{}\[\]]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"{}\[\]]*+)*+'
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.S)
 _STRING_REST = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.S)
 
-_QUOTE, _COMMA, _COLON = b'",:'
-_OBJECT, _ARRAY, _OBJECT_END, _ARRAY_END = b"{[}]"
+_QUOTE, _COMMA, _COLON, _OBJECT = b'",:{'
+_OPENING, _CLOSING = b"{[", b"}]"
 
 
 class MemberScanner:
     """Walks one JSON text and reports the spans (quotes included) of the wanted string values.
 
-    ``seen`` counts the wanted members met so far, whatever their value; ``depth`` and ``containers`` are the deepest
-    nesting and the number of objects and arrays so far. Scanning stops for good once a limit is passed.
+    ``seen`` counts the wanted members met so far, whatever their value; ``depth`` and ``containers`` are the
+    deepest nesting and the number of objects and arrays so far. Scanning stops for good once a limit is
+    passed.
     """
 
     __slots__ = (
@@ -46,8 +49,10 @@ class MemberScanner:
         "_on_value",
         "_root",
         "_stack",
+        "containers",
+        "depth",
+        "seen",
     )
-    __slots__ += ("containers", "depth", "seen")
 
     def __init__(self, watch: Watch, max_depth: int = 1 << 62, max_containers: int = 1 << 62) -> None:
         self._root = watch
@@ -56,7 +61,7 @@ class MemberScanner:
         self._stack: list[Watch] = []
         self._deep = 0
         """Open containers inside the innermost watched object that are not watched themselves."""
-        self._key: str | None = None
+        self._key = ""
         self._on_value = False
         self._in_string = False
         self.depth = 0
@@ -68,7 +73,8 @@ class MemberScanner:
         return self.depth > self._max_depth or self.containers > self._max_containers
 
     def scan(self, data: bytes) -> tuple[list[tuple[int, int]], int]:
-        """Spans found in ``data``, and how much of it was used; the rest must come again before the next bytes."""
+        """Spans found in ``data``, and how much of it was used; the rest must come again before the next
+        bytes."""
         spans: list[tuple[int, int]] = []
         at, end = 0, len(data)
         while not self.over_limit:
@@ -93,7 +99,8 @@ class MemberScanner:
         return spans, end
 
     def _string(self, data: bytes, at: int, spans: list[tuple[int, int]]) -> int:
-        """Position after the string at ``at``, or after its quote where it is passed over; -1: wait for its end."""
+        """Position after the string at ``at``, or after its quote where it is passed over; -1: wait for its
+        end."""
         wanted = not self._deep and bool(self._stack) and (not self._on_value or self._wants_value())
         if not wanted:
             self._in_string = True
@@ -111,20 +118,19 @@ class MemberScanner:
         return match.end()
 
     def _wants_value(self) -> bool:
-        watch = self._stack[-1]
-        return self._key in watch and watch[self._key] is None
+        return self._stack[-1].get(self._key, ()) is None
 
     def _structure(self, byte: int) -> None:
-        if byte == _OBJECT or byte == _ARRAY:
+        if byte in _OPENING:
             self._open(byte)
-        elif byte == _OBJECT_END or byte == _ARRAY_END:
+        elif byte in _CLOSING:
             self._close()
         elif byte == _COLON:
             self._on_value = True
             if self._stack and self._wants_value():
                 self.seen += 1
         elif byte == _COMMA:
-            self._on_value, self._key = False, None
+            self._on_value, self._key = False, ""
 
     def _open(self, byte: int) -> None:
         self.containers += 1
@@ -133,13 +139,13 @@ class MemberScanner:
             self._deep += 1
         else:
             self._stack.append(child)
-            self._on_value, self._key = False, None
+            self._on_value, self._key = False, ""
         self.depth = max(self.depth, self._deep + len(self._stack))
 
     def _child(self) -> Watch | None:
         if not self._stack:
             return self._root
-        return self._stack[-1].get(self._key) if self._on_value and self._key is not None else None
+        return self._stack[-1].get(self._key) if self._on_value else None
 
     def _close(self) -> None:
         if self._deep:
@@ -149,9 +155,9 @@ class MemberScanner:
             self._on_value = True
 
 
-def _text(token: bytes) -> str | None:
-    """The key that a string token spells; None for a token that spells nothing."""
+def _text(token: bytes) -> str:
+    """The key that a string token spells; empty for a token that spells nothing."""
     try:
         return msgspec.json.decode(token, type=str)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
+        return ""

@@ -1,4 +1,5 @@
-"""What a model name may look like: it comes from a body, becomes a header value, and routes are matched on it."""
+"""What a model name may look like: it comes from a body, becomes a header value, and routes are matched on
+it."""
 
 from __future__ import annotations
 
@@ -10,11 +11,12 @@ Kubernetes limit of 256 would be too tight; far more would only serve to fill he
 
 
 def check_header_value(value: str, param: str) -> str:
-    """``value``, when it is safe as a header value and reads the same there as in the body; else BodyError (400).
+    """``value``, when it is safe as a header value and reads the same there as in the body; else BodyError
+    (400).
 
-    Printable characters only: no control, format (bidirectional overrides, zero width) or line separator characters,
-    and no space at either end, since header values are trimmed. Other languages' letters are allowed; the header carries
-    them as UTF-8 bytes (obs-text in RFC 9110, section 5.5).
+    Printable characters only: no control, format (bidirectional overrides, zero width) or line separator
+    characters, and no space at either end, since header values are trimmed. Other languages' letters are
+    allowed; the header carries them as UTF-8 bytes (obs-text in RFC 9110, section 5.5).
     """
     if not value:
         raise BodyError(f"{param} is empty: name one of the models that GET /v1/models lists", param=param)

@@ -41,8 +41,8 @@ def _rewrite_form(body: bytes, spans: tuple[tuple[int, int], ...], model: str) -
 
 
 def _rewrite_json(body: bytes, model: str) -> bytes:
-    """Try the likely places first. A replacement is right exactly when the body then names the new model, since nothing
-    else has changed; no proof by position is needed."""
+    """Try the likely places first. A replacement is right exactly when the body then names the new model,
+    since nothing else has changed; no proof by position is needed."""
     value = msgspec.json.encode(model)
     for at in (body.find(b'"model"', 0, _HEAD_BYTES), body.rfind(b'"model"')):
         match = _MEMBER.match(body, at) if at >= 0 else None

@@ -1,4 +1,5 @@
-"""Answers of ``GET /v1/models`` and ``GET /v1/models/{id}``: what a listener's routes can serve, as one list."""
+"""Answers of ``GET /v1/models`` and ``GET /v1/models/{id}``: what a listener's routes can serve, as one
+list."""
 
 from __future__ import annotations
 
@@ -49,10 +50,11 @@ def model_body(entry: ModelEntry) -> bytes:
 
 
 def requested_model(path: str) -> str | None:
-    """The id that ``GET /v1/models/{id}`` asks for, from the path as sent (without query); None: another path.
+    """The id that ``GET /v1/models/{id}`` asks for, from the path as sent (without query); None: another
+    path.
 
-    Ids such as ``google/gemma-2b-it`` come with their slash plain or as ``%2F``; both name the same model. The id is
-    compared with what there is and never forwarded.
+    Ids such as ``google/gemma-2b-it`` come with their slash plain or as ``%2F``; both name the same model.
+    The id is compared with what there is and never forwarded.
     """
     prefix = MODELS_PATH + "/"
     if not path.startswith(prefix) or len(path) == len(prefix):

@@ -1,8 +1,10 @@
-"""A strict reader of ``multipart/form-data`` (RFC 7578) that finds the form's fields without copying the body.
+"""A strict reader of ``multipart/form-data`` (RFC 7578) that finds the form's fields without copying the
+body.
 
-Parsers of forms differ in what they forgive: bare line feeds, folded or doubled headers, RFC 2231 names, text before the
-first boundary, boundaries inside content. Whatever could make an engine see other fields than this reader is refused with
-400, so that the field routed on is the field served. Each occurrence of the boundary in a body must be a delimiter.
+Parsers of forms differ in what they forgive: bare line feeds, folded or doubled headers, RFC 2231 names,
+text before the first boundary, boundaries inside content. Whatever could make an engine see other fields
+than this reader is refused with 400, so that the field routed on is the field served. Each occurrence of the
+boundary in a body must be a delimiter.
 """
 
 from __future__ import annotations
@@ -19,18 +21,19 @@ MAX_PARTS = 200
 MAX_PART_HEADER_BYTES = 8 * 1024
 """Header bytes of one part; long file names fit."""
 
-_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _CONTENT_TYPE = re.compile(
     r"multipart/form-data"
     r"(?:[ \t]*;[ \t]*charset=\"?utf-8\"?)?"
-    r"[ \t]*;[ \t]*boundary=(?:\"([0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-])\"|([!#$%&'*+.^_`|~0-9A-Za-z-]{1,70}))"
+    r"[ \t]*;[ \t]*boundary="
+    r"(?:\"([0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-])\"|([!#$%&'*+.^_`|~0-9A-Za-z-]{1,70}))"
     r"(?:[ \t]*;[ \t]*charset=\"?utf-8\"?)?[ \t]*",
-    re.I,
+    re.I | re.A,
 )
-_HEADER = re.compile(rf"({_TOKEN}):[ \t]*([^\x00\r\n]*?)[ \t]*")
-_PARAM = re.compile(rf"[ \t]*;[ \t]*({_TOKEN})=(?:\"((?:[^\"\\]|\\.)*)\"|({_TOKEN}))")
+_HEADER = re.compile(rf"({_NAME}):[ \t]*([^\x00\r\n]*?)[ \t]*")
+_PARAM = re.compile(rf"[ \t]*;[ \t]*({_NAME})=(?:\"((?:[^\"\\]|\\.)*)\"|({_NAME}))")
 _PLAIN_ENCODINGS = frozenset({"7bit", "8bit", "binary"})
-_PLAIN_CHARSETS = re.compile(r"[^;]*(?:;\s*charset=\"?(?:utf-8|us-ascii)\"?)?\s*", re.I)
+_PLAIN_CHARSETS = re.compile(r"[^;]*(?:;\s*charset=\"?(?:utf-8|us-ascii)\"?)?\s*", re.I | re.A)
 
 
 class FormPart(NamedTuple):
@@ -61,7 +64,8 @@ def form_parts(body: bytes, content_type: str) -> list[FormPart]:
 
 
 def form_field(parts: list[FormPart], name: str) -> FormPart | None:
-    """The only plain field of that name; None: there is none. A second one, or a file under that name, is refused."""
+    """The only plain field of that name; None: there is none. A second one, or a file under that name, is
+    refused."""
     found = [part for part in parts if part.name == name]
     if len(found) > 1:
         raise BodyError(f"the form has {name} twice: send it once", code=f"duplicate_{name}", param=name)

@@ -1,4 +1,5 @@
-"""OpenAI audio: ``/v1/audio/transcriptions`` and ``/v1/audio/translations``, a multipart form with a file in it."""
+"""OpenAI audio: ``/v1/audio/transcriptions`` and ``/v1/audio/translations``, a multipart form with a file in
+it."""
 
 from __future__ import annotations
 

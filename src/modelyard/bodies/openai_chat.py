@@ -1,4 +1,5 @@
-"""OpenAI Chat Completions: ``POST /v1/chat/completions`` (vLLM's ``/batch`` and ``/render`` children included)."""
+"""OpenAI Chat Completions: ``POST /v1/chat/completions`` (vLLM's ``/batch`` and ``/render`` children
+included)."""
 
 from __future__ import annotations
 

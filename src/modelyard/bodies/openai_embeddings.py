@@ -1,4 +1,5 @@
-"""Embeddings and vLLM's other one-pass tasks on a text: ``/v1/embeddings``, ``/v2/embed``, ``/pooling``, ``/classify``."""
+"""Embeddings and vLLM's other one-pass tasks on a text: ``/v1/embeddings``, ``/v2/embed``, ``/pooling``,
+``/classify``."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ class _Embedding(JsonRequest, gc=False):
 
 
 class OpenAiEmbeddings:
-    """Reads embedding requests: ``input`` (OpenAI), ``messages`` (vLLM, multimodal) or ``texts`` (``/v2/embed``)."""
+    """Reads embedding requests: ``input`` (OpenAI), ``messages`` (vLLM, multimodal) or ``texts``
+    (``/v2/embed``)."""
 
     name = "openai-embeddings"
 

@@ -1,4 +1,5 @@
-"""Rerank and score (Jina, Cohere and vLLM forms): ``/rerank``, ``/v1/rerank``, ``/v2/rerank``, ``/score``, ``/v1/score``."""
+"""Rerank and score (Jina, Cohere and vLLM forms): ``/rerank``, ``/v1/rerank``, ``/v2/rerank``, ``/score``,
+``/v1/score``."""
 
 from __future__ import annotations
 
