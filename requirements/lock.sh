@@ -2,6 +2,7 @@
 # Makes the lock files anew from pyproject.toml: one resolution for every supported Python and platform, with hashes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+[ -x .venv/bin/uv ] || .venv/bin/python -m pip install --quiet uv
 compile() {
   local out=$1
   shift

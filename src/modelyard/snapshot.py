@@ -1,4 +1,4 @@
-"""The immutable picture that every decision reads: routes, pools and settings, built from resources and swapped whole."""
+"""The immutable picture that every decision reads: routes, pools, settings; built from resources, swapped whole."""
 
 from __future__ import annotations
 
@@ -141,9 +141,7 @@ def _pool_plans(resources: ResourceSet, problems: list[str]) -> dict[BackendKey,
     return plans
 
 
-def _scheduler_config(
-    resources: ResourceSet, namespace: str, name: str, problems: list[str]
-) -> SchedulerConfig:
+def _scheduler_config(resources: ResourceSet, namespace: str, name: str, problems: list[str]) -> SchedulerConfig:
     config = picker_config_of(resources, namespace, name)
     try:
         return scheduler_config(config)

@@ -59,9 +59,7 @@ class AdminServer:
         return _json({"ready": ready, **details}, status=200 if ready else 503)
 
     async def _metrics(self, request: web.Request) -> web.Response:
-        return web.Response(
-            body=(await self._source.metrics()).encode(), headers={"content-type": CONTENT_TYPE}
-        )
+        return web.Response(body=(await self._source.metrics()).encode(), headers={"content-type": CONTENT_TYPE})
 
     async def _summary(self, request: web.Request) -> web.Response:
         return _json(self._source.summary())
@@ -84,13 +82,9 @@ class AdminServer:
         try:
             asked = json.loads(await request.read())
         except (ValueError, RecursionError):
-            return _error(
-                400, "The body must be a JSON object: method, path, headers, body, listener.", "invalid_json"
-            )
+            return _error(400, "The body must be a JSON object: method, path, headers, body, listener.", "invalid_json")
         if not isinstance(asked, dict):
-            return _error(
-                400, "The body must be a JSON object: method, path, headers, body, listener.", "invalid_json"
-            )
+            return _error(400, "The body must be a JSON object: method, path, headers, body, listener.", "invalid_json")
         try:
             return _json(await self._source.explain(asked))
         except ValueError as bad:

@@ -21,17 +21,13 @@ def explain(
     prompt: Annotated[str, typer.Option("--prompt", help="User message of that chat request.")] = "Hello",
     data: Annotated[
         str | None,
-        typer.Option(
-            "--data", "-d", help="Request body; @FILE reads it from a file, @- from standard input."
-        ),
+        typer.Option("--data", "-d", help="Request body; @FILE reads it from a file, @- from standard input."),
     ] = None,
     path: Annotated[str, typer.Option("--path", help="Request path.")] = "/v1/chat/completions",
     method: Annotated[
         str | None, typer.Option("--method", "-X", help="Method (default POST with a body, else GET).")
     ] = None,
-    header: Annotated[
-        list[str] | None, typer.Option("--header", "-H", help="'Name: value' (repeatable).")
-    ] = None,
+    header: Annotated[list[str] | None, typer.Option("--header", "-H", help="'Name: value' (repeatable).")] = None,
     gateway: Annotated[
         str | None,
         typer.Option("--gateway", "-g", help="Gateway, as namespace/name or name (default: the first)."),
@@ -99,16 +95,12 @@ def _show(answer: dict[str, Any]) -> None:
     if why:
         console.print()
         console.print(_candidates(why, answer.get("pick")))
-        console.print(
-            f"\nprofile {why['profile']}, {why['picker']}; a score is weight x value, value in 0..1"
-        )
+        console.print(f"\nprofile {why['profile']}, {why['picker']}; a score is weight x value, value in 0..1")
     if "pick" in answer:
         console.print(f"[bold green]pick[/] {answer['pick']}")
     else:
         refusal = answer["answer"]
-        console.print(
-            f"[bold yellow]answer[/] {refusal['status']} {refusal['reason'] or ''}  {refusal['body']}"
-        )
+        console.print(f"[bold yellow]answer[/] {refusal['status']} {refusal['reason'] or ''}  {refusal['body']}")
 
 
 def _models(asked: str | None, target: str | None) -> str:
@@ -118,9 +110,7 @@ def _models(asked: str | None, target: str | None) -> str:
 
 
 def _candidates(why: dict[str, Any], pick: str | None) -> Any:
-    policies = list(
-        dict.fromkeys(score["policy"] for candidate in why["candidates"] for score in candidate["scores"])
-    )
+    policies = list(dict.fromkeys(score["policy"] for candidate in why["candidates"] for score in candidate["scores"]))
     rows = table("", "ENDPOINT", "ADDRESS", *policies, "TOTAL", "DROPPED BY")
     for candidate in why["candidates"]:
         scores = {score["policy"]: score for score in candidate["scores"]}

@@ -75,7 +75,7 @@ def run_in_foreground(
             fail(
                 f"the admin address {admin_host}:{admin_port} is taken: {problem.strerror}",
                 ExitCode.ADDRESS_IN_USE,
-                next_step="Stop what uses it (is a yard running? modelyard ps), or choose another with --admin ADDR:PORT.",
+                next_step="Stop what uses it (is it a yard? modelyard ps), or choose another with --admin ADDR:PORT.",
             )
         fail(str(problem))
 

@@ -11,9 +11,7 @@ PortOption = Annotated[
     list[str] | None,
     typer.Option("--port", help="GATEWAYPORT=LOCALPORT (repeatable); by default 80 is 8080 and 443 is 8443."),
 ]
-AdminOption = Annotated[
-    str, typer.Option("--admin", help="ADDR:PORT of the admin API; port 0 takes a free one.")
-]
+AdminOption = Annotated[str, typer.Option("--admin", help="ADDR:PORT of the admin API; port 0 takes a free one.")]
 ClassOption = Annotated[
     str | None, typer.Option("--gateway-class", help="Serve only Gateways of this class (default: all).")
 ]

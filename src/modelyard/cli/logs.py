@@ -21,9 +21,7 @@ _POLL_SECONDS = 0.25
 def logs(
     name: Annotated[
         str,
-        typer.Argument(
-            help="Replica (as in `modelyard ps`), `access` for the access log, or part of a name."
-        ),
+        typer.Argument(help="Replica (as in `modelyard ps`), `access` for the access log, or part of a name."),
     ],
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on printing as the log grows.")] = False,
     lines: Annotated[

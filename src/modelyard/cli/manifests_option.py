@@ -15,9 +15,7 @@ from modelyard.resources.errors import ResourceError
 
 ManifestsOption = Annotated[
     list[Path] | None,
-    typer.Option(
-        "--filename", "-f", help="Manifest file or folder (repeatable). Changes take effect while running."
-    ),
+    typer.Option("--filename", "-f", help="Manifest file or folder (repeatable). Changes take effect while running."),
 ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from enum import Enum
+from enum import StrEnum
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -14,16 +14,14 @@ from rich.table import Table
 from modelyard.cli.exit_codes import ExitCode
 
 
-class Output(str, Enum):
+class Output(StrEnum):
     """``--output``."""
 
     TEXT = "text"
     JSON = "json"
 
 
-OutputOption = Annotated[
-    Output, typer.Option("--output", "-o", help="How to print: for people, or JSON for programs.")
-]
+OutputOption = Annotated[Output, typer.Option("--output", "-o", help="How to print: for people, or JSON for programs.")]
 
 console = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)

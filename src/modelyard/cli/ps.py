@@ -33,9 +33,7 @@ def _ps(home: Path | None, output: Output) -> None:
     for gateway in summary["gateways"]:
         console.print(f"[bold]{gateway['name']}[/]  {', '.join(gateway['addresses'])}")
     if summary["errors"]:
-        console.print(
-            f"[red]{len(summary['errors'])} manifest errors; an older set is served[/] (modelyard check)"
-        )
+        console.print(f"[red]{len(summary['errors'])} manifest errors; an older set is served[/] (modelyard check)")
     if replicas:
         console.print()
         console.print(_replica_table(replicas))

@@ -83,10 +83,9 @@ class StartupReport:
         for row in skipped:
             console.print(f"  [dim]skipped {row['what']}: {_plain(row['reason'])}[/]")
         for plan in yard.local.plans() if yard.local is not None else ():
-            for setting in dict.fromkeys(s for replica in plan.replicas for s in replica.settings):
-                console.print(
-                    f"  [dim]changed {plan.name} {_plain(setting.setting)}: {_plain(setting.change)} ({_plain(setting.reason)})[/]"
-                )
+            for setting in dict.fromkeys(item for replica in plan.replicas for item in replica.settings):
+                what = f"changed {plan.name} {setting.setting}: {setting.change} ({setting.reason})"
+                console.print(f"  [dim]{_plain(what)}[/]")
 
     def _changes(self, yard: Yard) -> None:
         """One line for each replica whose state changed."""
@@ -96,9 +95,7 @@ class StartupReport:
                 continue
             self._told[item.key] = state
             if self._json:
-                self._event(
-                    "replica", name=item.key, phase=item.phase.value, ready=item.ready, message=item.message
-                )
+                self._event("replica", name=item.key, phase=item.phase.value, ready=item.ready, message=item.message)
             else:
                 console.print(f"  {item.key}: {_plain(state)}")
 
@@ -114,9 +111,7 @@ class StartupReport:
         )
         if address and names:
             console.print(f"\n{curl(address, names[0])}\n", soft_wrap=True)
-        console.print(
-            "[dim]modelyard ps | logs -f NAME | explain --model NAME | stop      Ctrl-C stops everything[/]"
-        )
+        console.print("[dim]modelyard ps | logs -f NAME | explain --model NAME | stop      Ctrl-C stops everything[/]")
 
     def _event(self, event: str, **fields: Any) -> None:
         sys.stdout.write(json.dumps({"event": event, **fields}, default=str) + "\n")

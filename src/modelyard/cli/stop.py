@@ -18,9 +18,7 @@ _POLL_SECONDS = 0.1
 
 def stop(
     home: HomeOption = None,
-    timeout: Annotated[
-        float, typer.Option(help="Seconds to wait for the drain before giving up.", min=0)
-    ] = 120.0,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for the drain before giving up.", min=0)] = 120.0,
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Stop the running yard: open requests finish (within its drain time), replicas stop, nothing is left behind.

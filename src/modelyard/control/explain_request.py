@@ -51,8 +51,7 @@ def _binding(gateway: Any, port: Any, bindings: Sequence[Binding]) -> Binding:
     fitting = [
         binding
         for binding in bindings
-        if gateway in (None, "", "/".join(binding.gateway), binding.gateway[1])
-        and port in (None, binding.port)
+        if gateway in (None, "", "/".join(binding.gateway), binding.gateway[1]) and port in (None, binding.port)
     ]
     if not fitting:
         names = ", ".join(f"{'/'.join(b.gateway)} port {b.port}" for b in bindings)

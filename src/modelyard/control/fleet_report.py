@@ -23,8 +23,7 @@ def fleet_report(fleet: Fleet, in_flight: InFlight, now: float) -> dict[str, Any
             {
                 "name": str(key),
                 "endpoints": [
-                    _endpoint(state, in_flight.get(str(key), {}), now)
-                    for state in fleet.backends[key].endpoints
+                    _endpoint(state, in_flight.get(str(key), {}), now) for state in fleet.backends[key].endpoints
                 ],
             }
             for key in sorted(fleet.backends)

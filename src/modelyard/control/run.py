@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import uvloop
 
@@ -16,7 +17,7 @@ from modelyard.manifests.reading import ReadResult
 
 log = logging.getLogger(__name__)
 
-Report = Callable[[Yard, asyncio.Event], Awaitable[None]]
+Report = Callable[[Yard, asyncio.Event], Coroutine[Any, Any, None]]
 """Tells people how the start goes; gets the yard and an event that is set at every change. Cancelled at the end."""
 
 

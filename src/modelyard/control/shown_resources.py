@@ -9,9 +9,14 @@ import msgspec
 
 from modelyard.admin.source import UnknownKind
 from modelyard.control.addresses import Binding
-from modelyard.resources.kinds import KINDS, AnyResource
+from modelyard.resources.bases import LenientResource, StrictResource
+from modelyard.resources.endpoint_picker_config import EndpointPickerConfig
+from modelyard.resources.helm import BodyBasedRouterValues
+from modelyard.resources.kinds import KINDS
 from modelyard.resources.resource_set import ResourceSet
 from modelyard.routing.statuses import Statuses
+
+NamedResource = StrictResource | LenientResource | EndpointPickerConfig
 
 
 def shown_resources(
@@ -28,15 +33,13 @@ def shown_resources(
     (RFC 3339). Raises :class:`UnknownKind`."""
     kinds = {row.kind.lower(): row.kind for row in KINDS}
     if kind is not None and kind.lower() not in kinds:
-        raise UnknownKind(
-            f"kind {kind!r} is not known here; there are {', '.join(sorted(set(kinds.values())))}"
-        )
+        raise UnknownKind(f"kind {kind!r} is not known here; there are {', '.join(sorted(set(kinds.values())))}")
     wanted = kinds[kind.lower()] if kind is not None else None
     addresses = _addresses(bindings)
     return [
         _shown(item, statuses, addresses, since)
         for item in resources
-        if hasattr(item, "metadata")
+        if not isinstance(item, BodyBasedRouterValues)
         and wanted in (None, item.kind)
         and namespace in (None, item.metadata.namespace)
         and name in (None, item.metadata.name)
@@ -47,13 +50,11 @@ def _addresses(bindings: Sequence[Binding]) -> Mapping[tuple[str, str], list[dic
     found: dict[tuple[str, str], dict[str, None]] = {}
     for binding in bindings:
         found.setdefault(binding.gateway, {})[binding.host] = None
-    return {
-        gateway: [{"type": "IPAddress", "value": host} for host in hosts] for gateway, hosts in found.items()
-    }
+    return {gateway: [{"type": "IPAddress", "value": host} for host in hosts] for gateway, hosts in found.items()}
 
 
 def _shown(
-    item: AnyResource,
+    item: NamedResource,
     statuses: Statuses,
     addresses: Mapping[tuple[str, str], list[dict[str, str]]],
     since: str,
@@ -76,4 +77,4 @@ def _redact(secret: dict[str, Any]) -> None:
     """Names of keys are of use to people; values never leave the process through the admin API."""
     for part in ("data", "stringData"):
         if part in secret:
-            secret[part] = {name: "(hidden)" for name in secret[part]}
+            secret[part] = dict.fromkeys(secret[part], "(hidden)")

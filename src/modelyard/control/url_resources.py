@@ -59,12 +59,8 @@ def _address(url: str) -> str:
     except ValueError:
         raise BadUrl(f"{url!r}: the port is not a number from 1 to 65535") from None
     if parts.scheme != "http" or not parts.hostname:
-        raise BadUrl(
-            f"{url!r} is no model server address: give it as http://HOST:PORT (https is not supported here)"
-        )
+        raise BadUrl(f"{url!r} is no model server address: give it as http://HOST:PORT (https is not supported here)")
     if parts.path not in ("", "/") or parts.query or parts.username:
-        raise BadUrl(
-            f"{url!r}: give the server's address only, without path, query or user (http://HOST:PORT)"
-        )
+        raise BadUrl(f"{url!r}: give the server's address only, without path, query or user (http://HOST:PORT)")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return f"{host}:{port}"

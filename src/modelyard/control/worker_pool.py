@@ -82,6 +82,7 @@ class WorkerPool:
         self._server: asyncio.Server | None = None
         self._keepers: list[asyncio.Task[None]] = []
         self._stopping = False
+        self._reported = asyncio.Event()
         self._questions: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._ids = itertools.count(1)
 
@@ -131,6 +132,10 @@ class WorkerPool:
                 for address, count in counts.items():
                     row[address] = row.get(address, 0) + count
         return total
+
+    async def next_stats(self) -> None:
+        """Wait until some worker reports what it has open."""
+        await self._reported.wait()
 
     async def explain(self, listener: str, head: bytes, body: bytes) -> dict[str, Any]:
         """Ask a worker. Raises :class:`ExplainUnavailable`, or ValueError where the request is malformed."""
@@ -184,11 +189,7 @@ class WorkerPool:
             worker.generation = 0
             if self._stopping:
                 return
-            pause = (
-                _FIRST_PAUSE
-                if time.monotonic() - started > 10 * _LONGEST_PAUSE
-                else min(2 * pause, _LONGEST_PAUSE)
-            )
+            pause = _FIRST_PAUSE if time.monotonic() - started > 10 * _LONGEST_PAUSE else min(2 * pause, _LONGEST_PAUSE)
             log.error(
                 "data-plane worker %d ended with code %s; it is started again in %.1f s",
                 worker.number,
@@ -242,6 +243,8 @@ class WorkerPool:
         match message:
             case protocol.Stats():
                 worker.stats = message
+                self._reported.set()
+                self._reported.clear()
                 if message.rows:
                     self._add_rows(_decode_rows(message.rows))
             case protocol.EndpointFailed():

@@ -55,6 +55,7 @@ class Yard:
         """``read`` must be free of errors. ``on_change`` hears that something worth showing changed."""
         self.settings = settings
         self._on_change = on_change
+        self._first_read = read
         self._urls = url_endpoints(settings.urls)
         self.configuration = Configuration(read.resource_set)
         self.snapshot: Snapshot = self._build()
@@ -73,6 +74,7 @@ class Yard:
         self._local: LocalRunner | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._applying = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     # ── life ──
 
@@ -91,7 +93,9 @@ class Yard:
             )
         await self._apply()
         if self.settings.paths:
-            self._watcher = asyncio.create_task(watch_manifests(self.settings.paths, self._manifests_changed))
+            self._watcher = asyncio.create_task(
+                watch_manifests(self.settings.paths, self._manifests_changed, last=self._first_read)
+            )
         self._write_yard_file()
 
     async def stop(self) -> None:
@@ -113,7 +117,12 @@ class Yard:
 
     # ── applying ──
 
-    async def _manifests_changed(self, read: ReadResult) -> None:
+    def _manifests_changed(self, read: ReadResult) -> None:
+        task = asyncio.create_task(self._take_reading(read))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _take_reading(self, read: ReadResult) -> None:
         async with self._applying:
             before = self.configuration
             self.configuration = before.after(read)
@@ -143,8 +152,7 @@ class Yard:
                 generation=self.configuration.generation,
                 resources=encode_objects(self.resource_set),
                 bindings=tuple(
-                    SocketBinding(group=b.group, host=b.host, port=b.local_port, tls=b.tls)
-                    for b in self.bindings
+                    SocketBinding(group=b.group, host=b.host, port=b.local_port, tls=b.tls) for b in self.bindings
                 ),
                 gateway_class=self.settings.gateway_class,
                 body_limit=self.settings.body_limit,
@@ -195,12 +203,12 @@ class Yard:
     async def _drained(self, pod: LocalPod) -> None:
         """Wait until no worker has a request open at a replica that left rotation."""
         await asyncio.sleep(_STATS_SECONDS)
-        while any(
-            address.rpartition(":")[0] == pod.ip
-            for counts in self._workers.in_flight().values()
-            for address in counts
-        ):
-            await asyncio.sleep(_STATS_SECONDS / 4)
+        while self._has_open_requests(pod.ip):
+            await self._workers.next_stats()
+
+    def _has_open_requests(self, ip: str) -> bool:
+        in_flight = self._workers.in_flight()
+        return any(address.rpartition(":")[0] == ip for counts in in_flight.values() for address in counts)
 
     def _fleet_changed(self, fleet: Fleet) -> None:
         self._workers.update_fleet(fleet)
@@ -275,9 +283,7 @@ class Yard:
         found: dict[tuple[str, str], list[str]] = {}
         for binding in self.bindings:
             scheme = "https" if binding.tls else "http"
-            found.setdefault(binding.gateway, []).append(
-                f"{scheme}://{_in_url(binding.host)}:{binding.local_port}"
-            )
+            found.setdefault(binding.gateway, []).append(f"{scheme}://{_in_url(binding.host)}:{binding.local_port}")
         return [{"name": "/".join(gateway), "addresses": addresses} for gateway, addresses in found.items()]
 
     def skipped(self) -> list[dict[str, str]]:
@@ -291,9 +297,7 @@ class Yard:
                 rows.append({"what": f"Deployment {plan.namespace}/{plan.name}", "reason": plan.problem})
             for part in plan.skipped:
                 where = f"Deployment {part.namespace}/{part.deployment}"
-                rows.append(
-                    {"what": f"{where} container {part.name}" if part.name else where, "reason": part.reason}
-                )
+                rows.append({"what": f"{where} container {part.name}" if part.name else where, "reason": part.reason})
         return rows
 
     async def explain(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -311,12 +315,8 @@ class Yard:
             catalogue.CONFIG_GENERATION: [((), self.configuration.generation)],
             catalogue.CONFIG_ERRORS: [((), len(self.configuration.errors))],
             catalogue.WORKER_RESTARTS: [((), sum(worker.restarts for worker in self._workers.workers))],
-            catalogue.OPEN_EXCHANGES: [
-                ((str(w.number),), w.stats.open_exchanges) for w in self._workers.workers
-            ],
-            catalogue.OPEN_CONNECTIONS: [
-                ((str(w.number),), w.stats.open_connections) for w in self._workers.workers
-            ],
+            catalogue.OPEN_EXCHANGES: [((str(w.number),), w.stats.open_exchanges) for w in self._workers.workers],
+            catalogue.OPEN_CONNECTIONS: [((str(w.number),), w.stats.open_connections) for w in self._workers.workers],
             **fleet_gauges(self.current_fleet, self._workers.in_flight(), now),
         }
         if self._local is not None:

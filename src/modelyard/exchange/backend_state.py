@@ -1,4 +1,4 @@
-"""What a worker keeps per backend: its scheduler and admission, which live on while snapshots and fleets are swapped."""
+"""What a worker keeps per backend: scheduler and admission live on while snapshots and fleets are swapped."""
 
 from __future__ import annotations
 

@@ -19,8 +19,9 @@ Who does what:
 - The shell parses and checks framing, and removes hop-by-hop fields (Connection and what it names, Keep-Alive,
   TE, Trailer, Transfer-Encoding, Upgrade, Proxy-Connection) from the response head before ``on_response_head``; it
   writes the framing fields and Connection itself. Interim answers (1xx other than 101) never reach the exchange.
-- The exchange writes the request head (``Forward.head``), and removes hop-by-hop fields and Expect there: the shell has
-  answered ``Expect: 100-continue`` by the time a body is read. For ``Forward.upgrade`` the head keeps Connection and Upgrade.
+- The exchange writes the request head (``Forward.head``), and removes hop-by-hop fields and Expect there: the shell
+  has answered ``Expect: 100-continue`` by the time a body is read. For ``Forward.upgrade`` the head keeps Connection
+  and Upgrade.
 - After ``Wait`` the shell has set ``exchange.resume``; it is called with the next command, at most once, and never
   from inside a call of the shell.
 - A reused connection that dies before any response byte is retried by the shell on a fresh one, unreported.
@@ -39,9 +40,7 @@ from modelyard.exchange.commands import Command, Forward, Respond, Wait
 from modelyard.exchange.record import ExchangeRecord
 from modelyard.http1.message_heads import RequestHead, ResponseHead
 
-FailureKind = Literal[
-    "connect-refused", "connect-timeout", "reset", "head-timeout", "deadline", "bad-response"
-]
+FailureKind = Literal["connect-refused", "connect-timeout", "reset", "head-timeout", "deadline", "bad-response"]
 """What went wrong upstream before the first response byte."""
 
 Outcome = Literal["done", "client-gone", "upstream-broken", "deadline", "shutdown"]

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from modelyard.bodies.answers import AnswerObserver, observe_answer
 from modelyard.bodies.api_paths import is_model_api, normalise_path
-from modelyard.bodies.errors import sse_error
 from modelyard.bodies.dialects import dialect_for, read_field
 from modelyard.bodies.facts import BodyError, RequestFacts
 from modelyard.bodies.model_rewrite import rewrite_model
@@ -62,7 +61,6 @@ class Exchange:
         "_path",
         "_pick",
         "_queued_at",
-        "_streams_events",
         "_ticket",
         "_tried",
         "backend",
@@ -110,7 +108,6 @@ class Exchange:
         self._path = head.path
         self._pick: PickRequest | None = None
         self._queued_at = 0.0
-        self._streams_events = False
         self._ticket = 0
         self._tried: list[str] = []
 
@@ -128,15 +125,12 @@ class Exchange:
                 return listed
         table = gateway.snapshot.table
         if self.client.tls and table.misdirected(self.client.listener, self.client.server_name, head.host):
-            return self._refuse(
-                421, f"This connection is for another host than {head.host!r}.", "misdirected"
-            )
+            return self._refuse(421, f"This connection is for another host than {head.host!r}.", "misdirected")
         self._candidates = candidates = table.candidates(self.client.listener, head.host, head.path)
         if candidates is None:
             return self._no_route()
         if head.has_body and (
-            candidates.reaches_pool
-            or not candidates.reads_headers.isdisjoint(gateway.body_header_names | _BASE)
+            candidates.reaches_pool or not candidates.reads_headers.isdisjoint(gateway.body_header_names | _BASE)
         ):
             return ReadBody(gateway.settings.body_limit)
         return self._route(now)
@@ -212,9 +206,7 @@ class Exchange:
         self.backend = backend
         state = self._gateway.states.get(backend)
         if state is None:
-            return self._refuse(
-                500, f"HTTPRoute {rule.route}: backend {backend.ref} is unknown.", "backend_invalid"
-            )
+            return self._refuse(500, f"HTTPRoute {rule.route}: backend {backend.ref} is unknown.", "backend_invalid")
         self.state = state
         self.record.backend = state.label
         if backend.filters.redirect is not None:
@@ -261,9 +253,7 @@ class Exchange:
                 )
             return None
         targets = state.targets
-        self.priority = self.record.priority = targets.priority(
-            model, _first(head.by_name, OBJECTIVE_HEADERS)
-        )
+        self.priority = self.record.priority = targets.priority(model, _first(head.by_name, OBJECTIVE_HEADERS))
         self.target_model = target = targets.target(model, self._gateway.random())
         self.record.target_model = target
         if state.is_pool and state.known_models is not None and target not in state.known_models:
@@ -373,9 +363,7 @@ class Exchange:
             if len(exclude) <= len(self._tried):
                 return self._no_endpoint(nothing)
             try:
-                decision = scheduler.pick(
-                    self._pick, now, subset=subset, exclude=self._tried, explain=self._explain
-                )
+                decision = scheduler.pick(self._pick, now, subset=subset, exclude=self._tried, explain=self._explain)
             except NoEndpoint as still_nothing:
                 return self._no_endpoint(still_nothing)
         endpoint = decision.targets[0]
@@ -417,6 +405,8 @@ class Exchange:
         headers = _with_forwarded_for(headers, by_name.get("x-forwarded-for"), self.client.address)
         if endpoint.engine == RAY_ENGINE and self.target_model:
             headers.append((MULTIPLEXED_MODEL_ID, _on_the_wire(self.target_model)))
+        if self.target_model != (self.facts.model or ""):
+            headers = [field for field in headers if field[0] != "accept-encoding"]
         path, host = self._path, head.authority
         for filters in (rule.filters, backend.filters):
             if not filters:
@@ -487,9 +477,7 @@ class Exchange:
                 return command
         if kind in ("deadline", "head-timeout", "connect-timeout"):
             return self._refuse(504, f"The endpoint did not answer in time ({kind}).", "upstream_timeout")
-        return self._refuse(
-            502, f"The endpoint could not be reached or broke off ({kind}).", "upstream_failed"
-        )
+        return self._refuse(502, f"The endpoint could not be reached or broke off ({kind}).", "upstream_failed")
 
     # ── the answer ──
 
@@ -514,13 +502,13 @@ class Exchange:
         return head
 
     def _observe(self, head: ResponseHead) -> None:
-        content_type = head.by_name.get("content-type", "")
-        self._streams_events = content_type.startswith("text/event-stream")
+        by_name = head.by_name
         rename = self.facts.model if self.target_model != self.facts.model else None
         self._observer = observer = observe_answer(
-            content_type, head.by_name.get("content-encoding", ""), rename
+            self.facts.dialect, by_name.get("content-type", ""), by_name.get("content-encoding", ""), rename
         )
-        self.changes_length = observer.changes_length
+        if observer is not None:
+            self.changes_length = observer.changes_length
 
     def on_response_data(self, chunk: bytes) -> bytes:
         """Body bytes from the endpoint -> body bytes for the client (the same object when nothing changes)."""
@@ -533,11 +521,9 @@ class Exchange:
 
     def on_response_broken(self) -> bytes:
         """The endpoint broke off after its first byte: what makes that visible inside the body."""
-        observer = self._observer
-        if observer is None or not self._streams_events:
+        if self._observer is None:
             return b""
-        message = "The model server broke off before the answer was complete: send the request again."
-        return sse_error(message, "upstream_broken", self.facts.dialect, mid_event=observer.mid_event)
+        return self._observer.broken("The model server broke off before the answer was complete: send it again.")
 
     def on_end(self, outcome: Outcome, now: float) -> ExchangeRecord:
         """The exchange is over, however it went; releases every counter. Safe to call once more."""
@@ -592,9 +578,7 @@ class Exchange:
     ) -> Respond:
         self.record.status = status
         self.record.reason = code
-        dialect = self.facts.dialect or (
-            "anthropic-messages" if self.head.path.startswith("/v1/messages") else ""
-        )
+        dialect = self.facts.dialect or ("anthropic-messages" if self.head.path.startswith("/v1/messages") else "")
         return refusals.refuse(status, message, code=code, param=param, headers=headers, dialect=dialect)
 
 

@@ -1,4 +1,4 @@
-"""What ``modelyard explain`` shows of one request: route, models, candidates with each policy's score, pick, refusal."""
+"""What ``modelyard explain`` shows of a request: route, models, candidates with each policy's score, the pick."""
 
 from __future__ import annotations
 
@@ -60,8 +60,7 @@ def _candidate(candidate: CandidateWhy) -> dict[str, Any]:
         "name": candidate.endpoint.name or candidate.endpoint.address,
         "total": candidate.total,
         "scores": [
-            {"policy": score.policy, "weight": score.weight, "score": score.score}
-            for score in candidate.scores
+            {"policy": score.policy, "weight": score.weight, "score": score.score} for score in candidate.scores
         ],
         "droppedBy": candidate.dropped_by or None,
     }

@@ -26,7 +26,7 @@ class ListedModels:
         self._answers: dict[str, dict[str, ModelEntry] | None] = {}
 
     def answer(self, group: str, path: str) -> Respond | None:
-        """The answer for ``/v1/models`` or ``/v1/models/<id>``; None: the listener serves no models, route the request."""
+        """The answer for ``/v1/models`` or ``/v1/models/<id>``; None: no models here, or another path."""
         name = requested_model(path)
         if path != MODELS_PATH and name is None:
             return None

@@ -24,7 +24,7 @@ class ExchangeRecord:
     status: int = 0
     """Status sent to the client; 0: the client went away before any."""
     reason: str = ""
-    """Why Modelyard answered itself or cut the answer (``no-route``, ``saturated``, ``client-gone``...); empty: all went well."""
+    """Why Modelyard answered itself or the answer was cut (``no_route``, ``client-gone``…); else empty."""
     stream: bool = False
     attempts: int = 0
     """Endpoints tried."""

@@ -1,4 +1,4 @@
-"""Answers that Modelyard makes itself: status, OpenAI (or Anthropic) error object, and what to do next (design, section 7)."""
+"""Answers that Modelyard makes itself: status, error object, and what to do next (design, section 7)."""
 
 from __future__ import annotations
 

@@ -36,20 +36,12 @@ FIRST_BYTE = Metric(
     "From the request head to the first byte of the answer; for streams close to the time to first token.",
     _REQUEST,
 )
-QUEUED = Metric(
-    "modelyard_queued_seconds_total", "counter", "Time that requests waited for admission.", _REQUEST
-)
-RETRIES = Metric(
-    "modelyard_retries_total", "counter", "Further endpoints tried before a first byte.", _REQUEST
-)
+QUEUED = Metric("modelyard_queued_seconds_total", "counter", "Time that requests waited for admission.", _REQUEST)
+RETRIES = Metric("modelyard_retries_total", "counter", "Further endpoints tried before a first byte.", _REQUEST)
 REQUEST_BYTES = Metric("modelyard_request_bytes_total", "counter", "Request body bytes.", _REQUEST)
 RESPONSE_BYTES = Metric("modelyard_response_bytes_total", "counter", "Response body bytes.", _REQUEST)
-INPUT_TOKENS = Metric(
-    "modelyard_input_tokens_total", "counter", "Prompt tokens that engines reported.", _REQUEST
-)
-OUTPUT_TOKENS = Metric(
-    "modelyard_output_tokens_total", "counter", "Generated tokens that engines reported.", _REQUEST
-)
+INPUT_TOKENS = Metric("modelyard_input_tokens_total", "counter", "Prompt tokens that engines reported.", _REQUEST)
+OUTPUT_TOKENS = Metric("modelyard_output_tokens_total", "counter", "Generated tokens that engines reported.", _REQUEST)
 CACHED_TOKENS = Metric(
     "modelyard_cached_tokens_total",
     "counter",
@@ -84,9 +76,7 @@ ENDPOINT_IN_FLIGHT = Metric(
     "Requests that Modelyard has open at the endpoint.",
     _PER_ENDPOINT,
 )
-LOAD_AGE = Metric(
-    "modelyard_endpoint_load_age_seconds", "gauge", "Age of the newest load reading.", _PER_ENDPOINT
-)
+LOAD_AGE = Metric("modelyard_endpoint_load_age_seconds", "gauge", "Age of the newest load reading.", _PER_ENDPOINT)
 CONFIG_GENERATION = Metric("modelyard_config_generation", "gauge", "Number of the snapshot in force.")
 CONFIG_ERRORS = Metric(
     "modelyard_config_errors", "gauge", "Errors in the manifests as they are on disk; 0 when all is applied."
@@ -96,6 +86,4 @@ REPLICA_RESTARTS = Metric(
 )
 INFO = Metric("modelyard_info", "gauge", "Always 1; the version is in the label.", ("version",))
 
-CATALOGUE: tuple[Metric, ...] = tuple(
-    value for value in list(globals().values()) if isinstance(value, Metric)
-)
+CATALOGUE: tuple[Metric, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Metric))

@@ -47,9 +47,7 @@ class RequestRow(msgspec.Struct, array_like=True):
         """Add the counts of a row with the same labels."""
         for name in _SUMMED:
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.duration_buckets = [
-            a + b for a, b in zip(self.duration_buckets, other.duration_buckets, strict=True)
-        ]
+        self.duration_buckets = [a + b for a, b in zip(self.duration_buckets, other.duration_buckets, strict=True)]
         self.first_byte_buckets = [
             a + b for a, b in zip(self.first_byte_buckets, other.first_byte_buckets, strict=True)
         ]
