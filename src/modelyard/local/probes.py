@@ -67,9 +67,7 @@ class ProbeState(msgspec.Struct, frozen=True, kw_only=True):
         run = self.run + 1 if result is self.last else 1
         needed = self.probe.success_threshold if result else self.probe.failure_threshold
         verdict = result if run >= needed else self.passed
-        return msgspec.structs.replace(
-            self, passed=verdict, last=result, run=run, due=now + self.probe.period
-        )
+        return msgspec.structs.replace(self, passed=verdict, last=result, run=run, due=now + self.probe.period)
 
 
 def _unasked(probe: Probe | None, passed: bool | None, now: float) -> ProbeState | None:
@@ -126,8 +124,7 @@ class ContainerHealth(msgspec.Struct, frozen=True, kw_only=True):
         """The probes that are asked at this stage, with when: startup alone, then readiness and liveness."""
         if self.failed is not None:
             return ()
-        if not self.started:
-            assert self.startup is not None  # noqa: S101 - it has not passed, so it exists
+        if self.startup is not None and not self.started:
             return ((ProbeKind.STARTUP, self.startup),)
         later = ((ProbeKind.READINESS, self.readiness), (ProbeKind.LIVENESS, self.liveness))
         return tuple((kind, state) for kind, state in later if state is not None)
@@ -135,6 +132,4 @@ class ContainerHealth(msgspec.Struct, frozen=True, kw_only=True):
     def step(self, kind: ProbeKind, result: bool, now: float) -> ContainerHealth:
         """The health after one result of one probe was read at ``now``."""
         state: ProbeState | None = getattr(self, kind.value)
-        return (
-            self if state is None else msgspec.structs.replace(self, **{kind.value: state.step(result, now)})
-        )
+        return self if state is None else msgspec.structs.replace(self, **{kind.value: state.step(result, now)})

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
+from typing import Literal
 
 import msgspec
 
@@ -31,6 +32,15 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     node_name: str
     loopback_range: bool
     """Every address of 127.0.0.0/8 can be bound without asking (Linux). False: only 127.0.0.1 (macOS)."""
+
+
+class EngineProgram(msgspec.Struct, frozen=True, kw_only=True):
+    """What is executed for a vLLM container."""
+
+    kind: Literal["vllm", "simulator"]
+    """The engine name that scraping reads (a module of ``fleet.engines``)."""
+    command: tuple[str, ...]
+    """What stands before the server's arguments."""
 
 
 class AppliedSetting(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,12 +72,12 @@ class LocalFile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WeightsSource(msgspec.Struct, frozen=True, kw_only=True):
-    """Content that a volume needs before its replicas start (annotation
-    ``modelyard.dev/weights.<volume>``)."""
+    """Content that a claim needs before its replicas start (annotation ``modelyard.dev/weights`` of the
+    claim)."""
 
     directory: str
     source: str
-    """For example ``demo://quickstart``."""
+    """For example ``demo://``."""
 
 
 class PortMapping(msgspec.Struct, frozen=True, kw_only=True):

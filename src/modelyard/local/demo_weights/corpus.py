@@ -34,15 +34,17 @@ QUESTIONS: Mapping[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 
-WORDS = tuple(
-    """
-    the a of to in and is that it was for on are with as at this by from or an but not be has have what when
-    which one two you were all there can more if no out so said up its about into than them only other time new
-    some could these like then now server model request answer token stream cache route replica batch weight
-    please give write explain show long short line point number paper river house light winter summer small big
-    red green blue open close begin end north south letter table music window garden road night day year
-    """.split()
-)
+WORDS = (
+    "the", "a", "of", "to", "in", "and", "is", "that", "it", "was", "for", "on", "are", "with", "as",
+    "at", "this", "by", "from", "or", "an", "but", "not", "be", "has", "have", "what", "when", "which",
+    "one", "two", "you", "were", "all", "there", "can", "more", "if", "no", "out", "so", "said", "up",
+    "its", "about", "into", "than", "them", "only", "other", "time", "new", "some", "could", "these",
+    "like", "then", "now", "server", "model", "request", "answer", "token", "stream", "cache", "route",
+    "replica", "batch", "weight", "please", "give", "write", "explain", "show", "long", "short", "line",
+    "point", "number", "paper", "river", "house", "light", "winter", "summer", "small", "big", "red",
+    "green", "blue", "open", "close", "begin", "end", "north", "south", "letter", "table", "music",
+    "window", "garden", "road", "night", "day", "year",
+)  # fmt: skip
 """Filler, so that a topic is recognised inside a longer text and any other text has an answer too."""
 
 SYSTEM_PROMPTS = (

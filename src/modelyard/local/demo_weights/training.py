@@ -80,15 +80,11 @@ def _batches(model: DemoModel, tokenizer: Any, rng: random.Random) -> Iterator[t
         pad = tokenizer.pad_token_id
         ids = torch.tensor([row + [pad] * (width - len(row)) for row, _ in rows])
         mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row, _ in rows])
-        labels = torch.tensor(
-            [[IGNORED] * head + row[head:] + [IGNORED] * (width - len(row)) for row, head in rows]
-        )
+        labels = torch.tensor([[IGNORED] * head + row[head:] + [IGNORED] * (width - len(row)) for row, head in rows])
         yield ids, mask, labels
 
 
-def train(
-    llama: Any, model: DemoModel, tokenizer: Any, seed: int, report: Callable[[int, float], None]
-) -> None:
+def train(llama: Any, model: DemoModel, tokenizer: Any, seed: int, report: Callable[[int, float], None]) -> None:
     """Train what ``llama`` has to train, for ``model.steps`` steps; ``report`` gets step and loss now and
     then."""
     learned = [parameter for parameter in llama.parameters() if parameter.requires_grad]

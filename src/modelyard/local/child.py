@@ -1,0 +1,203 @@
+"""The watchdog of one replica: a small process that runs an engine, keeps its log, and takes it down with
+itself.
+
+Run by its path (``python -I -S child.py``), not imported: it must start in milliseconds and outlive
+nothing. An engine is a family of processes (vLLM: API server, engine core, workers), some of which would
+survive their parent. So the watchdog stays between the control process and the engine:
+
+- it is the reaper of the whole family (PR_SET_CHILD_SUBREAPER), so that no process can leave it;
+- when the control process dies, even by ``kill -9``, its standard input ends (and PR_SET_PDEATHSIG fires):
+it stops
+  the family;
+- when the engine's first process ends, whatever is left of the family is killed before the exit code is
+reported.
+
+Standard input carries one line, ``stop SECONDS``: SIGTERM to the engine's first process, as Kubernetes
+sends it, and SIGKILL to the family after that time. The first line of standard output is the engine's
+process id. The exit code is the engine's own, or 128 + n where signal n ended it.
+"""
+
+import contextlib
+import ctypes
+import os
+import selectors
+import signal
+import sys
+import time
+
+ORPHAN_GRACE = 3.0
+"""Seconds an engine gets to clean up (shared memory) after the control process has died."""
+STRAGGLER_GRACE = 1.0
+"""Seconds that remaining processes get to end by themselves after the engine's first process has ended."""
+LOG_BYTES = 10 * 1024 * 1024
+LOG_FILES = 5
+"""Size of a log file and number kept, the defaults of Kubernetes."""
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_TICK = 0.1
+NOT_STARTED = 127
+"""Exit code where the command could not be executed, as shells use it."""
+
+
+def _prctl(option: int, value: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
+
+
+class Log:
+    """A file that is moved away when it is full: ``x.log`` becomes ``x.log.1``, and so on."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._open()
+
+    def _open(self) -> None:
+        self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        self._size = os.fstat(self._file).st_size
+
+    def write(self, data: bytes) -> None:
+        """Append; a full disk loses lines, never the engine."""
+        with contextlib.suppress(OSError):
+            if self._size + len(data) > LOG_BYTES:
+                self._rotate()
+            self._size += os.write(self._file, data)
+
+    def _rotate(self) -> None:
+        os.close(self._file)
+        for number in range(LOG_FILES - 1, 0, -1):
+            older = f"{self._path}.{number}"
+            newer = f"{self._path}.{number - 1}" if number > 1 else self._path
+            with contextlib.suppress(FileNotFoundError):
+                os.replace(newer, older)
+        self._open()
+
+
+def _spawn(command: list[str], output: int) -> int:
+    """Start the engine in a process group of its own; returns its process id."""
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        os.setpgid(0, 0)
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, 0)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        os.execvp(command[0], command)
+    except OSError as error:
+        os.write(2, f"cannot start {command[0]}: {error.strerror}\n".encode())
+    os._exit(NOT_STARTED)
+
+
+def _descendants() -> list[int]:
+    """Direct children of this process; orphans of the family become such (Linux)."""
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children") as file:
+            return [int(word) for word in file.read().split()]
+    except OSError:
+        return []
+
+
+class Watchdog:
+    """Runs one engine to its end."""
+
+    def __init__(self, command: list[str], log: Log) -> None:
+        self.command, self.log = command, log
+        self.engine = 0
+        self.exit_code: int | None = None
+        self.kill_at: float | None = None
+        self.selector = selectors.DefaultSelector()
+
+    def run(self) -> int:
+        """Returns the exit code."""
+        read, write = os.pipe()
+        os.set_blocking(read, False)
+        self.engine = _spawn(self.command, write)
+        os.close(write)
+        os.write(1, f"{self.engine}\n".encode())
+        self.selector.register(read, selectors.EVENT_READ, self._log_ready)
+        self.selector.register(0, selectors.EVENT_READ, self._order_ready)
+        while self._reap():
+            self._turn(_TICK)
+            if self.kill_at is not None and time.monotonic() >= self.kill_at:
+                self._kill_family()
+        with contextlib.suppress(BlockingIOError):
+            while data := os.read(read, 65536):
+                self.log.write(data)
+        return self.exit_code if self.exit_code is not None else NOT_STARTED
+
+    def _turn(self, timeout: float) -> None:
+        for key, _ in self.selector.select(timeout):
+            key.data(key.fd)
+
+    def _log_ready(self, descriptor: int) -> None:
+        data = os.read(descriptor, 65536)
+        if data:
+            self.log.write(data)
+        else:
+            self.selector.unregister(descriptor)
+
+    def _order_ready(self, descriptor: int) -> None:
+        order = os.read(descriptor, 4096).decode("ascii", "replace").split()
+        if not order:
+            self.selector.unregister(descriptor)
+            self.stop(ORPHAN_GRACE)
+        elif order[0] == "stop":
+            self.stop(float(order[1]))
+
+    def stop(self, grace: float) -> None:
+        """Ask the engine to end; kill the family after ``grace`` seconds. A later call can only shorten
+        it."""
+        if self.exit_code is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.engine, signal.SIGTERM)
+        self._kill_within(grace)
+
+    def _kill_within(self, grace: float) -> None:
+        at = time.monotonic() + grace
+        self.kill_at = at if self.kill_at is None else min(at, self.kill_at)
+
+    def _reap(self) -> bool:
+        """Collect whoever has ended; False when the family is empty."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return False
+            if pid == 0:
+                return True
+            if pid == self.engine:
+                code = os.waitstatus_to_exitcode(status)
+                self.exit_code = code if code >= 0 else 128 - code
+                self._terminate_rest()
+
+    def _terminate_rest(self) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.engine, signal.SIGTERM)
+        self._kill_within(STRAGGLER_GRACE)
+
+    def _kill_family(self) -> None:
+        """SIGKILL to the engine's group, and to every orphan that has moved up to this process."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.engine, signal.SIGKILL)
+        for pid in _descendants():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def main(arguments: list[str]) -> int:
+    """``child.py PARENT_PID LOG_PATH -- COMMAND...``"""
+    parent, log_path, command = int(arguments[0]), arguments[1], arguments[3:]
+    watchdog = Watchdog(command, Log(log_path))
+    signal.signal(signal.SIGTERM, lambda number, frame: watchdog.stop(ORPHAN_GRACE))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        return NOT_STARTED
+    return watchdog.run()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

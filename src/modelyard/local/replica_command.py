@@ -1,0 +1,255 @@
+"""One replica of a Deployment: from its container to the process that runs here."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from modelyard.local import arguments as argv
+from modelyard.local.addresses import ONLY_LOOPBACK
+from modelyard.local.containers import VllmCommand, recognise
+from modelyard.local.cpu_settings import apply_cpu_table
+from modelyard.local.environment import Environment, PodFacts, Sources, build_environment, expand
+from modelyard.local.probe_plan import default_readiness, plan_probe, probe_target
+from modelyard.local.replica_plan import (
+    AppliedSetting,
+    EngineProgram,
+    Machine,
+    PortMapping,
+    ReplicaPlan,
+    WeightsSource,
+)
+from modelyard.local.simulator_command import simulator_arguments
+from modelyard.local.volumes import Places, VolumePlan, plan_volumes, rewrite_paths
+
+if TYPE_CHECKING:
+    from modelyard.local.probes import Probe
+    from modelyard.resources.apps import Deployment
+    from modelyard.resources.pods import Container
+
+VLLM_PORT = 8000
+"""vLLM's port where ``--port`` is not given."""
+
+LOCAL_VARIABLES = {
+    "VLLM_HOST_IP": (ONLY_LOOPBACK, "the processes of one engine talk over loopback, not the network interface"),
+    "VLLM_NO_USAGE_STATS": ("1", "vLLM's usage reports would leave this machine"),
+}
+"""Added for every vLLM replica where the manifest does not set them, with the reason."""
+
+
+class PlanContext(msgspec.Struct, frozen=True, kw_only=True):
+    """What a plan depends on besides the manifests."""
+
+    home: str
+    """Root of the yard's home; also what tells the addresses of two yards apart."""
+    machine: Machine
+    engine: EngineProgram
+    engine_problem: str = ""
+    """Why no replica can be started, and what to do; empty: the engine is there."""
+    environment: frozenset[str] = frozenset()
+    """Names of this machine's own environment variables; they stand in for Secrets that no manifest has."""
+
+
+def plan_replica(
+    deployment: Deployment,
+    container: Container,
+    *,
+    name: str,
+    address: str,
+    local_port: Callable[[int], int],
+    sources: Sources,
+    claims: Mapping[str, str],
+    context: PlanContext,
+) -> ReplicaPlan:
+    """The plan of one replica. Raises ValueError, for people, where the manifest cannot be carried out."""
+    return _ReplicaPlanner(deployment, container, name, address, local_port, sources, claims, context).plan()
+
+
+class _ReplicaPlanner:
+    """Works out one ReplicaPlan step by step; the steps share what is known so far."""
+
+    def __init__(
+        self,
+        deployment: Deployment,
+        container: Container,
+        name: str,
+        address: str,
+        local_port: Callable[[int], int],
+        sources: Sources,
+        claims: Mapping[str, str],
+        context: PlanContext,
+    ) -> None:
+        self.deployment, self.container, self.name, self.address = deployment, container, name, address
+        self.local_port, self.sources, self.claims, self.context = local_port, sources, claims, context
+        self.spec = deployment.spec.template.spec
+        self.namespace = deployment.metadata.namespace
+        self.directory = f"{context.home}/replicas/{self.namespace}_{name}"
+        self.settings: list[AppliedSetting] = []
+
+    def plan(self) -> ReplicaPlan:
+        """The plan."""
+        environment = build_environment(self.container, self.sources, self._pod_facts())
+        values = self._available(environment)
+        volumes = self._volumes(values)
+        arguments = self._server_arguments(values)
+        arguments = tuple(rewrite_paths(word, volumes.paths) for word in arguments)
+        env = {
+            key: text if key in environment.secret else rewrite_paths(text, volumes.paths)
+            for key, text in values.items()
+        }
+        port = self._serving_port(arguments)
+        ports = self._ports(port)
+        arguments = self._bind(arguments, ports[0])
+        command, env = self._engine_command(arguments, env)
+        startup, readiness, liveness = self._probes(volumes, ports)
+        self._note_hooks()
+        return ReplicaPlan(
+            name=self.name,
+            namespace=self.namespace,
+            deployment=self.deployment.metadata.name,
+            container=self.container.name,
+            labels=dict(self.deployment.spec.template.metadata.labels),
+            engine=self.context.engine.kind,
+            address=self.address,
+            ports=ports,
+            argv=command,
+            env=env,
+            secret_env=environment.secret & env.keys(),
+            directory=self.directory,
+            files=volumes.files,
+            directories=volumes.directories,
+            weights=self._weights(volumes),
+            startup=startup,
+            readiness=readiness,
+            liveness=liveness,
+            grace=float(max(0, self.spec.termination_grace_period_seconds)),
+            settings=tuple(self.settings),
+        )
+
+    def _note(self, setting: str, change: str, reason: str) -> None:
+        self.settings.append(AppliedSetting(setting=setting, change=change, reason=reason))
+
+    @property
+    def _simulated(self) -> bool:
+        return self.context.engine.kind == "simulator"
+
+    def _pod_facts(self) -> PodFacts:
+        template = self.deployment.spec.template.metadata
+        identity = hashlib.blake2b(f"{self.context.home}/{self.namespace}/{self.name}".encode(), digest_size=16)
+        node = ONLY_LOOPBACK
+        return PodFacts(
+            labels=template.labels,
+            annotations=template.annotations,
+            fields={
+                "metadata.name": self.name,
+                "metadata.namespace": self.namespace,
+                "metadata.uid": identity.hexdigest(),
+                "spec.nodeName": self.context.machine.node_name,
+                "spec.serviceAccountName": self.spec.service_account_name or "default",
+                "status.hostIP": node,
+                "status.hostIPs": node,
+                "status.podIP": self.address,
+                "status.podIPs": self.address,
+            },
+        )
+
+    def _available(self, environment: Environment) -> dict[str, str]:
+        """The environment, where what no manifest defines may come from this machine or be left out."""
+        for name, why in environment.missing.items():
+            if name in self.context.environment:
+                self._note(f"env {name}", "taken from this machine's environment", why)
+            elif self._simulated:
+                self._note(f"env {name}", "left out", f"{why}; the simulator does not need it")
+            else:
+                raise ValueError(f"env {name}: {why}, or set {name} where modelyard is started")
+        return dict(environment.values)
+
+    def _volumes(self, values: Mapping[str, str]) -> VolumePlan:
+        places = Places(
+            directory=self.directory,
+            claims=f"{self.context.home}/volumes/{self.namespace}",
+            sources=self.claims,
+        )
+        volumes = plan_volumes(self.spec, self.container, self.sources, places, values)
+        if volumes.missing and not self._simulated:
+            raise ValueError("; ".join(volumes.missing))
+        self.settings += volumes.settings
+        return volumes
+
+    def _server_arguments(self, values: Mapping[str, str]) -> tuple[str, ...]:
+        command = [expand(word, values) for word in self.container.command]
+        args = [expand(word, values) for word in self.container.args]
+        found = recognise(self.container.image, command, args)
+        if not isinstance(found, VllmCommand):
+            raise ValueError(f"after $(NAME) is filled in, {found.reason}")
+        return found.arguments
+
+    def _serving_port(self, arguments: tuple[str, ...]) -> int:
+        given = argv.value(arguments, "--port")
+        if given is None:
+            return VLLM_PORT
+        if not given.isdecimal() or not 0 < int(given) < 65536:
+            raise ValueError(f"--port is {given!r}; give a number from 1 to 65535")
+        return int(given)
+
+    def _ports(self, serving: int) -> tuple[PortMapping, ...]:
+        """The serving port, then the other ports that the container names."""
+        names = {port.container_port: port.name for port in self.container.ports}
+        numbers = dict.fromkeys((serving, *names))
+        return tuple(
+            PortMapping(container=number, local=self.local_port(number), name=names.get(number, ""))
+            for number in numbers
+        )
+
+    def _bind(self, arguments: tuple[str, ...], port: PortMapping) -> tuple[str, ...]:
+        """Every replica listens on its own address only."""
+        was = argv.value(arguments, "--host")
+        change = f"{self.address}" + (f" (was {was})" if was else "")
+        self._note("--host", change, "each replica has a loopback address of its own")
+        if port.local != port.container:
+            self._note("--port", f"{port.local} (was {port.container})", "this system has one loopback address")
+        arguments = argv.with_value(arguments, "--host", self.address)
+        return argv.with_value(arguments, "--port", str(port.local))
+
+    def _engine_command(
+        self, arguments: tuple[str, ...], env: dict[str, str]
+    ) -> tuple[tuple[str, ...], dict[str, str]]:
+        program = self.context.engine
+        if self._simulated:
+            self._note("engine", "simulated", "--engine sim: the same names and ports, no model")
+            return (*program.command, *simulator_arguments(arguments)), env
+        for name, (value, reason) in LOCAL_VARIABLES.items():
+            if name not in env:
+                env[name] = value
+                self._note(f"env {name}", f"added {value}", reason)
+        if self.context.machine.has_gpu:
+            return (*program.command, *arguments), env
+        command = apply_cpu_table(arguments, env, self.context.machine)
+        self.settings += command.settings
+        return (*program.command, *command.arguments), dict(command.env)
+
+    def _probes(self, volumes: VolumePlan, ports: tuple[PortMapping, ...]) -> tuple[Probe | None, ...]:
+        moved = {port.container: port.local for port in ports if port.local != port.container}
+        target = probe_target(self.container, self.address, moved, lambda word: rewrite_paths(word, volumes.paths))
+        startup = plan_probe(self.container.startup_probe, target)
+        readiness = plan_probe(self.container.readiness_probe, target)
+        liveness = plan_probe(self.container.liveness_probe, target)
+        if readiness is None:
+            readiness = default_readiness(self.address, ports[0].local)
+            why = "the manifest has none that can be asked here; a loading engine would count as ready"
+            self._note("readinessProbe", "added GET /health every 1 s", why)
+        return startup, readiness, liveness
+
+    def _note_hooks(self) -> None:
+        hooks = self.container.lifecycle
+        if hooks is not None and hooks.pre_stop is not None:
+            why = "a replica leaves the gateway before it is stopped, so there is nothing to wait for"
+            self._note("lifecycle.preStop", "left out", why)
+        if hooks is not None and hooks.post_start is not None:
+            self._note("lifecycle.postStart", "left out", "hooks run inside the image, which is not used here")
+
+    def _weights(self, volumes: VolumePlan) -> tuple[WeightsSource, ...]:
+        return () if self._simulated else volumes.weights
