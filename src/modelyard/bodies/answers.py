@@ -16,8 +16,11 @@ class AnswerObserver(Protocol):
     changes_length: bool
     """The body may get another length: Content-Length must not be passed on (chunked coding instead), or all
     that ``feed`` and ``finish`` return must be collected before the head is sent."""
+    mid_event: bool
+    """The bytes passed on so far may end inside a server-sent event (``errors.sse_error`` closes it first).
+    """
     first_token_seen: bool
-    """A chunk with generated content has passed (a JSON answer: any chunk)."""
+    """A chunk with generated content has passed (not an event stream: any chunk)."""
 
     @property
     def usage(self) -> Usage | None:
@@ -32,25 +35,38 @@ class AnswerObserver(Protocol):
         """The answer is complete -> what was held back."""
         ...
 
-    def broken(self, message: str) -> bytes:
-        """The answer broke off, ``finish`` is not called -> what tells the client, where the format can tell
-        it."""
-        ...
 
+def observe_answer(content_type: str, content_encoding: str = "", model: str | None = None) -> AnswerObserver:
+    """The observer for a response head.
 
-def observe_answer(
-    dialect: str, content_type: str, content_encoding: str = "", model: str | None = None
-) -> AnswerObserver | None:
-    """The observer for a response head; None: nothing of such a body can be read, it passes as it is.
-
-    ``model``: name to show in place of the engine's; None: change nothing. Compressed answers are not read,
-    so the caller should not let a client's Accept-Encoding reach an endpoint whose answers must be renamed.
+    ``model``: name to show in place of the engine's; None: change nothing. Bodies of other types, and
+    compressed ones, pass unread: a caller that must rename does not let the client's Accept-Encoding reach
+    the endpoint.
     """
-    if content_encoding.strip().lower() not in ("", "identity"):
-        return None
-    kind = content_type.partition(";")[0].strip().lower()
-    if kind == "text/event-stream":
-        return SseObserver(dialect) if model is None else SseRenamer(dialect, model)
-    if kind == "application/json" or kind.endswith("+json"):
-        return JsonObserver() if model is None else JsonRenamer(model)
-    return None
+    if content_encoding.strip().lower() in ("", "identity"):
+        kind = content_type.partition(";")[0].strip().lower()
+        if kind == "text/event-stream":
+            return SseObserver() if model is None else SseRenamer(model)
+        if kind == "application/json" or kind.endswith("+json"):
+            return JsonObserver() if model is None else JsonRenamer(model)
+    return UnreadAnswer()
+
+
+class UnreadAnswer:
+    """An answer that cannot be read: audio, a compressed body."""
+
+    __slots__ = ("first_token_seen",)
+
+    changes_length = False
+    mid_event = False
+    usage: Usage | None = None
+
+    def __init__(self) -> None:
+        self.first_token_seen = False
+
+    def feed(self, chunk: bytes) -> bytes:
+        self.first_token_seen = True
+        return chunk
+
+    def finish(self) -> bytes:
+        return b""

@@ -60,9 +60,7 @@ def anthropic_error_type(status: int) -> str:
     return _ANTHROPIC_TYPES.get(status, "api_error" if status >= 500 else "invalid_request_error")
 
 
-def error_body_for(
-    dialect: str, message: str, status: int, param: str | None = None, code: str | None = None
-) -> bytes:
+def error_body_for(dialect: str, message: str, status: int, param: str | None = None, code: str | None = None) -> bytes:
     """The error object of the API that ``dialect`` names (``RequestFacts.dialect``; unknown or empty:
     OpenAI's)."""
     if dialect.startswith("anthropic-"):

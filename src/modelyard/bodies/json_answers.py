@@ -20,6 +20,7 @@ class JsonObserver:
     __slots__ = ("_kept", "_total", "first_token_seen")
 
     changes_length = False
+    mid_event = False
 
     def __init__(self) -> None:
         self._kept = b""
@@ -36,10 +37,6 @@ class JsonObserver:
         return chunk
 
     def finish(self) -> bytes:
-        return b""
-
-    def broken(self, message: str) -> bytes:
-        """Nothing in a JSON text can say that it is cut off, except its being cut off."""
         return b""
 
     def _keep(self, chunk: bytes) -> None:

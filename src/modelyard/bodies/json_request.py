@@ -30,12 +30,10 @@ MAX_DEPTH = 1_000
 """
 
 MAX_CONTAINERS = 250_000
-"""Most objects and arrays in a body that is walked (over ``WALK_BYTES``, or many brackets), so that the walk
-is short."""
+"""Most objects and arrays in a body that must be walked, so that no walk is long."""
 
-WALK_BYTES = 1 << 20
-"""From this size on ``model`` is checked by a walk over the body, since decoding a hostile value could take
-much memory."""
+LARGE_BYTES = 1 << 20
+"""From this size on no value is decoded that could take far more memory than its text, ``model`` included."""
 
 MAX_PROMPT_BYTES = 128 * 1024
 """How much of a prompt is kept for prefix matching (about 32,000 tokens); the rest would only be copied."""
@@ -95,7 +93,7 @@ class JsonReader(Generic[Shape]):
     def read(self, body: bytes, content_type: str, content_encoding: str) -> tuple[Shape, str | None]:
         """The fields, and the model's name (None: the body names none); raises BodyError."""
         check_encoding(body, content_type, content_encoding)
-        if len(body) > WALK_BYTES:
+        if len(body) > LARGE_BYTES:
             return self._read_walked(body)
         models = self._models
         models.clear()
@@ -103,7 +101,7 @@ class JsonReader(Generic[Shape]):
             request = decode(self._decoder, body)
         except msgspec.ValidationError:
             return self._read_walked(body)
-        if not _STACK_BOUNDS_DEPTH and body.count(b"[") + body.count(b"{") > MAX_DEPTH:
+        if _may_be_deep(body):
             walk(body, TOP_LEVEL_MODEL)
         if not models:
             return request, None
@@ -114,9 +112,9 @@ class JsonReader(Generic[Shape]):
     def _read_walked(self, body: bytes) -> tuple[Shape, str | None]:
         """The same for large bodies, and for those with a field of another type than documented, which
         counts as absent: whether it is an error is the engine's to say."""
-        if walk(body, TOP_LEVEL_MODEL) > 1:
-            raise duplicate("model")
         raw = decode_object(self._raw_decoder, body)
+        if _may_differ(body) and walk(body, TOP_LEVEL_MODEL) > 1:
+            raise duplicate("model")
         values = {name: _tolerated(decoder, getattr(raw, name)) for name, decoder in self._fields.items()}
         request = self._shape(**{name: value for name, value in values.items() if value is not None})
         return request, model_name(_string(raw.model)) if len(raw.model) else None
@@ -168,10 +166,19 @@ def walk(body: bytes, watch: Watch) -> int:
     if scanner.depth > MAX_DEPTH:
         raise _too_deep()
     if scanner.over_limit:
-        raise BodyError(
-            f"the body holds more than {MAX_CONTAINERS} objects and arrays: split it", code="invalid_json"
-        )
+        raise BodyError(f"the body holds more than {MAX_CONTAINERS} objects and arrays: split it", code="invalid_json")
     return scanner.seen
+
+
+def _may_be_deep(body: bytes) -> bool:
+    """Whether the decoder's success leaves open that the body is nested too deeply."""
+    return not _STACK_BOUNDS_DEPTH and body.count(b"[") + body.count(b"{") > MAX_DEPTH
+
+
+def _may_differ(body: bytes) -> bool:
+    """False proves that a body has ``model`` once at most at its top, and no great depth. Each of its
+    letters, escaped, begins with ``\\u006``."""
+    return body.count(b'"model"') > 1 or b"\\u006" in body or _may_be_deep(body)
 
 
 def duplicate(field: str) -> BodyError:
@@ -181,9 +188,7 @@ def duplicate(field: str) -> BodyError:
 def model_name(value: object) -> str:
     """A decoded ``model`` as a name; BodyError where it is none."""
     if type(value) is not str:
-        raise BodyError(
-            "model is not a string: send the model's name as a string", code="invalid_model", param="model"
-        )
+        raise BodyError("model is not a string: send the model's name as a string", code="invalid_model", param="model")
     return check_header_value(value, "model")
 
 
@@ -215,7 +220,7 @@ def _field_decoder(field: str) -> msgspec.json.Decoder[Any]:
 
 def _string(value: msgspec.Raw | bytes) -> str | None:
     """What a JSON string says; None for any other value (which is not decoded: it could be huge)."""
-    return msgspec.json.decode(value, type=str) if bytes(value[:1]) == b'"' else None
+    return msgspec.json.decode(value, type=str) if memoryview(value)[:1].tobytes() == b'"' else None
 
 
 def _tolerated(decoder: msgspec.json.Decoder[Any], value: msgspec.Raw) -> Any:

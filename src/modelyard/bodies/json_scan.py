@@ -28,8 +28,25 @@ _DEEP = re.compile(rb'[^"{}\[\]]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"{}\[\]]*+)*+'
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.S)
 _STRING_REST = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.S)
 
+_LEADING_MODEL = re.compile(
+    rb"(?:data:)?\s*\{"
+    rb'(?:\s*"(?!model"|response"|message")[^"\\]*+"\s*:\s*(?:"[^"\\]*+"|[^"{}\[\]\s,:]++)\s*,)*+'
+    rb'\s*"model"\s*:\s*("[^"\\]*+(?:\\.[^"\\]*+)*+")',
+    re.S,
+)
+
 _QUOTE, _COMMA, _COLON, _OBJECT = b'",:{'
 _OPENING, _CLOSING = b"{[", b"}]"
+
+
+def leading_model(text: bytes) -> tuple[int, int] | None:
+    """The span of the top-level ``model``, where only plain members stand before it, as in most answers and
+    events.
+
+    None says nothing. ``text`` may begin with ``data:`` and may be the beginning of a longer one.
+    """
+    match = _LEADING_MODEL.match(text)
+    return None if match is None else match.span(1)
 
 
 class MemberScanner:

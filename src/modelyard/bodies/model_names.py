@@ -21,9 +21,7 @@ def check_header_value(value: str, param: str) -> str:
     if not value:
         raise BodyError(f"{param} is empty: name one of the models that GET /v1/models lists", param=param)
     if not value.isprintable() or value[0] == " " or value[-1] == " ":
-        raise BodyError(
-            f"{param} holds control characters or outer spaces: send it without them", param=param
-        )
+        raise BodyError(f"{param} holds control characters or outer spaces: send it without them", param=param)
     if len(value) > MAX_NAME_BYTES or (not value.isascii() and len(value.encode()) > MAX_NAME_BYTES):
         raise BodyError(f"{param} is longer than {MAX_NAME_BYTES} bytes: send a shorter one", param=param)
     return value

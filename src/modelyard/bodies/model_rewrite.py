@@ -32,9 +32,7 @@ def rewrite_model(body: bytes, facts: RequestFacts, model: str) -> bytes:
 def _rewrite_form(body: bytes, spans: tuple[tuple[int, int], ...], model: str) -> bytes:
     value = model.encode()
     if body[: body.index(b"\r\n")] in value:
-        raise BodyError(
-            "the form's boundary occurs in a model's name: use another boundary", code="invalid_form"
-        )
+        raise BodyError("the form's boundary occurs in a model's name: use another boundary", code="invalid_form")
     for start, end in reversed(spans):
         body = _replace(body, start, end, value)
     return body

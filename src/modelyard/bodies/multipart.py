@@ -77,9 +77,7 @@ def form_field(parts: list[FormPart], name: str) -> FormPart | None:
 def field_text(body: bytes, part: FormPart) -> str:
     """A field's content as text that can be a header value."""
     if part.end - part.start > MAX_NAME_BYTES:
-        raise BodyError(
-            f"{part.name} is longer than {MAX_NAME_BYTES} bytes: send a shorter one", param=part.name
-        )
+        raise BodyError(f"{part.name} is longer than {MAX_NAME_BYTES} bytes: send a shorter one", param=part.name)
     try:
         return check_header_value(body[part.start : part.end].decode(), part.name)
     except UnicodeDecodeError:
@@ -166,6 +164,4 @@ def _check_plain(name: str, headers: dict[str, str]) -> None:
 
 
 def _malformed(why: str) -> BodyError:
-    return BodyError(
-        f"the form cannot be read, {why}: send it as a plain HTTP client does", code="invalid_form"
-    )
+    return BodyError(f"the form cannot be read, {why}: send it as a plain HTTP client does", code="invalid_form")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 
-from modelyard.bodies.errors import sse_error
 from modelyard.bodies.facts import Usage
 from modelyard.bodies.sse_rename import EventRenamer
 from modelyard.bodies.usage import usage_near_end, usage_of
@@ -28,12 +27,13 @@ only."""
 class SseObserver:
     """Reads usage and notices the first token; every chunk passes as it came."""
 
-    __slots__ = ("_dialect", "_line", "_line_bytes", "first_token_seen", "usage")
+    __slots__ = ("_line", "_line_bytes", "first_token_seen", "usage")
 
     changes_length = False
+    mid_event = True
+    """Not followed, so taken to be true: an empty line where no event is open changes nothing."""
 
-    def __init__(self, dialect: str) -> None:
-        self._dialect = dialect
+    def __init__(self) -> None:
         self._line: list[bytes] = []
         """Pieces of the unfinished line."""
         self._line_bytes = 0
@@ -46,17 +46,15 @@ class SseObserver:
             return chunk
         if not self.first_token_seen and _TOKEN.search(chunk):
             self.first_token_seen = True
-        if b'"usage"' in chunk:
+        at = chunk.find(b'"usage"')
+        # Some engines write "usage":null in every event but the last.
+        if at >= 0 and not (chunk.startswith(b":null", at + 7) and chunk.find(b'"usage"', at + 7) < 0):
             self._read_usage(chunk)
         return chunk
 
     def finish(self) -> bytes:
         self._end_line(b"")
         return b""
-
-    def broken(self, message: str) -> bytes:
-        """The event that tells the client; the empty line before it ends whatever event was being sent."""
-        return sse_error(message, "stream_broken", self._dialect, mid_event=True)
 
     def _feed_unfinished(self, chunk: bytes) -> None:
         """Lines of a chunk that ends inside a line, or continues one."""
@@ -86,7 +84,7 @@ class SseObserver:
 
     def _read_usage(self, lines: bytes) -> None:
         for line in lines.split(b"\n"):
-            if b'"usage"' in line and line[:5] == b"data:" and not _says_null_only(line):
+            if b'"usage"' in line and line[:5] == b"data:":
                 self.usage = usage_of(line[5:], self.usage)
 
 
@@ -97,9 +95,9 @@ class SseRenamer(SseObserver):
 
     changes_length = True
 
-    def __init__(self, dialect: str, model: str) -> None:
-        super().__init__(dialect)
-        self._renamer = EventRenamer(dialect, model)
+    def __init__(self, model: str) -> None:
+        super().__init__()
+        self._renamer = EventRenamer(model)
 
     def feed(self, chunk: bytes) -> bytes:
         super().feed(chunk)
@@ -108,8 +106,3 @@ class SseRenamer(SseObserver):
     def finish(self) -> bytes:
         super().finish()
         return self._renamer.finish()
-
-
-def _says_null_only(line: bytes) -> bool:
-    """``usage`` is there and null, as some engines write in every event but the last."""
-    return b'"usage":null' in line and line.count(b'"usage"') == 1

@@ -5,16 +5,14 @@ from __future__ import annotations
 import msgspec
 
 from modelyard.bodies.json_rename import ValueRenamer
-from modelyard.bodies.json_scan import TOP_LEVEL_MODEL, MemberScanner, Watch
+from modelyard.bodies.json_scan import MemberScanner, Watch, leading_model
 
 MAX_HELD_BYTES = 64 * 1024
 """Longest unfinished line that is held back until it is whole; a longer one is renamed as it passes."""
 
-_WATCHED: dict[str, Watch] = {
-    "openai-responses": {"model": None, "response": {"model": None}},
-    "anthropic-messages": {"model": None, "message": {"model": None}},
-}
-"""Where a dialect's events name the model; others: at the top only."""
+_WATCH: Watch = {"model": None, "response": {"model": None}, "message": {"model": None}}
+"""Where events name the model: at the top (OpenAI), in ``response`` (Responses API), in ``message``
+(Anthropic)."""
 
 
 class EventRenamer:
@@ -25,11 +23,10 @@ class EventRenamer:
     without a look into it.
     """
 
-    __slots__ = ("_held", "_known", "_known_renamed", "_long", "_name", "_watch")
+    __slots__ = ("_held", "_known", "_known_renamed", "_long", "_name")
 
-    def __init__(self, dialect: str, model: str) -> None:
+    def __init__(self, model: str) -> None:
         self._name = msgspec.json.encode(model)
-        self._watch: Watch = _WATCHED.get(dialect, TOP_LEVEL_MODEL)
         self._held = b""
         self._known = b"\n\n"
         """Beginning of a line, to the end of the model's value; at first, what no line begins with."""
@@ -72,10 +69,13 @@ class EventRenamer:
         return self._look_into(line)
 
     def _look_into(self, line: bytes) -> bytes:
-        spans, _ = MemberScanner(self._watch).scan(line)
-        if not spans:
-            return line
-        start, end = spans[0]
+        span = leading_model(line)
+        if span is None:
+            spans, _ = MemberScanner(_WATCH).scan(line)
+            if not spans:
+                return line
+            span = spans[0]
+        start, end = span
         self._known, self._known_renamed = line[:end], line[:start] + self._name
         return self._known_renamed + line[end:]
 
@@ -84,7 +84,7 @@ class EventRenamer:
             if len(piece) <= MAX_HELD_BYTES:
                 self._held = piece
                 return b""
-            self._long = ValueRenamer(self._watch, self._name)
+            self._long = ValueRenamer(_WATCH, self._name)
         return self._long.feed(piece)
 
 
