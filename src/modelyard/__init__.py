@@ -1,6 +1,46 @@
 """Modelyard: one address in front of all your models, and the yard that runs them.
 
-(The architecture page is completed with the layers.)
+The architecture on one page.
+
+A request::
+
+    bytes ─ proxy ─ Exchange.on_head ─ routing: listener, host, path, method, headers, query
+          ─ [body needed?] Exchange.on_body ─ bodies: RequestFacts (model, stream, prompt)
+          ─ model headers set, route and backend chosen, name mapped ─ flow: admit | wait | shed
+          ─ picking: filters, Σ weight · score, picker ─ Decision (target, fallbacks, why)
+          ─ proxy forwards ─ response head, bytes (observed, rarely changed) ─ Exchange.on_end ─ telemetry
+
+Processes: one *control* process (manifests, scraping, health, replicas, admin) and N data-plane *workers* that share the
+listening ports. The control process sends resources and fleet changes over a Unix socket; a worker compiles them into a
+``Snapshot`` and serves on with its last one when the control process dies. Nothing on the request path waits for anything
+that comes in sideways.
+
+Layers; each imports only what stands below it (import-linter holds us to it)::
+
+    cli          one file per subcommand
+    control      the control process: joins the shells, supervises workers
+    admin        the admin API
+                 ── shells: all I/O; they never import each other ──
+    proxy        the data plane: HTTP/1.1 sockets <-> Exchange; the worker process
+    scrape       engine metrics, health checks, model lists -> Fleet
+    manifests    files and folders, read and watched -> ResourceSet
+    local        Deployments as processes of this machine: probes, restarts, logs
+    sim          a simulated model server
+    telemetry    metrics and access log; read by all shells
+                 ── pure: no I/O, clock, randomness or logging; `now` and `rng` are arguments ──
+    exchange     one request's life; the only package that joins the layers below
+    snapshot     routes, pools, settings: built from resources, swapped whole
+    picking      one policy = one file under filters/, scorers/, pickers/; the scheduler
+    flow         admission: priority bands, fairness, queueing, shedding, saturation
+    fleet        endpoints and their load; engines/ one file per engine
+    bodies       API dialects, one file each: body -> facts; model rewrite; usage out of answers
+    routing      HTTPRoutes compiled into one table; conditions; model targets
+    http1        strict HTTP/1.1 codec
+    resources    what the user wrote: frozen typed objects, one file per API group
+
+Where to add what: a scoring policy is a file in ``picking/scorers``; an engine a file in ``fleet/engines``; an API dialect a
+file in ``bodies`` and a row in ``bodies.dialects``; a kind a type in ``resources`` and a row in ``resources.kinds``; a metric
+a row in ``telemetry.catalogue``; a subcommand a file in ``cli`` and a name in ``cli.main``.
 """
 
 __version__ = "0.1.0"

@@ -44,6 +44,7 @@ class Gateway:
         self.suspects: dict[str, float] = {}
         self.open_exchanges = 0
         self._on_failure = on_failure
+        self._stepping = False
         self._fleet = Fleet()
         self._states: dict[BackendKey, BackendState] = {}
         self.swap(snapshot)
@@ -115,10 +116,20 @@ class Gateway:
         return tuple(self.suspects)
 
     def step(self, now: float) -> None:
-        """Admit or expire queued requests; called by the shell's coarse timer and when an exchange ends."""
-        for state in self._states.values():
-            if state.waiting:
-                self._step_admission(state, now)
+        """Admit or expire queued requests; called by the shell's coarse timer and when an exchange ends.
+
+        A request that is admitted may end at once and call this again: that inner call leaves the work to this one or to
+        the next tick, so that a long queue never nests.
+        """
+        if self._stepping:
+            return
+        self._stepping = True
+        try:
+            for state in self._states.values():
+                if state.waiting:
+                    self._step_admission(state, now)
+        finally:
+            self._stepping = False
 
     def _step_admission(self, state: BackendState, now: float) -> None:
         has_endpoints = any(item.ready for item in state.fleet.endpoints)
