@@ -29,11 +29,14 @@ ORPHAN_GRACE = 3.0
 """Seconds an engine gets to clean up (shared memory) after the control process has died."""
 STRAGGLER_GRACE = 1.0
 """Seconds that remaining processes get to end by themselves after the engine's first process has ended."""
+KILL_AGAIN = 0.05
+"""Seconds between two looks at a family that is being killed."""
 LOG_BYTES = 10 * 1024 * 1024
 LOG_FILES = 5
 """Size of a log file and number kept, the defaults of Kubernetes."""
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
-_TICK = 0.1
+IGNORED = (signal.SIGINT, signal.SIGHUP)
+"""A terminal's signals are for the control process; it decides what stops."""
 NOT_STARTED = 127
 """Exit code where the command could not be executed, as shells use it."""
 
@@ -78,12 +81,14 @@ def _spawn(command: list[str], output: int) -> int:
         return pid
     try:
         os.setpgid(0, 0)
+        for number in IGNORED:
+            signal.signal(number, signal.SIG_DFL)
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         nothing = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nothing, 0)
         os.dup2(output, 1)
         os.dup2(output, 2)
-        os.execvp(command[0], command)
+        os.execvp(command[0], command)  # noqa: S606 - no shell, on purpose
     except OSError as error:
         os.write(2, f"cannot start {command[0]}: {error.strerror}\n".encode())
     os._exit(NOT_STARTED)
@@ -117,8 +122,9 @@ class Watchdog:
         os.write(1, f"{self.engine}\n".encode())
         self.selector.register(read, selectors.EVENT_READ, self._log_ready)
         self.selector.register(0, selectors.EVENT_READ, self._order_ready)
+        self._wake_on_signals()
         while self._reap():
-            self._turn(_TICK)
+            self._turn()
             if self.kill_at is not None and time.monotonic() >= self.kill_at:
                 self._kill_family()
         with contextlib.suppress(BlockingIOError):
@@ -126,7 +132,19 @@ class Watchdog:
                 self.log.write(data)
         return self.exit_code if self.exit_code is not None else NOT_STARTED
 
-    def _turn(self, timeout: float) -> None:
+    def _wake_on_signals(self) -> None:
+        """Let SIGCHLD and SIGTERM end the wait for input."""
+        read, write = os.pipe()
+        os.set_blocking(read, False)
+        os.set_blocking(write, False)
+        signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        signal.signal(signal.SIGTERM, lambda number, frame: self.stop(ORPHAN_GRACE))
+        self.selector.register(read, selectors.EVENT_READ, lambda descriptor: os.read(descriptor, 4096))
+
+    def _turn(self) -> None:
+        """Wait for input, a signal, or the time to kill (then again and again, until the family is empty)."""
+        timeout = None if self.kill_at is None else max(KILL_AGAIN, self.kill_at - time.monotonic())
         for key, _ in self.selector.select(timeout):
             key.data(key.fd)
 
@@ -188,15 +206,18 @@ class Watchdog:
 def main(arguments: list[str]) -> int:
     """``child.py PARENT_PID LOG_PATH -- COMMAND...``"""
     parent, log_path, command = int(arguments[0]), arguments[1], arguments[3:]
-    watchdog = Watchdog(command, Log(log_path))
-    signal.signal(signal.SIGTERM, lambda number, frame: watchdog.stop(ORPHAN_GRACE))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    log = Log(log_path)
+    for number in IGNORED:
+        signal.signal(number, signal.SIG_IGN)
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
         return NOT_STARTED
-    return watchdog.run()
+    try:
+        return Watchdog(command, log).run()
+    except Exception as error:
+        log.write(f"the watchdog failed: {error!r}\n".encode())
+        raise
 
 
 if __name__ == "__main__":

@@ -30,10 +30,9 @@ class EngineProcess:
 
     @classmethod
     async def start(cls, argv: Sequence[str], *, env: Mapping[str, str], directory: Path, log: Path) -> EngineProcess:
-        """Start ``argv``. A command that cannot be executed still starts: it ends with code 127 and says so
-        in its log. Raises OSError where this machine cannot start processes at all."""
-        log.parent.mkdir(parents=True, exist_ok=True)
-        directory.mkdir(parents=True, exist_ok=True)
+        """Start ``argv`` in ``directory``, which exists. A command that cannot be executed still starts: it
+        ends with code 127 and says so in its log. Raises OSError where this machine cannot start processes
+        at all."""
         base = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
         watchdog = await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", "-S", str(WATCHDOG), str(os.getpid()), str(log), "--", *argv),

@@ -1,0 +1,241 @@
+"""One replica's life: prepare, start, probe, restart after its end, drain, stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from modelyard.local.backoff import Backoff
+from modelyard.local.claims import ClaimError, ClaimFiller
+from modelyard.local.health_watch import HealthWatch
+from modelyard.local.home import Home
+from modelyard.local.log_tail import last_line
+from modelyard.local.probes import ContainerHealth, ProbeKind
+from modelyard.local.process import EngineProcess
+from modelyard.local.replica_files import make_directories, remove_stale_files, write_files
+from modelyard.local.replica_plan import ReplicaPlan
+from modelyard.local.start_slots import StartSlots
+from modelyard.local.status import LocalPod, Phase, ReplicaStatus
+
+Drain = Callable[[LocalPod], Awaitable[None]]
+
+
+class Replica:
+    """Runs one plan until stopped. ``changed`` is called whenever ``status()`` would differ."""
+
+    def __init__(
+        self,
+        plan: ReplicaPlan,
+        *,
+        home: Home,
+        slots: StartSlots,
+        claims: ClaimFiller,
+        changed: Callable[[], None],
+        restarts: int = 0,
+    ) -> None:
+        self.plan = plan
+        self._slots, self._claims, self._changed = slots, claims, changed
+        self._log = home.log_of(plan.namespace, plan.name)
+        self._restarts = restarts
+        self._last_exit: int | None = None
+        self._phase, self._ready, self._message = Phase.PENDING, False, "about to start"
+        self._since = time.time()
+        self._settled = asyncio.Event()
+        self._process: EngineProcess | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, after: Awaitable[object] | None = None) -> None:
+        """Begin, once ``after`` (a predecessor that still stops) is over."""
+        self._task = asyncio.create_task(self._live(after), name=f"replica {self.plan.key}")
+
+    async def stop(self, drain: Drain | None = None) -> None:
+        """Report it not ready, wait for its requests, stop its process; all within its grace period."""
+        self._become(Phase.STOPPING, ready=False, message="finishing its requests" if drain else "stopping")
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+        if self._process is not None:
+            began = time.monotonic()
+            await self._drained(drain)
+            self._become(Phase.STOPPING, message="stopping")
+            left = self.plan.grace - (time.monotonic() - began)
+            self._last_exit = await self._process.stop(max(1.0, left))
+            self._process = None
+        self._become(Phase.STOPPED, message="stopped")
+
+    def update(self, plan: ReplicaPlan) -> None:
+        """Take over a plan that needs no restart: its labels and the content of its files may differ."""
+        old, self.plan = self.plan, plan
+        if old.files != plan.files and self._phase is not Phase.PENDING:
+            with contextlib.suppress(OSError):
+                write_files(plan)
+                remove_stale_files(old, plan)
+        self._changed()
+
+    async def settled(self) -> None:
+        """Return when it is ready, or when it has failed once."""
+        await self._settled.wait()
+
+    def status(self) -> ReplicaStatus:
+        """It, now."""
+        plan = self.plan
+        return ReplicaStatus(
+            name=plan.name,
+            namespace=plan.namespace,
+            deployment=plan.deployment,
+            labels=plan.labels,
+            engine=plan.engine,
+            address=plan.address,
+            ports=plan.ports,
+            phase=self._phase,
+            ready=self._ready,
+            since=self._since,
+            message=self._message,
+            restarts=self._restarts,
+            last_exit=self._last_exit,
+            pid=self._process.pid if self._process else None,
+            log_path=str(self._log),
+            settings=plan.settings,
+        )
+
+    def pod(self) -> LocalPod:
+        """It, as a Pod."""
+        plan = self.plan
+        return LocalPod(
+            name=plan.name,
+            namespace=plan.namespace,
+            labels=plan.labels,
+            ip=plan.address,
+            ports={port.container: port.local for port in plan.ports},
+            ready=self._ready,
+            reason="" if self._ready else f"{self._phase.value}: {self._message}",
+            engine=plan.engine,
+        )
+
+    def _become(self, phase: Phase, *, ready: bool = False, message: str = "") -> None:
+        if (phase, ready) != (self._phase, self._ready):
+            self._since = time.time()
+        elif message == self._message:
+            return
+        self._phase, self._ready, self._message = phase, ready, message
+        if ready or phase in (Phase.BACKOFF, Phase.STOPPED):
+            self._settled.set()
+        self._changed()
+
+    def _wait_for(self, what: str) -> None:
+        self._become(Phase.PENDING, message=what)
+
+    async def _live(self, after: Awaitable[object] | None) -> None:
+        if after is not None:
+            self._wait_for("its predecessor to stop")
+            await after
+        backoff, first = Backoff(), True
+        while True:
+            began = time.monotonic()
+            try:
+                await self._prepare(anew=first)
+                began = time.monotonic()
+                why = await self._run_once()
+            except (ClaimError, OSError) as error:
+                why = str(error)
+            first = False
+            backoff = backoff.after_run(time.monotonic() - began)
+            self._become(Phase.BACKOFF, message=f"{why}; starts again in {backoff.delay:.0f} s")
+            await asyncio.sleep(backoff.delay)
+            self._restarts += 1
+
+    async def _prepare(self, *, anew: bool) -> None:
+        """Folders, files and weights. Raises ClaimError and OSError."""
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        await asyncio.to_thread(make_directories, self.plan, anew=anew)
+        await asyncio.to_thread(write_files, self.plan)
+        for source in self.plan.weights:
+            self._wait_for(f"{source.directory} to be filled from {source.source}")
+            await self._claims.fill(source, self.plan.argv[0], self._wait_for)
+
+    async def _run_once(self) -> str:
+        """From start to end of one process; returns why it ended. Raises OSError."""
+        async with self._slots.turn(self._wait_for) as turn:
+            self._check_port()
+            await self._start_process()
+            process = self._process
+            assert process is not None
+            ended = asyncio.ensure_future(process.wait())
+            probing = asyncio.create_task(self._probe(turn.over))
+            try:
+                await asyncio.wait({ended, probing}, return_when=asyncio.FIRST_COMPLETED)
+                why = "" if ended.done() else probing.result()
+            finally:
+                probing.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await probing
+            if not ended.done():
+                self._become(Phase.STOPPING, message=why)
+                await process.stop(self.plan.grace)
+            self._last_exit = await ended
+            self._process = None
+        return why or self._end_in_words(self._last_exit)
+
+    def _end_in_words(self, code: int) -> str:
+        how = f"signal {code - 128}" if code > 128 else f"exit code {code}"
+        line = last_line(self._log)
+        return f"ended with {how}" + (f" ({line})" if line and code not in (0, 137, 143) else "")
+
+    def _check_port(self) -> None:
+        """Another program on this address would be taken for the replica."""
+        port = self.plan.ports[0].local
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((self.plan.address, port))
+            except OSError as error:
+                if error.errno == errno.EADDRINUSE:
+                    raise OSError(f"{self.plan.address}:{port} is used by another program") from error
+                raise
+
+    async def _start_process(self) -> None:
+        """A cancelled start still leaves the process known, so that it is stopped."""
+        starting = asyncio.create_task(
+            EngineProcess.start(self.plan.argv, env=self.plan.env, directory=Path(self.plan.directory), log=self._log)
+        )
+        try:
+            self._process = await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            self._process = await starting
+            raise
+        self._become(Phase.STARTING, message="the engine loads")
+
+    async def _drained(self, drain: Drain | None) -> None:
+        """The engine may have died meanwhile; then there is nothing to wait for."""
+        if drain is None or self._process is None:
+            return
+        ended = asyncio.ensure_future(self._process.wait())
+        waiting = asyncio.ensure_future(drain(self.pod()))
+        await asyncio.wait({ended, waiting}, timeout=self.plan.grace, return_when=asyncio.FIRST_COMPLETED)
+        for task in (ended, waiting):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await task
+
+    async def _probe(self, started: Callable[[], None]) -> str:
+        """Ask the probes for as long as the process lives; returns the reason when one of them ends it.
+        ``started`` is called when it is ready."""
+
+        def on_change(health: ContainerHealth, kind: ProbeKind | None, problem: str) -> None:
+            if health.ready:
+                started()
+            self._on_health(health, kind, problem)
+
+        return await HealthWatch(self.plan, on_change).run()
+
+    def _on_health(self, health: ContainerHealth, kind: ProbeKind | None, problem: str) -> None:
+        if health.ready:
+            self._become(Phase.RUNNING, ready=True)
+        elif kind is not ProbeKind.LIVENESS:
+            phase = Phase.RUNNING if self._phase is Phase.RUNNING else Phase.STARTING
+            self._become(phase, message=f"{kind.value} probe: {problem}" if kind else "the engine loads")
