@@ -22,7 +22,10 @@ from modelyard.resources.validation.metadata import check_selector
 from modelyard.resources.validation.references import check_reference
 
 PROTOCOLS = ("HTTP", "HTTPS", "TLS", "TCP", "UDP")
-_CUSTOM_PROTOCOL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/[A-Za-z0-9]+")
+_OTHER_PROTOCOL = re.compile(
+    r"[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?|[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/[A-Za-z0-9]+"
+)
+"""Well-formed names; a listener with one that is not served gets the condition UnsupportedProtocol."""
 
 
 def check_gateway_class(gateway_class: GatewayClass, report: Report) -> None:
@@ -72,10 +75,9 @@ def _check_listener(listener: Listener, report: Report) -> None:
 
 
 def _check_protocol(protocol: str, report: Report) -> None:
-    if protocol not in PROTOCOLS and not _CUSTOM_PROTOCOL.fullmatch(protocol):
-        report.fault(
-            f"{shown(protocol)} is not valid here", allowed=PROTOCOLS, suggestion=nearest(protocol, PROTOCOLS)
-        )
+    misspelt = protocol.upper() in PROTOCOLS or not _OTHER_PROTOCOL.fullmatch(protocol)
+    if protocol not in PROTOCOLS and misspelt:
+        report.fault(f"{shown(protocol)} is not valid here", allowed=PROTOCOLS, suggestion=nearest(protocol, PROTOCOLS))
 
 
 def _check_listener_hostname(listener: Listener, report: Report) -> None:
