@@ -32,7 +32,7 @@ async def watch_manifests(
 ) -> None:
     """Calls ``on_change`` with each reading that differs from the one before it. Runs until it is cancelled.
 
-    ``last`` is the reading that the caller has already; without it the first reading is reported too. ``extra``
+    ``last`` is the reading that the caller has; without it the first reading is reported too. ``extra``
     is as in ``read_manifests``. Files are read in a thread: a large set does not hold up the event loop.
     """
     given = [str(path) for path in paths]
