@@ -10,64 +10,57 @@ from typing import TYPE_CHECKING
 
 from modelyard.bodies.answers import AnswerObserver, observe_answer
 from modelyard.bodies.api_paths import is_model_api, normalise_path
-from modelyard.bodies.dialects import dialect_for, read_field
-from modelyard.bodies.facts import BodyError, RequestFacts
+from modelyard.bodies.errors import sse_error
+from modelyard.bodies.facts import BodyError
 from modelyard.bodies.model_rewrite import rewrite_model
 from modelyard.exchange import refusals
-from modelyard.exchange.commands import Forward, Mirror, ReadBody, Respond, Wait
+from modelyard.exchange.body_reading import NO_FACTS, read_body
+from modelyard.exchange.commands import Forward, ReadBody, Respond, Wait
+from modelyard.exchange.forwarding import forward
 from modelyard.exchange.record import ExchangeRecord
-from modelyard.exchange.trusted_headers import (
-    BASE_MODEL_NAME,
-    MODEL_NAME,
-    MULTIPLEXED_MODEL_ID,
-    strip_trusted,
-)
-from modelyard.exchange.upstream_heads import upstream_head, upstream_headers
+from modelyard.exchange.trusted_headers import BASE_MODEL_NAME, MODEL_NAME, strip_trusted
 from modelyard.flow.admission import Admitted, Offer, Shed
+from modelyard.http1.serialising import UnsendableHead
 from modelyard.picking.contract import NoEndpoint, PickRequest, Why
 
 if TYPE_CHECKING:
     from modelyard.exchange.backend_state import BackendState
     from modelyard.exchange.contract import ClientFacts, FailureKind, Outcome
     from modelyard.exchange.gateway import Gateway
-    from modelyard.fleet.endpoints import Endpoint
     from modelyard.http1.message_heads import Headers, RequestHead, ResponseHead
     from modelyard.routing.backends import CompiledBackend
     from modelyard.routing.rules import CompiledRule
     from modelyard.routing.table import Candidates
 
-_NO_FACTS = RequestFacts(dialect="")
-
 OBJECTIVE_HEADERS = ("x-llm-d-inference-objective", "x-gateway-inference-objective")
 FAIRNESS_HEADERS = ("x-llm-d-inference-fairness-id", "x-gateway-inference-fairness-id")
 DEFAULT_FAIRNESS_ID = "default-flow"
-
-RAY_ENGINE = "ray-serve"
 
 
 class Exchange:
     """One request. Made by ``Gateway.open``; ends with exactly one ``on_end``."""
 
     __slots__ = (
-        "_body",
         "_candidates",
-        "_deadline",
         "_ended",
         "_explain",
         "_gateway",
         "_headers",
         "_in_flight_at",
         "_observer",
-        "_path",
         "_pick",
         "_queued_at",
+        "_streams_events",
         "_ticket",
         "_tried",
         "backend",
+        "body",
         "changes_length",
         "client",
+        "deadline",
         "facts",
         "head",
+        "path",
         "priority",
         "record",
         "resume",
@@ -85,7 +78,7 @@ class Exchange:
         self.client = client
         self.resume: Callable[[Forward | Respond], None] | None = None
         self.changes_length = False
-        self.facts = _NO_FACTS
+        self.facts = NO_FACTS
         self.rule: CompiledRule | None = None
         self.backend: CompiledBackend | None = None
         self.state: BackendState | None = None
@@ -97,19 +90,25 @@ class Exchange:
         record.path = head.path
         record.listener = client.listener
         record.started = now
-        self._body: bytes | None = None
+        self.body: bytes | None = None
         self._candidates: Candidates | None = None
-        self._deadline = 0.0
+        self.deadline = 0.0
         self._ended = False
         self._explain = explain
         self._headers: Headers = []
         self._in_flight_at = ""
         self._observer: AnswerObserver | None = None
-        self._path = head.path
+        self.path = head.path
         self._pick: PickRequest | None = None
         self._queued_at = 0.0
+        self._streams_events = False
         self._ticket = 0
         self._tried: list[str] = []
+
+    @property
+    def renames(self) -> bool:
+        """The engine is asked for another model name than the client's, which its answer must show again."""
+        return self.facts.model is not None and self.target_model != self.facts.model
 
     # ── from head and body to a route ──
 
@@ -137,12 +136,14 @@ class Exchange:
 
     def on_body(self, body: bytes, now: float) -> Respond | Forward | Wait:
         """The whole body is here."""
-        self._body = body
+        self.body = body
         self.record.request_bytes = len(body)
         try:
-            self._read_body(body)
+            self.facts = read_body(self._gateway, self.head, body)
         except BodyError as error:
             return self._refuse(error.status, error.message, error.code, param=error.param)
+        self.record.model = self.facts.model or ""
+        self.record.stream = self.facts.stream
         return self._route(now)
 
     def on_body_too_large(self) -> Respond:
@@ -153,32 +154,6 @@ class Exchange:
             f"The request body is larger than {limit} bytes: send less, or raise --max-body.",
             "body_too_large",
         )
-
-    def _read_body(self, body: bytes) -> None:
-        """Facts out of the body, and the headers that routes match on. Raises :class:`BodyError`."""
-        head = self.head
-        by_name = head.by_name
-        content_type = by_name.get("content-type", "")
-        dialect = dialect_for(head.method, head.path)
-        if dialect is None and (path := normalise_path(head.path)) is not None and path != head.path:
-            dialect = dialect_for(head.method, path)
-        if dialect is not None:
-            self.facts = dialect.read(body, content_type, by_name.get("content-encoding", ""))
-        gateway = self._gateway
-        for item in gateway.snapshot.body_headers:
-            if item.field == "model" and dialect is not None:
-                value = self.facts.model
-            else:
-                value = read_field(body, content_type, item.field)
-            if value is not None:
-                by_name[item.header] = value
-        model = self.facts.model
-        if model is not None:
-            self.record.model = model
-            self.record.stream = self.facts.stream
-            base = gateway.base_of.get(model)
-            if base is not None:
-                by_name[BASE_MODEL_NAME] = base
 
     def _route(self, now: float) -> Respond | Forward | Wait:
         head = self.head
@@ -191,7 +166,7 @@ class Exchange:
         if rule.error:
             return self._refuse(500, f"HTTPRoute {rule.route}: {rule.error}", "route_invalid")
         if rule.request_timeout:
-            self._deadline = self.record.started + rule.request_timeout
+            self.deadline = self.record.started + rule.request_timeout
         filters = rule.filters
         if filters.cors is not None:
             preflight = filters.cors.preflight(head.method, head.by_name)
@@ -244,10 +219,10 @@ class Exchange:
                     f"Path {head.path!r} is not part of the model API that {state.label} serves.",
                     "path_not_served",
                 )
-            self._path = path
+            self.path = path
         model = self.facts.model
         if model is None:
-            if state.is_pool and self._body is not None and self.facts.dialect:
+            if state.is_pool and self.body is not None and self.facts.dialect:
                 return self._refuse(
                     400, "The request names no model: add the field 'model'.", "missing_model", param="model"
                 )
@@ -258,8 +233,8 @@ class Exchange:
         self.record.target_model = target
         if state.is_pool and state.known_models is not None and target not in state.known_models:
             return self._unknown_model(state, model, target)
-        if target != model and self._body is not None:
-            self._body = rewrite_model(self._body, self.facts, target)
+        if target != model and self.body is not None:
+            self.body = rewrite_model(self.body, self.facts, target)
         return None
 
     def _unknown_model(self, state: BackendState, model: str, target: str) -> Respond:
@@ -295,7 +270,7 @@ class Exchange:
         offer = Offer(
             priority=self.priority,
             fairness_id=_first(self.head.by_name, FAIRNESS_HEADERS) or DEFAULT_FAIRNESS_ID,
-            size=len(self._body or b""),
+            size=len(self.body or b""),
         )
         if self._explain:
             return self._first_attempt(state, now)
@@ -375,7 +350,11 @@ class Exchange:
         record = self.record
         record.endpoint = address
         record.attempts += 1
-        return self._forward(endpoint)
+        try:
+            return forward(self, self._gateway, endpoint)
+        except UnsendableHead as problem:
+            message = f"HTTPRoute {record.route} makes a head that cannot be sent: {problem}"
+            return self._refuse(500, message, "route_invalid")
 
     def _no_endpoint(self, nothing: NoEndpoint) -> Respond:
         if self._tried:
@@ -386,77 +365,6 @@ class Exchange:
             "no_ready_endpoint",
             headers=[("x-llm-d-request-dropped-reason", "rejected-no-endpoints")],
         )
-
-    def _forward(self, endpoint: Endpoint) -> Forward:
-        head = self.head
-        rule, backend = self.rule, self.backend
-        assert rule is not None
-        assert backend is not None
-        headers = upstream_headers(head)
-        by_name = head.by_name
-        for item in self._gateway.snapshot.body_headers:
-            if item.header in by_name:
-                headers.append((item.header, _on_the_wire(by_name[item.header])))
-        if BASE_MODEL_NAME in by_name:
-            headers.append((BASE_MODEL_NAME, _on_the_wire(by_name[BASE_MODEL_NAME])))
-        if "x-request-id" not in by_name:
-            headers.append(("x-request-id", self._gateway.request_ids.new()))
-        headers.append(("x-forwarded-proto", "https" if self.client.tls else "http"))
-        headers = _with_forwarded_for(headers, by_name.get("x-forwarded-for"), self.client.address)
-        if endpoint.engine == RAY_ENGINE and self.target_model:
-            headers.append((MULTIPLEXED_MODEL_ID, _on_the_wire(self.target_model)))
-        if self.target_model != (self.facts.model or ""):
-            headers = [field for field in headers if field[0] != "accept-encoding"]
-        path, host = self._path, head.authority
-        for filters in (rule.filters, backend.filters):
-            if not filters:
-                continue
-            if filters.request_headers is not None:
-                headers = filters.request_headers.apply(headers)
-            if filters.rewrite is not None:
-                path = filters.rewrite.path(path, rule.matched_prefix)
-                host = filters.rewrite.hostname or host
-        target = f"{path}?{head.query}" if head.query else path
-        length, chunked = self._framing()
-        wire = upstream_head(
-            head.method,
-            target,
-            host or endpoint.address,
-            headers,
-            length=length,
-            chunked=chunked,
-            upgrade=head.upgrade,
-        )
-        return Forward(
-            endpoint.address,
-            wire,
-            self._body,
-            chunked,
-            self._gateway.settings.connect_timeout,
-            rule.backend_timeout,
-            self._deadline,
-            upgrade=bool(head.upgrade),
-            mirrors=self._mirrors(wire) if rule.filters.mirrors or backend.filters.mirrors else (),
-        )
-
-    def _framing(self) -> tuple[int | None, bool]:
-        if self._body is not None:
-            return len(self._body), False
-        return self.head.content_length, self.head.chunked
-
-    def _mirrors(self, wire: bytes) -> tuple[Mirror, ...]:
-        """Copies for mirror backends that have an endpoint; a mirror never fails a request."""
-        assert self.rule is not None
-        assert self.backend is not None
-        copies: list[Mirror] = []
-        if self.record.attempts > 1:
-            return ()
-        for mirror in (*self.rule.filters.mirrors, *self.backend.filters.mirrors):
-            if mirror.wants(self._gateway.random()):
-                address = self._gateway.mirror_address(mirror.backend)
-                if address:
-                    copies.append(Mirror(address, wire))
-        return tuple(copies)
 
     def on_upstream_failure(self, kind: FailureKind, replayable: bool, now: float) -> Forward | Respond:
         """The attempt failed before its first byte: another endpoint, or the client's 502 or 504."""
@@ -502,13 +410,11 @@ class Exchange:
         return head
 
     def _observe(self, head: ResponseHead) -> None:
-        by_name = head.by_name
-        rename = self.facts.model if self.target_model != self.facts.model else None
-        self._observer = observer = observe_answer(
-            self.facts.dialect, by_name.get("content-type", ""), by_name.get("content-encoding", ""), rename
-        )
-        if observer is not None:
-            self.changes_length = observer.changes_length
+        content_type = head.by_name.get("content-type", "")
+        self._streams_events = content_type.startswith("text/event-stream")
+        rename = self.facts.model if self.renames else None
+        self._observer = observer = observe_answer(content_type, head.by_name.get("content-encoding", ""), rename)
+        self.changes_length = observer.changes_length
 
     def on_response_data(self, chunk: bytes) -> bytes:
         """Body bytes from the endpoint -> body bytes for the client (the same object when nothing changes)."""
@@ -521,9 +427,11 @@ class Exchange:
 
     def on_response_broken(self) -> bytes:
         """The endpoint broke off after its first byte: what makes that visible inside the body."""
-        if self._observer is None:
+        observer = self._observer
+        if observer is None or not self._streams_events:
             return b""
-        return self._observer.broken("The model server broke off before the answer was complete: send it again.")
+        message = "The model server broke off before the answer was complete: send the request again."
+        return sse_error(message, "upstream_broken", self.facts.dialect, mid_event=observer.mid_event)
 
     def on_end(self, outcome: Outcome, now: float) -> ExchangeRecord:
         """The exchange is over, however it went; releases every counter. Safe to call once more."""
@@ -585,26 +493,8 @@ class Exchange:
 _BASE = frozenset({BASE_MODEL_NAME, MODEL_NAME})
 
 
-def _on_the_wire(value: str) -> str:
-    """A value from a body as header text: other letters than ASCII travel as UTF-8 bytes (RFC 9110, obs-text)."""
-    return value if value.isascii() else value.encode().decode("latin-1")
-
-
 def _first(by_name: dict[str, str], names: tuple[str, ...]) -> str | None:
     for name in names:
         if name in by_name:
             return by_name[name]
     return None
-
-
-def _with_forwarded_for(headers: Headers, known: str | None, address: str) -> Headers:
-    """``x-forwarded-for`` with this client appended (what every proxy in front of an application adds)."""
-    if not address:
-        return headers
-    if known is None:
-        headers.append(("x-forwarded-for", address))
-        return headers
-    joined = f"{known}, {address}"
-    kept = [field for field in headers if field[0] != "x-forwarded-for"]
-    kept.append(("x-forwarded-for", joined))
-    return kept

@@ -1,0 +1,50 @@
+"""What the request body decides: the facts of its API, and the headers that routes match on (body-based routing)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from modelyard.bodies.api_paths import normalise_path
+from modelyard.bodies.dialects import Dialect, dialect_for, read_field
+from modelyard.bodies.facts import RequestFacts
+from modelyard.exchange.trusted_headers import BASE_MODEL_NAME
+
+if TYPE_CHECKING:
+    from modelyard.exchange.gateway import Gateway
+    from modelyard.http1.message_heads import RequestHead
+
+NO_FACTS = RequestFacts(dialect="")
+
+
+def read_body(gateway: Gateway, head: RequestHead, body: bytes) -> RequestFacts:
+    """The facts of ``body``; sets the model headers (and those that plugins name) in ``head.by_name``.
+
+    A client's own headers of these names are gone already, so a body without the field leaves them unset.
+    Raises ``BodyError``.
+    """
+    by_name = head.by_name
+    content_type = by_name.get("content-type", "")
+    dialect = _dialect(head)
+    facts = NO_FACTS
+    if dialect is not None:
+        facts = dialect.read(body, content_type, by_name.get("content-encoding", ""))
+    for item in gateway.snapshot.body_headers:
+        if item.field == "model" and dialect is not None:
+            value = facts.model
+        else:
+            value = read_field(body, content_type, item.field)
+        if value is not None:
+            by_name[item.header] = value
+    base = gateway.base_of.get(facts.model) if facts.model is not None else None
+    if base is not None:
+        by_name[BASE_MODEL_NAME] = base
+    return facts
+
+
+def _dialect(head: RequestHead) -> Dialect | None:
+    dialect = dialect_for(head.method, head.path)
+    if dialect is None:
+        path = normalise_path(head.path)
+        if path is not None and path != head.path:
+            dialect = dialect_for(head.method, path)
+    return dialect

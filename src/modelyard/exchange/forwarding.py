@@ -1,0 +1,110 @@
+"""The request as it goes to an endpoint: head with Modelyard's own fields, the route's filters applied, mirrors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from modelyard.exchange.commands import Forward, Mirror
+from modelyard.exchange.trusted_headers import BASE_MODEL_NAME, MULTIPLEXED_MODEL_ID
+from modelyard.exchange.upstream_heads import upstream_head, upstream_headers
+
+if TYPE_CHECKING:
+    from modelyard.exchange.exchange import Exchange
+    from modelyard.exchange.gateway import Gateway
+    from modelyard.fleet.endpoints import Endpoint
+    from modelyard.http1.message_heads import Headers
+    from modelyard.routing.backends import CompiledBackend
+    from modelyard.routing.rules import CompiledRule
+
+RAY_ENGINE = "ray-serve"
+
+
+def forward(exchange: Exchange, gateway: Gateway, endpoint: Endpoint) -> Forward:
+    """The command that sends ``exchange`` to ``endpoint``.
+
+    Raises ``UnsendableHead`` where a filter or a body field put something into a header that no head can carry.
+    """
+    rule, backend = exchange.rule, exchange.backend
+    assert rule is not None
+    assert backend is not None
+    head = exchange.head
+    headers = _own_fields(exchange, gateway, endpoint)
+    path, host = exchange.path, head.authority
+    for filters in (rule.filters, backend.filters):
+        if filters:
+            if filters.request_headers is not None:
+                headers = filters.request_headers.apply(headers)
+            if filters.rewrite is not None:
+                path = filters.rewrite.path(path, rule.matched_prefix)
+                host = filters.rewrite.hostname or host
+    body = exchange.body
+    length, chunked = (head.content_length, head.chunked) if body is None else (len(body), False)
+    wire = upstream_head(
+        head.method,
+        f"{path}?{head.query}" if head.query else path,
+        host or endpoint.address,
+        headers,
+        length=length,
+        chunked=chunked,
+        upgrade=head.upgrade,
+    )
+    return Forward(
+        endpoint.address,
+        wire,
+        body,
+        chunked,
+        gateway.settings.connect_timeout,
+        rule.backend_timeout,
+        exchange.deadline,
+        upgrade=bool(head.upgrade),
+        mirrors=_mirrors(exchange, gateway, rule, backend, wire),
+    )
+
+
+def _own_fields(exchange: Exchange, gateway: Gateway, endpoint: Endpoint) -> Headers:
+    """The client's end-to-end fields and those that Modelyard adds."""
+    head = exchange.head
+    by_name = head.by_name
+    headers = upstream_headers(head)
+    for item in gateway.snapshot.body_headers:
+        if item.header in by_name:
+            headers.append((item.header, _on_the_wire(by_name[item.header])))
+    if BASE_MODEL_NAME in by_name:
+        headers.append((BASE_MODEL_NAME, _on_the_wire(by_name[BASE_MODEL_NAME])))
+    if endpoint.engine == RAY_ENGINE and exchange.target_model:
+        headers.append((MULTIPLEXED_MODEL_ID, _on_the_wire(exchange.target_model)))
+    if "x-request-id" not in by_name:
+        headers.append(("x-request-id", gateway.request_ids.new()))
+    client = exchange.client
+    headers.append(("x-forwarded-proto", "https" if client.tls else "http"))
+    if exchange.renames and "accept-encoding" in by_name:
+        # A compressed answer could not be read, so the client would see the engine's model name.
+        headers = [field for field in headers if field[0] != "accept-encoding"]
+    return _with_forwarded_for(headers, by_name.get("x-forwarded-for"), client.address)
+
+
+def _with_forwarded_for(headers: Headers, known: str | None, address: str) -> Headers:
+    """``x-forwarded-for`` with this client appended, as every proxy in front of an application does."""
+    if known is not None:
+        headers = [field for field in headers if field[0] != "x-forwarded-for"]
+        address = f"{known}, {address}" if address else known
+    if address:
+        headers.append(("x-forwarded-for", address))
+    return headers
+
+
+def _on_the_wire(value: str) -> str:
+    """A value from a body as header text: other letters than ASCII travel as UTF-8 bytes (RFC 9110, obs-text)."""
+    return value if value.isascii() else value.encode().decode("latin-1")
+
+
+def _mirrors(
+    exchange: Exchange, gateway: Gateway, rule: CompiledRule, backend: CompiledBackend, wire: bytes
+) -> tuple[Mirror, ...]:
+    """Copies for mirror backends that have an endpoint, with the first attempt only; a mirror never fails a request."""
+    mirrors = (*rule.filters.mirrors, *backend.filters.mirrors)
+    if not mirrors or exchange.record.attempts > 1:
+        return ()
+    wanted = [mirror for mirror in mirrors if mirror.wants(gateway.random())]
+    addresses = [gateway.mirror_address(mirror.backend) for mirror in wanted]
+    return tuple(Mirror(address, wire) for address in addresses if address)
