@@ -18,6 +18,9 @@ _GPU_DEVICES = ("/dev/nvidia0", "/dev/kfd", "/dev/dxg")
 """NVIDIA, AMD, and a GPU under WSL."""
 _MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
+SIMULATOR = (sys.executable, "-m", "modelyard.cli.main", "sim", "--ignore-unknown")
+"""``modelyard sim``, which takes vLLM's command line."""
+
 NO_VLLM = (
     "no vLLM was found on this machine; install one with `modelyard engines install vllm`, "
     "or run without models with --engine sim"
@@ -50,7 +53,7 @@ def read_context(home: Home, mode: EngineMode) -> PlanContext:
 
 def _program(mode: EngineMode, engine: VllmEngine | None) -> EngineProgram:
     if mode is EngineMode.SIM:
-        return EngineProgram(kind="simulator", command=(sys.executable, "-m", "modelyard", "sim"))
+        return EngineProgram(kind="simulator", command=SIMULATOR)
     python = engine.python if engine else "python3"
     return EngineProgram(kind="vllm", command=(python, "-m", SERVER_MODULE))
 

@@ -22,7 +22,6 @@ from modelyard.local.replica_plan import (
     ReplicaPlan,
     WeightsSource,
 )
-from modelyard.local.simulator_command import simulator_arguments
 from modelyard.local.volumes import Places, VolumePlan, plan_volumes, rewrite_paths
 
 if TYPE_CHECKING:
@@ -105,7 +104,7 @@ class _ReplicaPlanner:
         arguments = self._bind(arguments, ports[0])
         command, env = self._engine_command(arguments, env)
         startup, readiness, liveness = self._probes(volumes, ports)
-        self._note_hooks()
+        self._note_what_is_left_out()
         return ReplicaPlan(
             name=self.name,
             namespace=self.namespace,
@@ -220,7 +219,7 @@ class _ReplicaPlanner:
         program = self.context.engine
         if self._simulated:
             self._note("engine", "simulated", "--engine sim: the same names and ports, no model")
-            return (*program.command, *simulator_arguments(arguments)), env
+            return (*program.command, *arguments), env
         for name, (value, reason) in LOCAL_VARIABLES.items():
             if name not in env:
                 env[name] = value
@@ -243,7 +242,11 @@ class _ReplicaPlanner:
             self._note("readinessProbe", "added GET /health every 1 s", why)
         return startup, readiness, liveness
 
-    def _note_hooks(self) -> None:
+    def _note_what_is_left_out(self) -> None:
+        limits = self.container.resources.limits
+        if limits:
+            shown = ", ".join(f"{name}={quantity}" for name, quantity in limits.items())
+            self._note("resources.limits", f"not enforced ({shown})", "a process here shares the whole machine")
         hooks = self.container.lifecycle
         if hooks is not None and hooks.pre_stop is not None:
             why = "a replica leaves the gateway before it is stopped, so there is nothing to wait for"
