@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from modelyard.http1.chunked_coding import ChunkedDecoder
-from modelyard.http1.message_heads import Headers, RequestHead, ResponseHead
+from modelyard.http1.message_heads import Headers, RequestHead
 from modelyard.http1.response_parsing import has_no_body
 
 
@@ -66,12 +66,12 @@ def request_decoder(head: RequestHead) -> BodyDecoder:
     return ChunkedDecoder() if head.chunked else LengthDecoder(head.content_length or 0)
 
 
-def response_decoder(head: ResponseHead, method: str) -> BodyDecoder:
+def response_decoder(method: str, status: int, chunked: bool, length: int | None) -> BodyDecoder:
     """The decoder for the answer to a ``method`` request."""
-    if has_no_body(method, head.status):
+    if has_no_body(method, status):
         return LengthDecoder(0)
-    if head.chunked:
+    if chunked:
         return ChunkedDecoder()
-    if head.content_length is not None:
-        return LengthDecoder(head.content_length)
+    if length is not None:
+        return LengthDecoder(length)
     return UntilCloseDecoder()

@@ -10,6 +10,7 @@ import re
 
 from modelyard.http1.header_fields import TOKEN, MalformedField, has_token, index_fields, parse_fields
 from modelyard.http1.message_heads import Headers, RequestHead
+from modelyard.http1.remembered_heads import RememberedHeads, split_length
 
 MAX_TARGET = 16 * 1024
 """Longest request target in bytes; longer: 414. Twice what RFC 9112 section 3 asks every reader to accept."""
@@ -22,14 +23,14 @@ _TARGET = re.compile(r"[\x21\x22\x24-\x7e]+")  # printable ASCII without '#'
 _ABSOLUTE = re.compile(r"https?://([^/?]*)(/[^?]*)?(?:\?(.*))?", re.IGNORECASE)
 _AUTHORITY = re.compile(r"([A-Za-z0-9_](?:[A-Za-z0-9._-]{0,253})|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?")
 _ONLY_ONCE = ("host", "content-length", "transfer-encoding")
-_TUNNELLED = frozenset(
-    {"websocket"}
-)  # an allow-list: a tunnelled h2c would carry requests that nobody checks
+_TUNNELLED = frozenset({"websocket"})  # an allow-list: a tunnelled h2c would carry requests that nobody checks
 
 _RequestLine = tuple[str, str, str, str, int]
 """method, target, path, query, minor version"""
 _remembered_lines: dict[str, _RequestLine] = {}
 _remembered_hosts: dict[str, str] = {}
+_remembered_heads: RememberedHeads[tuple[RequestHead, int]] = RememberedHeads()
+"""With the position of Content-Length among the fields; -1: it has none."""
 _REMEMBERED = 1024
 
 
@@ -46,6 +47,46 @@ class MalformedRequest(ValueError):
 
 def parse_request_head(data: bytes) -> RequestHead:
     """Read one head; ``data`` ends with the empty line (CRLFCRLF). Raises ``MalformedRequest``."""
+    key, digits = split_length(data)
+    known = _remembered_heads.get(key)
+    if known is not None:
+        return _recall(known, digits)
+    head = _read_head(data)
+    position = next((i for i, (name, _) in enumerate(head.headers) if name == "content-length"), -1)
+    _remembered_heads.keep(key, (head, position))
+    return _recall((head, position), digits)
+
+
+def _recall(known: tuple[RequestHead, int], digits: bytes) -> RequestHead:
+    """A copy of ``known`` that the caller may change, with the body's length that ``digits`` say."""
+    head, position = known
+    headers = head.headers.copy()
+    by_name = head.by_name.copy()
+    length = head.content_length
+    if digits:
+        text = digits.decode()
+        headers[position] = ("content-length", text)
+        by_name["content-length"] = text
+        length = int(text)
+    return RequestHead(
+        head.method,
+        head.target,
+        head.path,
+        head.query,
+        head.minor_version,
+        head.host,
+        head.authority,
+        headers,
+        by_name,
+        length,
+        head.chunked,
+        head.keep_alive,
+        head.expect_continue,
+        head.upgrade,
+    )
+
+
+def _read_head(data: bytes) -> RequestHead:
     lines = data.decode("latin-1").split("\r\n")
     del lines[-2:]
     request_line = _remembered_lines.get(lines[0]) or _parse_request_line(lines[0])
@@ -110,9 +151,7 @@ def _split_request_line(line: str) -> tuple[str, str, str]:
     return method, target, version
 
 
-def _reduce_absolute(
-    method: str, target: str, headers: Headers, by_name: dict[str, str]
-) -> tuple[str, str, str, str]:
+def _reduce_absolute(method: str, target: str, headers: Headers, by_name: dict[str, str]) -> tuple[str, str, str, str]:
     """Turn ``http://host/path`` into origin form; its host replaces Host (RFC 9112 section 3.2.2)."""
     match = _ABSOLUTE.fullmatch(target)
     if match is None:
@@ -175,12 +214,7 @@ def _read_connection(head: RequestHead, by_name: dict[str, str]) -> None:
         head.keep_alive = not has_token(connection, "close") and (
             head.minor_version == 1 or has_token(connection, "keep-alive")
         )
-        if (
-            "upgrade" in by_name
-            and head.minor_version
-            and not head.has_body
-            and has_token(connection, "upgrade")
-        ):
+        if "upgrade" in by_name and head.minor_version and not head.has_body and has_token(connection, "upgrade"):
             protocol = by_name["upgrade"].lower()
             head.upgrade = protocol if protocol in _TUNNELLED else ""
     if "expect" in by_name and head.minor_version:

@@ -11,6 +11,7 @@ import re
 
 from modelyard.http1.header_fields import HOP_BY_HOP, MalformedField, end_to_end, has_token, parse_fields
 from modelyard.http1.message_heads import Headers, ResponseHead
+from modelyard.http1.remembered_heads import RememberedHeads, split_length
 
 MAX_FIELDS = 512
 """Most header fields of a response; more is a bad response."""
@@ -18,6 +19,7 @@ MAX_FIELDS = 512
 _STATUS_LINE = re.compile(r"HTTP/1\.([01]) ([1-5][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?")
 _DROPPED = HOP_BY_HOP | {"content-length"}
 
+_remembered_heads: RememberedHeads[ResponseHead] = RememberedHeads()
 _remembered_lines: dict[str, tuple[int, int, str]] = {}
 
 
@@ -30,6 +32,29 @@ def parse_response_head(data: bytes) -> ResponseHead:
 
     ``headers`` has end-to-end fields only; framing is in ``content_length``, ``chunked`` and ``keep_alive``.
     """
+    key, digits = split_length(data)
+    known = _remembered_heads.get(key)
+    if known is None:
+        known = _read_head(data)
+        _remembered_heads.keep(key, known)
+    by_name = known.by_name.copy()
+    length = known.content_length
+    if digits:
+        by_name["content-length"] = digits.decode()
+        length = int(digits)
+    return ResponseHead(
+        known.status,
+        known.reason,
+        known.headers.copy(),
+        known.minor_version,
+        length,
+        known.chunked,
+        known.keep_alive,
+        by_name,
+    )
+
+
+def _read_head(data: bytes) -> ResponseHead:
     lines = data.decode("latin-1").split("\r\n")
     del lines[-2:]
     minor, status, reason = _remembered_lines.get(lines[0]) or _parse_status_line(lines[0])
@@ -81,9 +106,7 @@ def _read_framing(head: ResponseHead, by_name: dict[str, str]) -> None:
 
 def _read_connection(head: ResponseHead, fields: Headers) -> None:
     options = ",".join(value for name, value in fields if name == "connection").lower()
-    head.keep_alive = not has_token(options, "close") and (
-        head.minor_version == 1 or has_token(options, "keep-alive")
-    )
+    head.keep_alive = not has_token(options, "close") and (head.minor_version == 1 or has_token(options, "keep-alive"))
     head.headers = [field for field in end_to_end(fields) if field[0] != "content-length"]
 
 

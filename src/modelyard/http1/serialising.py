@@ -51,6 +51,4 @@ def _sealed(lines: list[str], framing: str = "") -> bytes:
     try:
         return f"{text}{framing}\r\n".encode("latin-1")
     except UnicodeEncodeError:
-        raise UnsendableHead(
-            "A header value has characters beyond ISO-8859-1; percent-encode them."
-        ) from None
+        raise UnsendableHead("A header value has characters beyond ISO-8859-1; percent-encode them.") from None

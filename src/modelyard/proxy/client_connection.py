@@ -1,79 +1,46 @@
 """One client's connection: takes requests apart, one at a time, and hands each to an ``ExchangeRelay``.
 
-Phases: ``HEAD`` (between requests, or a head is coming) → ``BUSY`` (a relay is at work) ⇄ ``BODY`` (the relay
-asked for the body, which is coming) → ``HEAD`` again, or ``LINGER`` (the answer is out, the rest of the
-request is dropped) → ``CLOSED``.
+Phases: ``HEAD`` (between requests, or a head is coming) → ``BUSY`` (a relay is at work) ⇄ ``BODY`` (the relay asked
+for the body, which is coming) → ``HEAD`` again, or ``LINGER`` (the answer is out, the rest of the request is
+dropped) → ``CLOSED``. An upgraded connection is in ``TUNNEL`` to its end.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import socket
+import struct
 import time
-from math import inf
 from typing import TYPE_CHECKING, cast
 
 from modelyard.exchange.commands import Respond
 from modelyard.exchange.contract import ClientFacts
 from modelyard.exchange.record import ExchangeRecord
-from modelyard.http1.body_framing import BodyDecoder, request_decoder
-from modelyard.http1.chunked_coding import MalformedChunk
 from modelyard.http1.message_heads import RequestHead
 from modelyard.http1.request_parsing import MalformedRequest, parse_request_head
-from modelyard.http1.serialising import CONTINUE
-from modelyard.proxy import head_arrival, own_answers
+from modelyard.proxy import own_answers
+from modelyard.proxy.body_intake import BODY, BUSY, CLOSED, HEAD, LINGER, TUNNEL, BodyIntake
 from modelyard.proxy.exchange_relay import ExchangeRelay
+from modelyard.proxy.head_arrival import fault_in_part
+from modelyard.proxy.timing_wheel import OFF
 
 if TYPE_CHECKING:
     from modelyard.proxy.data_plane import DataPlane
 
 log = logging.getLogger(__name__)
 
-HEAD, BUSY, BODY, LINGER, TUNNEL, CLOSED = range(6)
 
-
-class ClientConnection(asyncio.Protocol):
+class ClientConnection(BodyIntake):
     """An asyncio protocol and an entry of the timing wheel."""
 
-    __slots__ = (
-        "_collected",
-        "_decoder",
-        "_limit",
-        "_pending",
-        "_phase",
-        "_size",
-        "_started",
-        "due",
-        "facts",
-        "listener",
-        "plane",
-        "read_paused",
-        "relay",
-        "tick",
-        "transport",
-        "write_paused",
-    )
+    __slots__ = ("facts", "listener", "write_paused")
 
     def __init__(self, plane: DataPlane, listener: str) -> None:
-        self.plane = plane
+        BodyIntake.__init__(self, plane)
         self.listener = listener
         self.facts = ClientFacts(listener, "")
-        self.transport: asyncio.Transport = cast("asyncio.Transport", None)
-        self.relay: ExchangeRelay | None = None
-        self.due = inf
-        self.tick = 0
-        self.read_paused = False
         self.write_paused = False
-        self._phase = HEAD
-        self._pending = b""
-        """Bytes that came and were not used yet: a partial head, a body nobody asked for, the next
-        request.
-        """
-        self._decoder: BodyDecoder | None = None
-        self._collected: list[bytes] | None = None
-        self._size = 0
-        self._limit = 0
-        self._started = 0.0
 
     # -- what the transport says
 
@@ -99,14 +66,14 @@ class ClientConnection(asyncio.Protocol):
                 self.pause_reading()
 
     def eof_received(self) -> None:
-        """The client closed, or closed its sending half: both mean that it is gone, as for every HTTP/1.1
-        peer that cancels work for clients that leave (the two cannot be told apart)."""
+        """The client closed, or closed its sending half: both mean that it is gone, as for every HTTP/1.1 peer that
+        cancels work for clients that leave (the two cannot be told apart)."""
         self._leave()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._leave()
         self._phase = CLOSED
-        self.due = inf
+        self.due = OFF
         self._pending = b""
         self._decoder = self._collected = None
         self.plane.dismiss(self)
@@ -131,8 +98,8 @@ class ClientConnection(asyncio.Protocol):
         if searched:
             data = self._pending + data
             self._pending = b""
-        end = data.find(b"\r\n\r\n", max(0, searched - 3)) + 4
-        if data[:2] == b"\r\n":
+        end = data.find(b"\r\n\r\n", searched - 3 if searched > 3 else 0) + 4
+        if data[0] == 13 and data[:2] == b"\r\n":
             self._skip_empty_lines(data)
         elif end < 4 or end > self.plane.limits.max_request_head:
             self._take_part_of_head(data, searched)
@@ -148,14 +115,14 @@ class ClientConnection(asyncio.Protocol):
 
     def _skip_empty_lines(self, data: bytes) -> None:
         """Empty lines before a request are allowed (RFC 9112 section 2.2)."""
-        rest = data
-        while rest[:2] == b"\r\n":
-            rest = rest[2:]
-        if rest:
-            self._take_head(rest)
+        at = 0
+        while data.startswith(b"\r\n", at):
+            at += 2
+        if at < len(data):
+            self._take_head(data[at:])
 
     def _take_part_of_head(self, data: bytes, searched: int) -> None:
-        fault = head_arrival.fault_in_part(data, self.plane.limits.max_request_head)
+        fault = fault_in_part(data, self.plane.limits.max_request_head)
         if fault is not None:
             self._refuse(fault)
             return
@@ -185,140 +152,33 @@ class ClientConnection(asyncio.Protocol):
         self.linger()
 
     def _fail(self) -> None:
-        relay = self.relay
-        if relay is None:
+        if self.relay is None:
             self._last_answer(own_answers.internal_error())
         else:
-            relay.fail()
+            self.relay.fail()
 
-    # -- bodies, as the relay asks for them
-
-    def collect_body(self, head: RequestHead, limit: int) -> None:
-        """Read the whole body, then call ``relay.body_collected``, or ``relay.body_too_large`` above
-        ``limit``.
-        """
-        relay = cast("ExchangeRelay", self.relay)
-        length = head.content_length
-        if length is None and not head.chunked:
-            relay.body_collected(b"")
-        elif length is not None and length > limit:
-            relay.body_too_large()
-        elif length is not None and len(self._pending) >= length:
-            body, self._pending = self._pending[:length], self._pending[length:]
-            relay.body_collected(body)
-        else:
-            self._collected = []
-            self._limit = limit
-            self._read_body(head)
-
-    def stream_body(self, head: RequestHead) -> None:
-        """Pass the body piece by piece to ``relay.body_piece``."""
-        self._collected = None
-        self._limit = self.plane.limits.max_body
-        self._read_body(head)
-
-    def body_unread(self, head: RequestHead) -> bool:
-        """Whether part of the request's body is still to come; what is here whole is dropped."""
-        if self._phase == BODY:
-            return True
-        if self._decoder is not None or not head.has_body:
-            return False
-        length = head.content_length
-        if length is None or len(self._pending) < length:
-            return True
-        self._pending = self._pending[length:]
-        return False
-
-    def _read_body(self, head: RequestHead) -> None:
-        self._phase = BODY
-        self._size = 0
-        self._decoder = request_decoder(head)
-        if head.expect_continue and not self._pending:
-            self.transport.write(CONTINUE)
-        self._expect_body()
-        pending, self._pending = self._pending, b""
-        if pending or self._decoder.done:
-            self._take_body(pending)
-        self.resume_reading()
-
-    def _expect_body(self) -> None:
-        """Start the clock of a body: it may pause for ``body_idle``, and must keep ``body_min_rate`` from
-        now on.
-        """
-        limits = self.plane.limits
-        now = time.monotonic()
-        self._started = now - self._size / limits.body_min_rate
-        self.set_due(now + limits.body_idle)
-
-    def _take_body(self, data: bytes) -> None:
-        decoder = cast("BodyDecoder", self._decoder)
-        try:
-            payload = decoder.feed(data)
-        except MalformedChunk as fault:
-            cast("ExchangeRelay", self.relay).body_malformed(str(fault))
-            return
-        self._size += len(payload)
-        if self._size > self._limit:
-            cast("ExchangeRelay", self.relay).body_too_large()
-            return
-        limits = self.plane.limits
-        now = self.plane.wheel.now
-        self.due = min(
-            now + limits.body_idle, self._started + limits.body_idle + self._size / limits.body_min_rate
-        )
-        done = decoder.done
-        if done:
-            self._phase = BUSY
-            self._pending = decoder.rest
-        self._pass_body(payload, done)
-
-    def _pass_body(self, payload: bytes, done: bool) -> None:
-        relay = cast("ExchangeRelay", self.relay)
-        if self._collected is None:
-            relay.body_piece(payload, done)
-            return
-        self._collected.append(payload)
-        if done:
-            body = b"".join(self._collected)
-            self._collected = None
-            try:
-                relay.body_collected(body)
-            except Exception:
-                log.exception("an exchange failed on a body")
-                self._fail()
-
-    def pause_body(self) -> None:
-        """The endpoint takes no more for now; its time counts, not the client's."""
-        if self._phase == BODY:
-            self.pause_reading()
-            self.set_due(time.monotonic() + self.plane.limits.upstream_stall)
-
-    def resume_body(self) -> None:
-        if self._phase == BODY:
-            self._expect_body()
-            self.resume_reading()
-
-    # -- the end of an exchange, and of the connection
+    # -- the end of an exchange
 
     def exchange_ended(self, keep_alive: bool, unread: bool) -> None:
         """The relay is done and the answer is written. ``unread``: part of the request was not read."""
         self.relay = None
-        unread = unread or self._phase == BODY
         self._decoder = None
-        self._collected = None
-        if self._phase >= LINGER:
-            return
-        if keep_alive and not unread:
+        phase = self._phase
+        if phase == BUSY and keep_alive and not unread:
             self._phase = HEAD
+            plane = self.plane
+            plane.wheel.set(self, plane.wheel.now + plane.limits.keep_alive_idle)
             if self._pending or self.read_paused or self.write_paused:
-                self.plane.loop.call_soon(self._await_request)
-            self.set_due(time.monotonic() + self.plane.limits.keep_alive_idle)
-        elif unread or self._pending or self.read_paused:
-            self.linger()
-        else:
-            self.close()
+                plane.loop.call_soon(self._await_request)
+        elif phase < LINGER:
+            self._collected = None
+            if unread or phase == BODY or self._pending or self.read_paused:
+                self.linger()
+            else:
+                self.close()
 
     def _await_request(self) -> None:
+        """Go on with what came early, unless the client does not take its answers."""
         if self._phase != HEAD or self.relay is not None:
             return
         if self.write_paused:
@@ -330,6 +190,8 @@ class ClientConnection(asyncio.Protocol):
         if pending:
             self._take_head(pending)
 
+    # -- the end of the connection
+
     def close(self) -> None:
         """Close when what is written has gone out, at the latest when the client takes nothing for long."""
         self._phase = LINGER
@@ -337,22 +199,18 @@ class ClientConnection(asyncio.Protocol):
         self.transport.close()
 
     def linger(self) -> None:
-        """Close, but read and drop the rest of the request for a while, so that the answer is not lost to a
-        reset.
-        """
+        """Close, but read and drop the rest of the request for a while, so that the answer is not lost to a reset."""
         self._phase = LINGER
         self._pending = b""
         self.set_due(time.monotonic() + self.plane.limits.linger)
-        if not self.transport.can_write_eof():
-            self.resume_reading()
-            return
-        self.transport.write_eof()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
         self.resume_reading()
 
     def cut(self) -> None:
-        """End the connection in the way that a client cannot take for a normal end."""
+        """End the connection with a reset, which a client cannot take for a normal end."""
         self._phase = LINGER
-        self.transport.abort()
+        reset(self.transport)
 
     def drain(self) -> None:
         """The worker is stopping: leave where no request is under way."""
@@ -368,13 +226,14 @@ class ClientConnection(asyncio.Protocol):
     def take_over(self) -> bytes:
         """Give the transport to a tunnel; what came early is returned."""
         self._phase = TUNNEL
-        self.due = inf
+        self.due = OFF
         pending, self._pending = self._pending, b""
         return pending
 
     def tunnel_lost(self, exc: Exception | None) -> None:
         """The tunnel's connection to the client is gone."""
         self._phase = CLOSED
+        self.due = OFF
         self.plane.dismiss(self)
 
     def _leave(self) -> None:
@@ -383,35 +242,32 @@ class ClientConnection(asyncio.Protocol):
             self.relay = None
             relay.client_gone()
 
-    # -- time and flow
-
-    def set_due(self, due: float) -> None:
-        relay = self.relay
-        if relay is not None and relay.deadline < due:
-            due = relay.deadline
-        self.plane.wheel.set(self, due)
+    # -- time
 
     def on_due(self, now: float) -> None:
         relay = self.relay
+        phase = self._phase
         if relay is not None and now >= relay.deadline:
             relay.deadline_passed()
-        elif self._phase == HEAD and self._pending and not self.write_paused:
-            self._last_answer(own_answers.head_timeout(self.plane.limits.header_timeout))
-        elif self._phase == HEAD and not self.write_paused:
-            self.close()
+        elif phase == HEAD and not self.write_paused:
+            self._waited_too_long()
         elif self.write_paused or relay is None:
             self.transport.abort()
-        elif self._phase == BODY and not self.read_paused:
+        elif phase == BODY and not self.read_paused:
             relay.body_too_slow()
         else:
             relay.on_due(now)
 
-    def pause_reading(self) -> None:
-        if not self.read_paused:
-            self.read_paused = True
-            self.transport.pause_reading()
+    def _waited_too_long(self) -> None:
+        if self._pending:
+            self._last_answer(own_answers.head_timeout(self.plane.limits.header_timeout))
+        else:
+            self.close()
 
-    def resume_reading(self) -> None:
-        if self.read_paused:
-            self.read_paused = False
-            self.transport.resume_reading()
+
+def reset(transport: asyncio.Transport) -> None:
+    """Close with a TCP reset instead of a FIN."""
+    sock = transport.get_extra_info("socket")
+    if sock is not None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()

@@ -7,10 +7,6 @@ from modelyard.http1.response_parsing import has_no_body
 
 NO_BODY, LENGTH, CHUNKED, UNTIL_CLOSE = range(4)
 
-_CHUNKED_LINES = "transfer-encoding: chunked\r\n"
-_CLOSE = "connection: close\r\n"
-_KEEP_ALIVE = "connection: keep-alive\r\n"
-
 
 def frame_answer(head: ResponseHead, request: RequestHead, changes_length: bool) -> int:
     """The framing of ``head``'s body towards the client (RFC 9112 section 6)."""
@@ -21,14 +17,14 @@ def frame_answer(head: ResponseHead, request: RequestHead, changes_length: bool)
     return CHUNKED if request.minor_version else UNTIL_CLOSE
 
 
-def framing_lines(framing: int, length: int | None, request: RequestHead, close: bool) -> str:
+def framing_lines(framing: int, length: int | None, minor_version: int, keep_alive: bool) -> str:
     """The header lines that tell ``framing`` and whether the connection stays, each with CRLF."""
     if framing == CHUNKED:
-        lines = _CHUNKED_LINES
-    elif framing == UNTIL_CLOSE or length is None:
+        lines = "transfer-encoding: chunked\r\n"
+    elif length is None or framing == UNTIL_CLOSE:
         lines = ""
     else:
         lines = f"content-length: {length}\r\n"
-    if close:
-        return lines + _CLOSE
-    return lines if request.minor_version else lines + _KEEP_ALIVE
+    if not keep_alive:
+        return lines + "connection: close\r\n"
+    return lines if minor_version else lines + "connection: keep-alive\r\n"

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from math import inf
 from typing import TYPE_CHECKING
 
 from modelyard.exchange.commands import Mirror
 from modelyard.exchange.contract import FailureKind
 from modelyard.http1.message_heads import Headers, ResponseHead
+from modelyard.proxy.timing_wheel import OFF
 from modelyard.proxy.upstream_connection import UpstreamConnection
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class MirroredRequest:
         self._ended = False
         self._connection: UpstreamConnection | None = None
         self.connecting: asyncio.Task[None] | None = None
-        self.due = inf
+        self.due = OFF
         self.tick = 0
         plane.wheel.set(self, time.monotonic() + LONGEST)
         connection = plane.pool.acquire(mirror.address, self)
@@ -85,7 +85,7 @@ class MirroredRequest:
         if self._ended:
             return
         self._ended = True
-        self.due = inf
+        self.due = OFF
         self._data = b""
         connection, self._connection = self._connection, None
         if connection is not None:
@@ -95,23 +95,23 @@ class MirroredRequest:
 
     def upstream_ready(self, connection: UpstreamConnection) -> None:
         self._connection = connection
-        connection.send(self, self._method, self._data, whole=self._whole)
+        connection.send(self, self._method, self._data, self._whole, False)
         self._data = b""
 
     def upstream_unreachable(self, kind: FailureKind) -> None:
         self._ended = True
-        self.due = inf
+        self.due = OFF
 
     def upstream_end(self, trailers: Headers) -> None:
         self._ended = True
-        self.due = inf
+        self.due = OFF
         self._connection = None
 
     def upstream_lost(self, connection: UpstreamConnection, kind: FailureKind) -> None:
         self.upstream_end([])
 
     def upstream_interim(self, head: ResponseHead) -> None: ...
-    def upstream_head(self, head: ResponseHead) -> None: ...
+    def upstream_head(self, connection: UpstreamConnection, head: ResponseHead) -> None: ...
     def upstream_flush(self) -> None: ...
     def upstream_data(self, payload: bytes, raw: bytes | None, last: bool) -> None: ...
     def upstream_full(self) -> None: ...

@@ -52,9 +52,7 @@ def malformed(status: int, message: str) -> Respond:
 
 
 def head_timeout(seconds: float) -> Respond:
-    return refuse(
-        408, f"The request's head did not arrive within {seconds:g} seconds.", code="request_timeout"
-    )
+    return refuse(408, f"The request's head did not arrive within {seconds:g} seconds.", code="request_timeout")
 
 
 def body_timeout() -> Respond:

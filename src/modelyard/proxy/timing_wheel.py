@@ -1,8 +1,8 @@
 """One coarse timer for every deadline of a worker.
 
-A connection moves its deadline several times per request, and almost none of them is ever reached. So moving
-one is an assignment: an entry stays in the slot where it is until that slot is due, and is only then put
-where it belongs.
+A connection moves its deadline several times per request, and almost none of them is ever reached. So moving one
+is an assignment: an entry stays in the slot where it is until that slot is due, and is only then put where it
+belongs.
 """
 
 from __future__ import annotations
@@ -11,21 +11,26 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from math import inf
 from typing import Protocol
 
 TICKS_PER_SECOND = 10
 HORIZON = 5 * TICKS_PER_SECOND
-"""Ticks that an entry is put ahead at most, so that what has ended is not kept alive for its whole
-timeout.
-"""
+"""Ticks that an entry is put ahead at most: what has ended is not kept alive for its whole timeout, and a deadline
+that is further away than this can be given to an entry by assignment."""
+
+FAR = 1e18
+"""A deadline that never comes; the entry stays on the wheel."""
+OFF = float("inf")
+"""A deadline that takes the entry off the wheel when it is next looked at."""
 
 log = logging.getLogger(__name__)
 
 
 class Timed(Protocol):
-    """Something with one deadline. ``due`` may be moved later by assignment alone; ``tick`` is the
-    wheel's.
+    """Something with one deadline. ``tick`` is the wheel's.
+
+    Once ``set``, ``due`` may be assigned where the new deadline is later than the old one or more than
+    ``HORIZON`` away.
     """
 
     due: float
@@ -49,15 +54,13 @@ class TimingWheel:
         self._every_second: list[Callable[[float], None]] = []
 
     def set(self, timed: Timed, due: float) -> None:
-        """Give ``timed`` a deadline (monotonic seconds; ``inf``: none)."""
+        """Give ``timed`` a deadline (monotonic seconds)."""
         timed.due = due
-        if due == inf:
+        if due == OFF:
             return
-        tick = int(due * TICKS_PER_SECOND) + 1
-        if tick > self._tick + HORIZON:
-            tick = self._tick + HORIZON
-        elif tick <= self._tick:
-            tick = self._tick + 1
+        tick = self._tick + HORIZON
+        if due * TICKS_PER_SECOND < tick:
+            tick = max(int(due * TICKS_PER_SECOND), self._tick) + 1
         if not timed.tick or tick < timed.tick:
             timed.tick = tick
             slot = self._slots.get(tick)
@@ -67,6 +70,7 @@ class TimingWheel:
                 slot.append(timed)
 
     def every_second(self, call: Callable[[float], None]) -> None:
+        """Have ``call(now)`` made about once a second."""
         self._every_second.append(call)
 
     def start(self) -> None:
@@ -91,8 +95,7 @@ class TimingWheel:
                 if timed.tick == self._tick:
                     self._visit(timed, now)
             if self._tick % TICKS_PER_SECOND == 0:
-                for call in self._every_second:
-                    call(now)
+                self._call_every_second(now)
 
     def _visit(self, timed: Timed, now: float) -> None:
         timed.tick = 0
@@ -103,3 +106,10 @@ class TimingWheel:
             timed.on_due(now)
         except Exception:
             log.exception("a deadline's handler failed")
+
+    def _call_every_second(self, now: float) -> None:
+        for call in self._every_second:
+            try:
+                call(now)
+            except Exception:
+                log.exception("a periodic call failed")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from math import inf
 from typing import TYPE_CHECKING, cast
 
+from modelyard.proxy.timing_wheel import OFF
 from modelyard.proxy.upstream_connection import UpstreamConnection
 
 if TYPE_CHECKING:
@@ -20,9 +20,7 @@ class TunnelEnd(asyncio.Protocol):
 
     __slots__ = ("_after", "eof", "lost", "other", "received", "transport", "tunnel")
 
-    def __init__(
-        self, transport: asyncio.Transport, tunnel: Tunnel, after: Callable[[Exception | None], None]
-    ) -> None:
+    def __init__(self, transport: asyncio.Transport, tunnel: Tunnel, after: Callable[[Exception | None], None]) -> None:
         self.transport = transport
         self.tunnel = tunnel
         self.other: TunnelEnd = self
@@ -73,7 +71,7 @@ class Tunnel:
         self._idle = idle
         self._ends: tuple[TunnelEnd, TunnelEnd] = cast("tuple[TunnelEnd, TunnelEnd]", ())
         self._seen = -1
-        self.due = inf
+        self.due = OFF
         self.tick = 0
 
     def join(self, client: TunnelEnd, endpoint: TunnelEnd) -> None:
@@ -93,7 +91,7 @@ class Tunnel:
     def end_lost(self) -> None:
         client, endpoint = self._ends
         if client.lost and endpoint.lost:
-            self.due = inf
+            self.due = OFF
             self._relay.tunnel_closed(client.received, endpoint.received)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from modelyard.exchange.contract import FailureKind
 from modelyard.http1.body_framing import BodyDecoder, UntilCloseDecoder, response_decoder
 from modelyard.http1.chunked_coding import MalformedChunk
 from modelyard.http1.message_heads import Headers, ResponseHead
-from modelyard.http1.response_parsing import MalformedResponse, parse_response_head
+from modelyard.http1.response_parsing import MalformedResponse, has_no_body, parse_response_head
 
 if TYPE_CHECKING:
     from modelyard.proxy.upstream_pool import EndpointPool
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 MAX_INTERIM = 8
 """Interim (1xx) answers before the final one; more is a bad response."""
 
+_NO_TRAILERS: Final[Headers] = []
+
 
 class UpstreamUser(Protocol):
-    """Who sent the request on a connection. At most one of ``upstream_end`` and ``upstream_lost`` comes, and
-    last.
-    """
+    """Who sent the request on a connection. At most one of ``upstream_end`` and ``upstream_lost`` comes, and last."""
 
     connecting: asyncio.Task[None] | None
     """The connection attempt under way, set by the pool."""
@@ -29,15 +29,13 @@ class UpstreamUser(Protocol):
     def upstream_ready(self, connection: UpstreamConnection) -> None: ...
     def upstream_unreachable(self, kind: FailureKind) -> None: ...
     def upstream_interim(self, head: ResponseHead) -> None: ...
-    def upstream_head(self, head: ResponseHead) -> None: ...
+    def upstream_head(self, connection: UpstreamConnection, head: ResponseHead) -> None: ...
     def upstream_flush(self) -> None:
         """The head came alone: what waits should go out."""
         ...
 
     def upstream_data(self, payload: bytes, raw: bytes | None, last: bool) -> None:
-        """``raw``: the same payload as whole chunks, where it came so. ``last``: ``upstream_end`` follows at
-        once.
-        """
+        """``raw``: the same payload as whole chunks, where it came so. ``last``: ``upstream_end`` follows at once."""
         ...
 
     def upstream_end(self, trailers: Headers) -> None: ...
@@ -90,18 +88,16 @@ class UpstreamConnection(asyncio.Protocol):
         self._keep_alive = False
         self._decoder: BodyDecoder | None = None
 
-    def send(
-        self, user: UpstreamUser, method: str, data: bytes, *, whole: bool, upgrade: bool = False
-    ) -> None:
+    def send(self, user: UpstreamUser, method: str, data: bytes, whole: bool, upgrade: bool) -> None:
         """Begin a request. ``whole``: ``data`` is all of it; otherwise the user goes on with ``write``."""
         self.user = user
         self.responded = False
         self.request_done = whole
         self._method = method
         self._upgrade = upgrade
-        self._decoder = None
         self._interim = 0
-        self.transport.write(data)
+        if not self.closed:
+            self.transport.write(data)
 
     def write(self, data: bytes) -> None:
         if not self.closed:
@@ -124,6 +120,8 @@ class UpstreamConnection(asyncio.Protocol):
             if not self.closed:
                 self.transport.resume_reading()
 
+    # -- what the transport says
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
         self.transport.set_write_buffer_limits(self.pool.limits.write_high_water)
@@ -138,6 +136,30 @@ class UpstreamConnection(asyncio.Protocol):
         else:
             self._take_body(user, decoder, data)
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closed = True
+        self.pool.forget(self)
+        user = self.user
+        if user is None:
+            return
+        self.user = None
+        if exc is None and self._decoder.__class__ is UntilCloseDecoder:
+            user.upstream_end(_NO_TRAILERS)
+        else:
+            user.upstream_lost(self, "reset")
+
+    def pause_writing(self) -> None:
+        self.write_paused = True
+        if self.user is not None:
+            self.user.upstream_full()
+
+    def resume_writing(self) -> None:
+        self.write_paused = False
+        if self.user is not None:
+            self.user.upstream_writable()
+
+    # -- the answer
+
     def _take_head(self, user: UpstreamUser, data: bytes) -> None:
         self.responded = True
         if self._pending:
@@ -145,9 +167,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._pending = b""
         end = data.find(b"\r\n\r\n") + 4
         if end < 4 or end > self.pool.limits.max_response_head:
-            if len(data) > self.pool.limits.max_response_head:
-                self._fail("bad-response")
-            self._pending = data
+            self._take_part_of_head(data)
             return
         try:
             head = parse_response_head(data[:end])
@@ -158,14 +178,27 @@ class UpstreamConnection(asyncio.Protocol):
             self._take_interim(user, head, data[end:])
             return
         self._keep_alive = head.keep_alive
-        self._decoder = decoder = response_decoder(head, self._method)
-        user.upstream_head(head)
+        length = head.content_length
+        chunked = head.chunked
+        status = head.status
+        user.upstream_head(self, head)
         if self.user is not user:
             return
+        if length and length == len(data) - end and not has_no_body(self._method, status):
+            user.upstream_data(data[end:], None, True)
+            self._finish(user, _NO_TRAILERS, False)
+            return
+        self._decoder = decoder = response_decoder(self._method, status, chunked, length)
         if len(data) > end or decoder.done:
             self._take_body(user, decoder, data[end:])
         else:
             user.upstream_flush()
+
+    def _take_part_of_head(self, data: bytes) -> None:
+        if len(data) > self.pool.limits.max_response_head:
+            self._fail("bad-response")
+        else:
+            self._pending = data
 
     def _take_interim(self, user: UpstreamUser, head: ResponseHead, rest: bytes) -> None:
         self._interim += 1
@@ -183,8 +216,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _take_body(self, user: UpstreamUser, decoder: BodyDecoder, data: bytes) -> None:
         if decoder.done:
-            decoder.rest = data
-            self._finish(user, decoder)
+            self._finish(user, _NO_TRAILERS, bool(data))
             return
         try:
             payload = decoder.feed(data)
@@ -195,17 +227,19 @@ class UpstreamConnection(asyncio.Protocol):
         if payload:
             user.upstream_data(payload, data if decoder.aligned else None, done)
         if done and self.user is user:
-            self._finish(user, decoder)
+            self._finish(user, decoder.trailers, bool(decoder.rest))
 
-    def _finish(self, user: UpstreamUser, decoder: BodyDecoder) -> None:
+    def _finish(self, user: UpstreamUser, trailers: Headers, more: bool) -> None:
+        """The answer is whole. ``more``: bytes follow that nobody asked for; the connection is not used again."""
         self.user = None
         self._decoder = None
-        if self._keep_alive and self.request_done and not decoder.rest and not self.closed:
-            self.resume_reading()
+        if self._keep_alive and self.request_done and not more and not self.closed:
+            if self.read_paused:
+                self.resume_reading()
             self.pool.release(self)
         elif not self.closed:
             self.transport.abort()
-        user.upstream_end(decoder.trailers)
+        user.upstream_end(trailers)
 
     def _fail(self, kind: FailureKind) -> None:
         user = self.user
@@ -213,25 +247,3 @@ class UpstreamConnection(asyncio.Protocol):
         self.transport.abort()
         if user is not None:
             user.upstream_lost(self, kind)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.closed = True
-        self.pool.forget(self)
-        user = self.user
-        if user is None:
-            return
-        self.user = None
-        if exc is None and self._decoder.__class__ is UntilCloseDecoder:
-            user.upstream_end([])
-        else:
-            user.upstream_lost(self, "reset")
-
-    def pause_writing(self) -> None:
-        self.write_paused = True
-        if self.user is not None:
-            self.user.upstream_full()
-
-    def resume_writing(self) -> None:
-        self.write_paused = False
-        if self.user is not None:
-            self.user.upstream_writable()
