@@ -1,4 +1,4 @@
-"""What a pick is asked and what it answers. Policies (filters, scorers, pickers) have their own contracts beside them."""
+"""What a pick is asked and what it answers. The contracts of policies are in ``policy``."""
 
 from __future__ import annotations
 

@@ -6,22 +6,51 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from modelyard.fleet.fleet import BackendFleet
-from modelyard.picking.config import SchedulerConfig
-from modelyard.picking.contract import Decision, PickRequest
+from modelyard.picking import reference
+from modelyard.picking.contract import Decision, NoEndpoint, PickRequest
+from modelyard.picking.memory import Memory
+from modelyard.picking.policy import Policy
+from modelyard.picking.prefix_index import PrefixIndex
+from modelyard.picking.profile import Profile
+from modelyard.picking.profile_choice import ProfileChoice
+from modelyard.picking.roster import OwnRequests, Roster
+from modelyard.picking.settings import SchedulerConfig
+from modelyard.picking.view import View
 
 if TYPE_CHECKING:
     import random
 
 
 class Scheduler:
-    """Built once per configuration; survives fleet changes."""
+    """Built once per configuration; survives fleet changes. Not safe for use from several threads."""
 
     def __init__(self, config: SchedulerConfig, rng: random.Random) -> None:
         self.config = config
+        self._rng = rng
+        self._roster = Roster()
+        self._memory = Memory(PrefixIndex(config.prefix))
+        self._profiles = [Profile(profile, self._memory) for profile in config.profiles]
+        self._only = self._profiles[0] if config.profile_header is None else None
+        self._choice = ProfileChoice(config, self._profiles)
+        policies = [policy for profile in self._profiles for policy in profile.policies()]
+        self._watching = [policy for policy in policies if type(policy).started is not Policy.started]
+        self._forgetting = [policy for policy in policies if type(policy).forget is not Policy.forget]
+        self._keeps_prefixes = any(policy.reads_prefixes for policy in policies)
+        self.in_flight: Mapping[str, int] = OwnRequests(self._roster)
+        """Own open requests by address, where there are any; a live view. Those of endpoints that left are kept."""
+        self._version: int | None = None
+        self._now = 0.0
 
     def update(self, fleet: BackendFleet, now: float) -> None:
-        """Take a new picture of the endpoints."""
-        raise NotImplementedError
+        """Take a new picture of the endpoints. The same version again costs nothing."""
+        if fleet.version == self._version:
+            return
+        self._version = fleet.version
+        for candidate in self._roster.update(fleet, now):
+            self._memory.prefixes.forget(candidate.slot)
+            for policy in self._forgetting:
+                policy.forget(candidate)
+        self._measure()
 
     def pick(
         self,
@@ -32,18 +61,74 @@ class Scheduler:
         exclude: Collection[str] = (),
         explain: bool = False,
     ) -> Decision:
-        """Choose endpoints for ``request``. Raises NoEndpoint. Counts nothing: ``started`` does."""
-        raise NotImplementedError
+        """Choose endpoints for ``request``: the primary and its fallbacks. Counts nothing: ``started`` does.
+
+        ``subset``: addresses that alone may be chosen (scores are relative to them). ``exclude``: addresses that may
+        not, because they failed (scores stay relative to all). ``explain``: also say why, at the cost of scoring every
+        candidate. Raises NoEndpoint, and UnknownProfile where a header names a profile that there is none of.
+        """
+        self._now = now
+        if now > self._roster.stale_at:
+            self._roster.refresh(now)
+            self._measure()
+        profile = self._only or self._choice.of(request)
+        view = profile.view(request, subset)
+        if not view.candidates:
+            raise NoEndpoint(self._nothing(view))
+        if explain:
+            return reference.decide(profile, self._roster, request, subset, exclude, self._rng)
+        slots = profile.choose(request, view, exclude, self._roster.by_address, self._rng)
+        if not slots:
+            raise NoEndpoint("every endpoint is excluded or at its limit")
+        members = self._roster.slots
+        return Decision([members[slot].endpoint for slot in slots])
 
     def started(self, address: str, request: PickRequest | None = None) -> None:
         """A request was sent to ``address``: in-flight + 1, its prefix is recorded."""
-        raise NotImplementedError
+        candidate = self._roster.by_address.get(address)
+        if candidate is None:
+            self._roster.start_departed(address)
+            return
+        candidate.start(self._now, 0 if request is None else request.prompt_tokens)
+        if request is not None:
+            for policy in self._watching:
+                policy.started(candidate, request, self._now)
+            if self._keeps_prefixes and request.prompt:
+                prefixes = self._memory.prefixes
+                prefixes.record(candidate.slot, prefixes.chain(request.target_model, request.prompt))
+        if candidate.unseen > self._memory.busiest:
+            self._measure_counts()
+        else:
+            for profile in self._profiles:
+                profile.changed(candidate)
 
     def finished(self, address: str, prompt_tokens: int = 0) -> None:
         """It ended: in-flight - 1, never below 0. ``prompt_tokens`` as the request had."""
-        raise NotImplementedError
+        candidate = self._roster.by_address.get(address)
+        if candidate is None:
+            self._roster.finish_departed(address)
+            return
+        candidate.finish(prompt_tokens)
+        for profile in self._profiles:
+            profile.changed(candidate)
 
-    @property
-    def in_flight(self) -> Mapping[str, int]:
-        """Own open requests by address; addresses with none are left out."""
-        raise NotImplementedError
+    def _measure(self) -> None:
+        """The roster changed."""
+        slots = self._roster.slots
+        self._memory.busiest = 1
+        self._set_busiest()
+        for profile in self._profiles:
+            profile.new_fleet(self._roster.ready, slots)
+
+    def _measure_counts(self) -> None:
+        """Some endpoint is busier than the busiest was."""
+        self._set_busiest()
+        for profile in self._profiles:
+            profile.rescale(self._roster.slots)
+
+    def _set_busiest(self) -> None:
+        most = max((candidate.unseen for candidate in self._roster.by_address.values()), default=0)
+        self._memory.busiest = 1 << max(0, most - 1).bit_length()
+
+    def _nothing(self, view: View) -> str:
+        return view.nothing if self._roster.size else "the pool has no endpoint"

@@ -1,0 +1,1 @@
+"""Pickers: one file each, found by ``registry``."""

@@ -1,0 +1,19 @@
+"""``max-score-picker``: the highest total."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from modelyard.picking.policy import Board, Picker
+
+if TYPE_CHECKING:
+    import random
+
+
+class MaxScorePicker(Picker):
+    """Best first; equals in random order."""
+
+    type = "max-score-picker"
+
+    def pick(self, board: Board, rng: random.Random) -> list[int]:
+        return board.best(self.parameters.max_num_of_endpoints, rng)

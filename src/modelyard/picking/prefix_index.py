@@ -1,0 +1,186 @@
+"""Which endpoint has probably cached which prompt prefix: hashes of prompt blocks, kept per endpoint.
+
+A prompt is cut into blocks and each block's hash includes the hash of the block before, so one hash stands for a
+whole prefix. Blocks grow with the depth (16 of the base size, then 8 of each doubled size): a prompt of any length has
+at most some 70 blocks, and a match is known to about 6 % of its length.
+
+Every endpoint has a LRU list of hashes. A prefix is touched from its end to its beginning, so beginnings outlive
+endings and the endpoints that hold a longer prefix are always among those that hold a shorter one. An inverted map
+from hash to endpoints answers "who has how much of this?" without looking at endpoints that have nothing.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Collection, Sequence
+
+import msgspec
+from xxhash import xxh3_64_intdigest
+
+BYTES_PER_TOKEN = 4
+"""Average of English text in current tokenizers; only ratios of lengths matter here."""
+
+MAX_PAIRS = 1_000_000
+"""(hash, endpoint) pairs kept per pool, some 200 bytes each at worst. Shared out evenly between endpoints."""
+
+_FIRST_BLOCKS = 16
+_BLOCKS_PER_DOUBLING = 8
+_MAX_EVICTIONS = 512
+
+
+class PrefixSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Shape of a prefix index."""
+
+    block_tokens: int = 64
+    """Tokens of the first blocks. Shorter prompts have no prefix worth keeping: computing 64 tokens again takes an
+    engine about a millisecond."""
+    max_tokens: int = 131_072
+    """Prompts are compared up to here."""
+    max_blocks: int = 2048
+    """And up to this many blocks."""
+    capacity_per_endpoint: int = 31_250
+    """Hashes kept per endpoint; at 64 tokens each some 2 million tokens, more than an engine's cache."""
+
+
+Group = tuple[int, Collection[int]]
+"""A depth in blocks, and the slots that hold at least that much."""
+
+
+class PrefixIndex:
+    """The prefixes of one pool's endpoints, by slot."""
+
+    def __init__(self, settings: PrefixSettings, max_pairs: int = MAX_PAIRS) -> None:
+        self.settings = settings
+        self._ends = _block_ends(settings)
+        self._holders: dict[int, int | set[int]] = {}
+        self._lists: dict[int, OrderedDict[int, None]] = {}
+        self._max_pairs = max_pairs
+        self._last_prompt = b""
+        self._last_model = ""
+        self._last_chain: list[int] = []
+
+    def __len__(self) -> int:
+        """(hash, endpoint) pairs kept."""
+        return sum(len(entries) for entries in self._lists.values())
+
+    def chain(self, model: str, prompt: bytes) -> list[int]:
+        """Hashes of the prompt's whole blocks, in order. Engines do not share a cache between models or adapters."""
+        if prompt is self._last_prompt and model == self._last_model:
+            return self._last_chain
+        ends = self._ends
+        if len(prompt) < ends[0]:
+            return []
+        link = xxh3_64_intdigest(model.encode())
+        start = 0
+        chain = []
+        for end in ends[: bisect_right(ends, len(prompt))]:
+            link = xxh3_64_intdigest(prompt[start:end], link)
+            chain.append(link)
+            start = end
+        self._last_prompt, self._last_model, self._last_chain = prompt, model, chain
+        return chain
+
+    def tokens(self, depth: int) -> int:
+        """Tokens of the first ``depth`` blocks."""
+        return self._ends[depth - 1] // BYTES_PER_TOKEN if depth else 0
+
+    def groups(self, chain: Sequence[int]) -> list[Group]:
+        """Who holds a part of ``chain``: deepest first, each group including the ones before it."""
+        depth = self._deepest(chain)
+        groups: list[Group] = []
+        size = 0
+        holders = self._holders
+        while depth:
+            held = holders[chain[depth - 1]]
+            if isinstance(held, int):
+                if not size:
+                    size = 1
+                    groups.append((depth, (held,)))
+            elif len(held) > size:
+                size = len(held)
+                groups.append((depth, held))
+            depth -= 1
+        return groups
+
+    def depth(self, slot: int, chain: Sequence[int]) -> int:
+        """Leading blocks of ``chain`` that ``slot`` holds, by looking at its own list."""
+        entries = self._lists.get(slot, ())
+        for depth, link in enumerate(chain):
+            if link not in entries:
+                return depth
+        return len(chain)
+
+    def record(self, slot: int, chain: Sequence[int]) -> None:
+        """A prompt was sent to ``slot``: its blocks will be cached there."""
+        if not chain:
+            return
+        entries = self._lists.get(slot)
+        if entries is None:
+            entries = self._lists[slot] = OrderedDict()
+        for link in reversed(chain):
+            if link in entries:
+                entries.move_to_end(link)
+            else:
+                entries[link] = None
+                self._hold(link, slot)
+        self._shrink(slot, entries)
+
+    def forget(self, slot: int) -> None:
+        """The endpoint is gone, or its cache is."""
+        for link in self._lists.pop(slot, ()):
+            self._drop(link, slot)
+
+    def _deepest(self, chain: Sequence[int]) -> int:
+        """Length of the longest prefix that anybody holds; holders are nested, so halving finds it."""
+        holders = self._holders
+        low, high = 0, len(chain)
+        while low < high:
+            middle = (low + high + 1) // 2
+            if chain[middle - 1] in holders:
+                low = middle
+            else:
+                high = middle - 1
+        return low
+
+    def _hold(self, link: int, slot: int) -> None:
+        held = self._holders.get(link)
+        if held is None:
+            self._holders[link] = slot
+        elif isinstance(held, int):
+            self._holders[link] = {held, slot}
+        else:
+            held.add(slot)
+
+    def _drop(self, link: int, slot: int) -> None:
+        held = self._holders[link]
+        if isinstance(held, int):
+            del self._holders[link]
+            return
+        held.discard(slot)
+        if len(held) == 1:
+            self._holders[link] = held.pop()
+
+    def _shrink(self, slot: int, entries: OrderedDict[int, None]) -> None:
+        """Keep within the endpoint's share; a share that shrank (new endpoints) is reached over several calls."""
+        share = min(self.settings.capacity_per_endpoint, self._max_pairs // len(self._lists))
+        excess = min(len(entries) - share, _MAX_EVICTIONS)
+        for _ in range(excess):
+            self._drop(entries.popitem(last=False)[0], slot)
+
+
+def _block_ends(settings: PrefixSettings) -> list[int]:
+    """Where blocks end, in bytes of the prompt."""
+    size = settings.block_tokens * BYTES_PER_TOKEN
+    limit = max(settings.max_tokens * BYTES_PER_TOKEN, size)
+    ends: list[int] = []
+    end = 0
+    left = _FIRST_BLOCKS
+    while len(ends) < settings.max_blocks and end + size <= limit:
+        end += size
+        ends.append(end)
+        left -= 1
+        if not left:
+            left = _BLOCKS_PER_DOUBLING
+            size *= 2
+    return ends

@@ -1,0 +1,284 @@
+"""One scheduling profile at work: filters, scorers and a picker, run so that a pick costs little.
+
+Points that depend on the fleet alone are summed once per fleet version and kept in a ``View``; those of own open
+requests change one slot at a time; a request itself only adds what its sparse scorers name. See ``policy`` for the
+kinds of scorers and ``ranking`` for how the best total is found in a large pool.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from modelyard.picking.board import BlockBoard, FlatBoard
+from modelyard.picking.candidate import Candidate
+from modelyard.picking.contract import PickRequest
+from modelyard.picking.memory import Memory
+from modelyard.picking.points import NEVER, POINT, add_points, clamp, points
+from modelyard.picking.policy import (
+    Filter,
+    FleetScorer,
+    Gate,
+    InFlightScorer,
+    KeyedScorer,
+    Pin,
+    Policy,
+    RequestScorer,
+    Scorer,
+    SparseScorer,
+)
+from modelyard.picking.ranking import Ranking
+from modelyard.picking.registry import FILTERS, PICKERS, SCORERS
+from modelyard.picking.settings import PluginConfig, ProfileConfig
+from modelyard.picking.view import View, no_slots
+
+if TYPE_CHECKING:
+    import random
+
+MAX_VIEWS = 16
+"""Kept per fleet version, one per subset and per key of filters that read the request; the oldest goes first."""
+
+_FEW = 8
+"""Slots of a group up to which each is looked at."""
+
+Groups = list[tuple[int, Collection[int]]]
+"""Points and the slots that get them, most points first; a slot counts where it is named first."""
+
+
+class Profile:
+    """The policies of one profile, and their caches."""
+
+    def __init__(self, config: ProfileConfig, memory: Memory) -> None:
+        self.name = config.name
+        self.memory = memory
+        self.filters: list[tuple[str, Filter[Any]]] = [
+            (plugin.name, FILTERS[plugin.type](plugin.parameters, memory)) for plugin in config.filters
+        ]
+        self.scorers: list[tuple[PluginConfig, Scorer[Any]]] = [
+            (plugin, SCORERS[plugin.type](plugin.parameters, memory)) for plugin in config.scorers
+        ]
+        self.picker_name = config.picker.name
+        self.picker = PICKERS[config.picker.type](config.picker.parameters, memory)
+        self.gates = [(name, policy) for name, policy in self.filters if isinstance(policy, Gate)]
+        self.pins = [(name, policy) for name, policy in self.filters if isinstance(policy, Pin)]
+        self.plain_filters = [(name, policy) for name, policy in self.filters if not isinstance(policy, (Gate, Pin))]
+        self._keying_filters = [policy for _, policy in self.plain_filters if type(policy).key is not Filter.key]
+        weighted = [(plugin.weight, policy) for plugin, policy in self.scorers]
+        self._fleet = [(weight, policy) for weight, policy in weighted if isinstance(policy, FleetScorer)]
+        self._keyed = [(weight, policy) for weight, policy in weighted if isinstance(policy, KeyedScorer)]
+        self._in_flight = [(weight, policy) for weight, policy in weighted if isinstance(policy, InFlightScorer)]
+        self._per_request = [(weight, policy) for weight, policy in weighted if isinstance(policy, RequestScorer)]
+        self._boosting: list[tuple[float, Any]] = [
+            *((weight, keyed) for weight, keyed in self._keyed if type(keyed).boosts is not KeyedScorer.boosts),
+            *((weight, policy) for weight, policy in weighted if isinstance(policy, SparseScorer)),
+        ]
+        self._always_flat = bool(self.gates or self._per_request)
+        self._ready: Sequence[Candidate] = ()
+        self._slots = 0
+        self._views: dict[Hashable, View] = {}
+        self._dynamic: list[int] = []
+        self._log: list[int] = []
+        self._epoch = 0
+
+    def policies(self) -> list[Policy[Any]]:
+        """Filters, scorers and the picker."""
+        return [*(policy for _, policy in self.filters), *(policy for _, policy in self.scorers), self.picker]
+
+    def new_fleet(self, ready: Sequence[Candidate], slots: Sequence[Candidate]) -> None:
+        """The fleet changed: everything cached is void."""
+        self._ready = ready
+        self._slots = len(slots)
+        self._views.clear()
+        for policy in self.policies():
+            policy.new_fleet(ready)
+        self.rescale(slots)
+
+    def rescale(self, slots: Sequence[Candidate]) -> None:
+        """All counts of own open requests are measured anew."""
+        self._dynamic = [self._level(candidate) for candidate in slots] if self._in_flight else [0] * len(slots)
+        self._log.clear()
+        self._epoch += 1
+
+    def changed(self, candidate: Candidate) -> None:
+        """Own open requests at ``candidate`` changed."""
+        if self._in_flight:
+            self._dynamic[candidate.slot] = self._level(candidate)
+            self._log.append(candidate.slot)
+            if len(self._log) > 4 * self._slots + 4096:
+                self._log.clear()
+                self._epoch += 1
+
+    def view(self, request: PickRequest, subset: Collection[str] | None) -> View:
+        """The candidates for ``request``."""
+        key: Hashable = subset if subset is None or isinstance(subset, frozenset) else frozenset(subset)
+        if self._keying_filters:
+            key = (key, *(policy.key(request) for policy in self._keying_filters))
+        view = self._views.get(key)
+        if view is None:
+            if len(self._views) >= MAX_VIEWS:
+                del self._views[next(iter(self._views))]
+            view = self._views[key] = self._new_view(request, subset)
+        return view
+
+    def choose(
+        self,
+        request: PickRequest,
+        view: View,
+        exclude: Collection[str],
+        by_address: Mapping[str, Candidate],
+        rng: random.Random,
+    ) -> Sequence[int]:
+        """Slots for ``request``, the primary first; empty where all are taken out."""
+        ranking = self._ranking(view, request)
+        sources = self._boosts(request) if self._boosting else []
+        if self.pins:
+            pinned = self._pinned(request, ranking, exclude, by_address)
+            if pinned is not None:
+                return (pinned.slot,)
+        if ranking.maxima and not exclude and not self._always_flat:
+            board = self._block_board(ranking, view, sources, rng)
+            if board is not None:
+                return self.picker.pick(board, rng)
+        totals = ranking.totals.copy()
+        for groups in sources:
+            _raise_slots(totals, groups)
+        for weight, scorer in self._per_request:
+            add_points(totals, view.slots, weight, scorer.score(view.candidates, request))
+        if exclude or self.gates:
+            self._take_out(totals, view.candidates, exclude, by_address)
+        return self.picker.pick(FlatBoard(totals), rng)
+
+    def _level(self, candidate: Candidate) -> int:
+        return sum(points(weight, scorer.level(candidate)) for weight, scorer in self._in_flight)
+
+    def _ranking(self, view: View, request: PickRequest) -> Ranking:
+        keyed = self._keyed
+        if len(keyed) == 1:
+            ranking = view.ranking(keyed[0][1].key(request))
+        else:
+            ranking = view.ranking(tuple(scorer.key(request) for _, scorer in keyed))
+        if ranking.epoch != self._epoch:
+            ranking.rebuild(self._dynamic, len(self._log), self._epoch)
+        elif ranking.seen != len(self._log):
+            ranking.catch_up(self._dynamic, self._log)
+        return ranking
+
+    def _boosts(self, request: PickRequest) -> list[Groups]:
+        sources: list[Groups] = []
+        for weight, scorer in self._boosting:
+            groups = scorer.boosts(request)
+            if groups:
+                scale = weight * POINT
+                sources.append([(int(scale * clamp(score) + 0.5), slots) for score, slots in groups])
+        return sources
+
+    def _block_board(
+        self, ranking: Ranking, view: View, sources: list[Groups], rng: random.Random
+    ) -> BlockBoard | None:
+        """The board of a large pool; None where two scorers each favour many endpoints."""
+        board = BlockBoard(ranking, view.slots, lambda slot: _boost(slot, sources))
+        if not sources:
+            return board
+        many = [groups for groups in sources if len(groups[-1][1]) > _FEW]
+        if len(many) > 1:
+            return None
+        few = {slot for groups in sources for _, slots in groups if len(slots) <= _FEW for slot in slots}
+        for slot in few:
+            board.raise_slot(slot)
+        if many:
+            self._raise_champions(board, ranking, many[0], rng)
+        return board
+
+    def _raise_champions(self, board: BlockBoard, ranking: Ranking, groups: Groups, rng: random.Random) -> None:
+        """Of a group with many members only the best can be chosen, and only if its points can lift it to the top."""
+        highest = max(ranking.maxima)
+        count = self.picker.parameters.max_num_of_endpoints
+        for added, slots in groups:
+            if len(slots) > _FEW:
+                if highest + added < board.top():
+                    break
+                found = ranking.champions(slots, rng)
+                for slot in found if len(found) <= count else rng.sample(found, count):
+                    board.raise_slot(slot)
+
+    def _pinned(
+        self,
+        request: PickRequest,
+        ranking: Ranking,
+        exclude: Collection[str],
+        by_address: Mapping[str, Candidate],
+    ) -> Candidate | None:
+        for _, pin in self.pins:
+            address = pin.address(request)
+            candidate = by_address.get(address) if address else None
+            if candidate is not None and address not in exclude and ranking.totals[candidate.slot] >= 0:
+                return candidate if all(gate.admits(candidate) for _, gate in self.gates) else None
+        return None
+
+    def _take_out(
+        self,
+        totals: list[int],
+        candidates: Sequence[Candidate],
+        exclude: Collection[str],
+        by_address: Mapping[str, Candidate],
+    ) -> None:
+        for address in exclude:
+            candidate = by_address.get(address)
+            if candidate is not None:
+                totals[candidate.slot] = NEVER
+        for _, gate in self.gates:
+            left = [candidate for candidate in candidates if totals[candidate.slot] >= 0]
+            closed = [candidate.slot for candidate in left if not gate.admits(candidate)]
+            if len(closed) < len(left) or not gate.opens_when_empty:
+                for slot in closed:
+                    totals[slot] = NEVER
+
+    def _new_view(self, request: PickRequest, subset: Collection[str] | None) -> View:
+        candidates, nothing = self.narrow(request, subset)
+        static = no_slots(self._slots)
+        for candidate in candidates:
+            static[candidate.slot] = 0
+        slots = [candidate.slot for candidate in candidates]
+        for weight, scorer in self._fleet:
+            add_points(static, slots, weight, scorer.score(candidates, request))
+        return View(candidates, static, self._keyed, nothing)
+
+    def narrow(self, request: PickRequest, subset: Collection[str] | None) -> tuple[Sequence[Candidate], str]:
+        """Ready endpoints that the subset and the filters leave (gates and pins apart); where none, which step left
+        none."""
+        candidates: Sequence[Candidate] = self._ready
+        if not candidates:
+            return (), "no endpoint is ready"
+        if subset is not None:
+            candidates = [candidate for candidate in candidates if candidate.endpoint.address in subset]
+            if not candidates:
+                return (), "no ready endpoint is in the subset asked for"
+        for name, policy in self.plain_filters:
+            candidates = policy.keep(candidates, request)
+            if not candidates:
+                return (), f"{name} left no endpoint"
+        return candidates, ""
+
+
+def _boost(slot: int, sources: list[Groups]) -> int:
+    total = 0
+    for groups in sources:
+        for added, slots in groups:
+            if slot in slots:
+                total += added
+                break
+    return total
+
+
+def _raise_slots(totals: list[int], groups: Groups) -> None:
+    if len(groups) == 1:
+        added, slots = groups[0]
+        for slot in slots:
+            totals[slot] += added
+        return
+    done: set[int] = set()
+    for added, slots in groups:
+        for slot in slots:
+            if slot not in done:
+                totals[slot] += added
+        done.update(slots)
