@@ -118,8 +118,8 @@ class Gateway:
     def step(self, now: float) -> None:
         """Admit or expire queued requests; called by the shell's coarse timer and when an exchange ends.
 
-        A request that is admitted may end at once and call this again: that inner call leaves the work to this one or to
-        the next tick, so that a long queue never nests.
+        A request that is admitted may end at once and call this again: that inner call leaves the work to this one
+        or to the next tick, so that a long queue never nests.
         """
         if self._stepping:
             return
