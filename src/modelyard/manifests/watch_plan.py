@@ -46,9 +46,7 @@ def plan_watch(paths: Iterable[str]) -> WatchPlan:
     read = {folder for path in given if os.path.isdir(path) for folder in folders_below(path)}
     entries = {entry for path in (*given, *find_files(given).files) for entry in _entries(path)}
     folders = {*read, *(os.path.dirname(entry) for entry in entries)}
-    return WatchPlan(
-        folders=frozenset(_identified(folders)), read=frozenset(read), entries=frozenset(entries)
-    )
+    return WatchPlan(folders=frozenset(_identified(folders)), read=frozenset(read), entries=frozenset(entries))
 
 
 def _entries(path: str) -> Iterator[str]:

@@ -12,9 +12,7 @@ import msgspec
 from modelyard.resources.metadata import ObjectMeta
 
 
-class Strict(
-    msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True
-):
+class Strict(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True):
     """A part of an object whose unknown fields are errors."""
 
 

@@ -36,9 +36,7 @@ class Report:
     def fault(self, message: str, *, allowed: Iterable[str] = (), suggestion: str = "") -> None:
         """Adds a fault here. Beyond 50 of one object no more are kept: they would not be read."""
         if len(self.faults) < _MAX_FAULTS:
-            self.faults.append(
-                Fault(path=self.path, message=message, allowed=tuple(allowed), suggestion=suggestion)
-            )
+            self.faults.append(Fault(path=self.path, message=message, allowed=tuple(allowed), suggestion=suggestion))
 
     def check(self, message: str | None) -> None:
         """Adds a fault where a format check has something to say."""

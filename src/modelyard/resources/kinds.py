@@ -85,12 +85,8 @@ _GATEWAY_VERSIONS = ("v1", "v1beta1")
 _ALPHA2 = ("v1alpha2",)
 
 
-def _row(
-    group: str, versions: tuple[str, ...], type_: type[Kubernetes], field: str, namespaced: bool = True
-) -> Kind:
-    return Kind(
-        group=group, kind=type_.__name__, versions=versions, type=type_, field=field, namespaced=namespaced
-    )
+def _row(group: str, versions: tuple[str, ...], type_: type[Kubernetes], field: str, namespaced: bool = True) -> Kind:
+    return Kind(group=group, kind=type_.__name__, versions=versions, type=type_, field=field, namespaced=namespaced)
 
 
 KINDS: tuple[Kind, ...] = (

@@ -40,26 +40,32 @@ class LoadResult(msgspec.Struct, frozen=True, kw_only=True):
 
 def load_documents(text: str | bytes, source: str) -> LoadResult:
     """Objects and errors of a YAML or JSON file. A broken document never hides the others. Never raises."""
-    refusal = None
-    decoded = ""
+    try:
+        decoded = _decoded(text)
+    except _RefusedError as error:
+        return LoadResult(errors=(ResourceError(source=source, message=str(error)),))
+    return _load_all(read_documents(decoded, source))
+
+
+class _RefusedError(Exception):
+    """The whole file is refused."""
+
+
+def _decoded(text: str | bytes) -> str:
     if len(text) > MAX_BYTES:
-        refusal = f"is larger than {MAX_BYTES // 1024 // 1024} MiB; split it"
-    else:
-        try:
-            decoded = text if isinstance(text, str) else text.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            refusal = f"is not UTF-8 text (byte {error.start}); save it as UTF-8"
-    if refusal is not None:
-        return LoadResult(errors=(ResourceError(source=source, message=refusal),))
-    return _load_all(read_documents(decoded, source), source)
+        raise _RefusedError(f"is larger than {MAX_BYTES // 1024 // 1024} MiB; split it")
+    try:
+        decoded = text if isinstance(text, str) else text.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _RefusedError(f"is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+    if decoded.count("\n---") > MAX_DOCUMENTS:
+        raise _RefusedError(f"has more than {MAX_DOCUMENTS:,} documents; split it")
+    return decoded
 
 
-def _load_all(documents: list[Document], source: str) -> LoadResult:
+def _load_all(documents: list[Document]) -> LoadResult:
     objects: list[AnyResource] = []
     errors: list[ResourceError] = []
-    if len(documents) > MAX_DOCUMENTS:
-        message = f"has more than {MAX_DOCUMENTS:,} documents; split it"
-        return LoadResult(errors=(ResourceError(source=source, message=message),))
     for document in documents:
         for value, path in _items(document):
             report = Report()
@@ -166,9 +172,7 @@ def _unsupported(value: dict[str, Any], origin: Origin, reason: str) -> Unsuppor
     except msgspec.ValidationError:
         name = metadata.get("name") if isinstance(metadata, Mapping) else ""
         meta = ObjectMeta(name=name if isinstance(name, str) else "")
-    return Unsupported(
-        api_version=value["apiVersion"], kind=value["kind"], metadata=meta, origin=origin, reason=reason
-    )
+    return Unsupported(api_version=value["apiVersion"], kind=value["kind"], metadata=meta, origin=origin, reason=reason)
 
 
 def _without_nulls(value: Any) -> Any:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from modelyard.resources.bases import Lenient
 
 
@@ -76,7 +78,7 @@ class Volume(Lenient, frozen=True, kw_only=True):
     persistent_volume_claim: PersistentVolumeClaimVolumeSource | None = None
     csi: CSIVolumeSource | None = None
     projected: Mapping[str, Any] | None = None
-    downward_api: Mapping[str, Any] | None = None
+    downward_api: Mapping[str, Any] | None = msgspec.field(default=None, name="downwardAPI")
     image: Mapping[str, Any] | None = None
     ephemeral: Mapping[str, Any] | None = None
     nfs: Mapping[str, Any] | None = None

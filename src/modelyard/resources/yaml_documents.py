@@ -62,7 +62,7 @@ def split_documents(text: str) -> list[tuple[str, int]]:
 
 
 def read_document(text: str, first_line: int = 1, *, with_lines: bool = False) -> list[RawDocument]:
-    """The documents in ``text``: one, unless ``...`` or a lone carriage return cuts it. Never raises."""
+    """The documents in ``text``: one, unless lone carriage returns cut it further. Never raises."""
     documents: list[RawDocument] = []
     try:
         documents.extend(_documents(text, first_line, with_lines))
@@ -163,9 +163,7 @@ class _Composer:
         if value is None:
             self._fault("a key is empty; write a name before the colon", line)
         elif event.value in frame.value:
-            self._fault(
-                f"the key {event.value[:80]!r} is there twice (again in line {line}); remove one", line
-            )
+            self._fault(f"the key {event.value[:80]!r} is there twice (again in line {line}); remove one", line)
         if self._lines is not None:
             self._lines[(*frame.path, event.value)] = line
 

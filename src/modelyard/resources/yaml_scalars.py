@@ -18,9 +18,7 @@ _WORDS: dict[str, Scalar] = {
 _NUMBER_START = frozenset("0123456789+-.")
 _INTEGER = re.compile(r"[-+]?[0-9]{1,18}", re.ASCII)
 _BASED = re.compile(r"[-+]?0(?:x[0-9a-fA-F]{1,15}|o[0-7]{1,20}|b[01]{1,60})", re.ASCII)
-_FLOAT = re.compile(
-    r"[-+]?(?:\.[0-9]{1,400}|[0-9]{1,400}(?:\.[0-9]{0,400})?)(?:[eE][-+]?[0-9]{1,4})?", re.ASCII
-)
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]{1,400}|[0-9]{1,400}(?:\.[0-9]{0,400})?)(?:[eE][-+]?[0-9]{1,4})?", re.ASCII)
 _OCTAL = re.compile(r"[-+]?0[0-7]+", re.ASCII)
 
 

@@ -24,9 +24,7 @@ def check_endpoint_picker_config(config: EndpointPickerConfig, report: Report) -
     for index, plugin in enumerate(config.plugins):
         place = report.at("plugins", index)
         place.at("type").require(bool(plugin.type), "must not be empty")
-        place.require(
-            refs[plugin.ref] == 1, f"two plugins have the name {shown(plugin.ref)}; give them names"
-        )
+        place.require(refs[plugin.ref] == 1, f"two plugins have the name {shown(plugin.ref)}; give them names")
     profiles = Counter(profile.name for profile in config.scheduling_profiles)
     for index, profile in enumerate(config.scheduling_profiles):
         report.at("schedulingProfiles", index, "name").require(

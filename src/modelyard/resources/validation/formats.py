@@ -35,9 +35,7 @@ def dns_label(text: str) -> str | None:
     """RFC 1123 label, up to 63 characters."""
     if len(text) <= 63 and _DNS_LABEL.fullmatch(text):
         return None
-    return (
-        f"{shown(text)} is no DNS label: lower-case letters, digits and '-', at most 63, no '-' at the ends"
-    )
+    return f"{shown(text)} is no DNS label: lower-case letters, digits and '-', at most 63, no '-' at the ends"
 
 
 def dns_label_1035(text: str) -> str | None:

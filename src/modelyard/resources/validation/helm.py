@@ -28,9 +28,7 @@ def _check_plugin(plugin: BodyPlugin, report: Report) -> None:
     allowed = _PARAMETERS if plugin.type == BODY_FIELD_TO_HEADER else ()
     for name, value in plugin.json.items():
         if name not in allowed:
-            report.at("json", name).fault(
-                "unknown parameter", allowed=allowed, suggestion=nearest(name, allowed)
-            )
+            report.at("json", name).fault("unknown parameter", allowed=allowed, suggestion=nearest(name, allowed))
         elif not isinstance(value, str):
             report.at("json", name).fault(f"must be a string, not {shown(value)}")
     if plugin.type == BODY_FIELD_TO_HEADER:

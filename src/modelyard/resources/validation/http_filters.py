@@ -153,9 +153,7 @@ def _check_mirror(mirror: HTTPRequestMirrorFilter, report: Report) -> None:
 def _check_cors(cors: HTTPCORSFilter, report: Report) -> None:
     for index, origin in enumerate(cors.allow_origins):
         if not _ORIGIN.fullmatch(origin) and ("*" in origin or not _ANY_ORIGIN.fullmatch(origin)):
-            report.at("allowOrigins", index).fault(
-                f"{shown(origin)} is no origin; write it like https://a.example"
-            )
+            report.at("allowOrigins", index).fault(f"{shown(origin)} is no origin; write it like https://a.example")
     for index, method in enumerate(cors.allow_methods):
         if method not in _METHODS:
             report.at("allowMethods", index).fault(

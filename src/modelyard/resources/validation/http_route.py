@@ -41,9 +41,7 @@ def _check_parents(parents: tuple[ParentReference, ...], report: Report) -> None
     report.require(len(parents) <= 32, "must have at most 32 entries")
     keys = [(parent.group, parent.kind, parent.namespace, parent.name) for parent in parents]
     of_parent = Counter(keys)
-    sections = Counter(
-        (*key, parent.section_name, parent.port) for key, parent in zip(keys, parents, strict=True)
-    )
+    sections = Counter((*key, parent.section_name, parent.port) for key, parent in zip(keys, parents, strict=True))
     for index, (key, parent) in enumerate(zip(keys, parents, strict=True)):
         check_parent(parent, report.at(index))
         if of_parent[key] < 2:

@@ -43,9 +43,7 @@ def check_selector(selector: LabelSelector, report: Report) -> None:
                 bool(requirement.values), f"operator {requirement.operator} needs at least one value"
             )
         else:
-            place.at("values").require(
-                not requirement.values, f"operator {requirement.operator} takes no values"
-            )
+            place.at("values").require(not requirement.values, f"operator {requirement.operator} takes no values")
 
 
 def _timestamp(text: str) -> str | None:

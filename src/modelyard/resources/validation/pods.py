@@ -53,9 +53,7 @@ def _check_pod_spec(pod: PodSpec, report: Report) -> None:
             place = report.at(field, index)
             _check_container(container, volumes, place)
             place.at("name").require(names[container.name] == 1, f"{shown(container.name)} is there twice")
-    report.at("terminationGracePeriodSeconds").require(
-        pod.termination_grace_period_seconds >= 0, "must be 0 or more"
-    )
+    report.at("terminationGracePeriodSeconds").require(pod.termination_grace_period_seconds >= 0, "must be 0 or more")
 
 
 def _check_container(container: Container, volumes: list[str], report: Report) -> None:

@@ -12,9 +12,7 @@ from modelyard.resources.references import (
 )
 from modelyard.resources.validation import formats
 
-AnyReference = (
-    BackendObjectReference | LocalObjectReference | ObjectReference | ParentReference | SecretObjectReference
-)
+AnyReference = BackendObjectReference | LocalObjectReference | ObjectReference | ParentReference | SecretObjectReference
 
 
 def check_reference(reference: AnyReference, report: Report) -> None:
