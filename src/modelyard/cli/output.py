@@ -23,7 +23,10 @@ class Output(StrEnum):
 
 OutputOption = Annotated[Output, typer.Option("--output", "-o", help="How to print: for people, or JSON for programs.")]
 
-console = Console(highlight=False, soft_wrap=True)
+_PIPE_WIDTH = 200
+"""Columns of a table in a pipe or a file, where nothing says how wide the reader's window is."""
+
+console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
