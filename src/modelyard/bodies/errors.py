@@ -51,8 +51,8 @@ def error_body(
     ``code``)."""
     if anthropic:
         kind = "api_error" if type == "server_error" else type
-        return msgspec.json.encode({"type": "error", "error": _AnthropicError(kind, message)})
-    return msgspec.json.encode({"error": _OpenAiError(message, type, param, code)})
+        return msgspec.json.encode({"type": "error", "error": _AnthropicError(kind, _encodable(message))})
+    return msgspec.json.encode({"error": _OpenAiError(_encodable(message), type, param, code)})
 
 
 def anthropic_error_type(status: int) -> str:
@@ -82,9 +82,15 @@ def sse_error(message: str, code: str | None = None, dialect: str = "", *, mid_e
     return b"".join((b"\n\n" * mid_event, b"event: error\n" * named, b"data: ", body, b"\n\n"))
 
 
+def _encodable(message: str) -> str:
+    """Messages quote what clients sent; a lone surrogate in it becomes a question mark."""
+    return message.encode(errors="replace").decode()
+
+
 def _responses_error(message: str, code: str | None) -> bytes:
     """The Responses API's ``error`` event; the object under ``error`` makes clients that look there raise as
     well."""
+    message = _encodable(message)
     error = _OpenAiError(message, error_type(500), None, code)
     return msgspec.json.encode(
         {

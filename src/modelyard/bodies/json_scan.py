@@ -90,30 +90,46 @@ class MemberScanner:
         return self.depth > self._max_depth or self.containers > self._max_containers
 
     def scan(self, data: bytes) -> tuple[list[tuple[int, int]], int]:
-        """Spans found in ``data``, and how much of it was used; the rest must come again before the next
-        bytes."""
+        """Spans found in ``data``, and how much of it was used; the rest must come again before the next bytes."""
         spans: list[tuple[int, int]] = []
         at, end = 0, len(data)
-        while not self.over_limit:
+        while at < end and not self.over_limit:
             if self._in_string:
                 at = _STRING_REST.match(data, at).end()  # type: ignore[union-attr]
                 if at == end or data[at] != _QUOTE:
                     return spans, at
                 self._in_string = False
                 at += 1
-            at = (_DEEP if self._deep else _SHALLOW).match(data, at).end()  # type: ignore[union-attr]
+            at = self._skip(data, at) if self._deep else _SHALLOW.match(data, at).end()  # type: ignore[union-attr]
             if at == end:
                 break
             byte = data[at]
             if byte == _QUOTE:
-                token = self._string(data, at, spans)
-                if token < 0:
-                    return spans, at
-                at = token
+                at, before = self._string(data, at, spans), at
+                if at < 0:
+                    return spans, before
             else:
                 self._structure(byte)
                 at += 1
         return spans, end
+
+    def _skip(self, data: bytes, at: int) -> int:
+        """Walk over containers that are not watched, to the end of the outermost or to what cannot be passed yet."""
+        outer, deep, end = len(self._stack), self._deep, len(data)
+        while deep and outer + deep <= self._max_depth and self.containers <= self._max_containers:
+            at = _DEEP.match(data, at).end()  # type: ignore[union-attr]
+            if at == end or data[at] == _QUOTE:
+                break
+            if data[at] in _OPENING:
+                deep += 1
+                self.containers += 1
+                if outer + deep > self.depth:
+                    self.depth = outer + deep
+            else:
+                deep -= 1
+            at += 1
+        self._deep = deep
+        return at
 
     def _string(self, data: bytes, at: int, spans: list[tuple[int, int]]) -> int:
         """Position after the string at ``at``, or after its quote where it is passed over; -1: wait for its
@@ -151,7 +167,7 @@ class MemberScanner:
 
     def _open(self, byte: int) -> None:
         self.containers += 1
-        child = self._child() if byte == _OBJECT and not self._deep else None
+        child = self._child() if byte == _OBJECT else None
         if child is None:
             self._deep += 1
         else:
@@ -165,9 +181,7 @@ class MemberScanner:
         return self._stack[-1].get(self._key) if self._on_value else None
 
     def _close(self) -> None:
-        if self._deep:
-            self._deep -= 1
-        elif self._stack:
+        if self._stack:
             self._stack.pop()
             self._on_value = True
 
