@@ -85,7 +85,7 @@ def test_valid_redirect(errors_with):
         ),
         (
             [{"type": "RequestHeaderModifier", "requestHeaderModifier": {"set": [{"name": "a", "value": "1"}] * 2}}],
-            f"{F}[0].requestHeaderModifier.set[1].name",
+            f"{F}[0].requestHeaderModifier.set[1]",
             "twice",
         ),
         (
@@ -110,6 +110,11 @@ def test_valid_redirect(errors_with):
         ),
         ([{"type": "CORS", "cors": {"allowOrigins": ["a.example"]}}], f"{F}[0].cors.allowOrigins[0]", "no origin"),
         ([{"type": "CORS", "cors": {"allowOrigins": ["*", "http://a"]}}], f"{F}[0].cors.allowOrigins", "alone"),
+        (
+            [{"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": ["a", "a"]}}],
+            f"{F}[0].requestHeaderModifier.remove[1]",
+            "twice",
+        ),
         ([{"type": "CORS", "cors": {"allowMethods": ["GETT"]}}], f"{F}[0].cors.allowMethods[0]", "'GET'"),
     ],
 )

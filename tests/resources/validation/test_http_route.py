@@ -14,6 +14,7 @@ M0 = f"{R0}.matches[0]"
         {f"{M0}.path": {"type": "RegularExpression", "value": "/v[0-9]+/.*"}},
         {f"{M0}.headers": [{"name": "X-Gateway-Model-Name", "value": "gemma-2b-it"}]},
         {f"{M0}.queryParams": [{"name": "a", "value": "1"}, {"name": "A", "value": "2"}]},
+        {f"{M0}.headers": [{"name": "a", "value": "1"}, {"name": "A", "value": "2"}]},
         {f"{M0}.method": "POST"},
         {f"{R0}.timeouts": {"request": "1m30s", "backendRequest": "500ms"}},
         {f"{R0}.timeouts": {"request": "0s", "backendRequest": "10s"}},
@@ -48,7 +49,7 @@ def test_valid_routes(errors_with, changes):
         ({f"{M0}.headers": [{"name": "a b", "value": "x"}]}, f"{M0}.headers[0].name", "header name"),
         ({f"{M0}.headers": [{"name": "a", "value": ""}]}, f"{M0}.headers[0].value", "1 to 4096"),
         (
-            {f"{M0}.headers": [{"name": "a", "value": "x"}, {"name": "A", "value": "y"}]},
+            {f"{M0}.headers": [{"name": "a", "value": "x"}, {"name": "a", "value": "y"}]},
             f"{M0}.headers[1].name",
             "twice",
         ),

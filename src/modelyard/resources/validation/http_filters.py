@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from modelyard.resources.errors import nearest, shown
@@ -84,18 +84,17 @@ def _check_headers(headers: HTTPHeaderFilter, report: Report) -> None:
         for index, header in enumerate(items):
             place.at(index, "name").check(formats.header_name(header.name))
             place.at(index, "value").check(formats.header_value(header.value))
-        _check_distinct(tuple(header.name for header in items), place)
+        _check_distinct([header.name for header in items], place)
     report.at("remove").require(len(headers.remove) <= 16, "must have at most 16 headers")
     for index, removed in enumerate(headers.remove):
         report.at("remove", index).check(formats.header_name(removed))
+    _check_distinct(headers.remove, report.at("remove"))
 
 
-def _check_distinct(names: tuple[str, ...], report: Report) -> None:
-    seen: set[str] = set()
+def _check_distinct(names: Sequence[str], report: Report) -> None:
+    """Spellings that differ in case only are one header too, but the API accepts them: the first counts."""
     for index, name in enumerate(names):
-        if name.casefold() in seen:
-            report.at(index, "name").fault(f"{shown(name)} is there twice; header names ignore case")
-        seen.add(name.casefold())
+        report.at(index).require(name not in names[:index], f"{shown(name)} is there twice; remove one")
 
 
 def _check_path_modifier(path: HTTPPathModifier, report: Report) -> None:

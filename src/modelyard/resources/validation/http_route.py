@@ -89,15 +89,14 @@ def _check_match(match: HTTPRouteMatch, report: Report) -> None:
         path.require(len(match.path.value) <= 1024, "must have at most 1024 characters")
     else:
         path.check(formats.absolute_path(match.path.value))
-    _check_pairs(match.headers, report.at("headers"), fold=True, longest=4096)
-    _check_pairs(match.query_params, report.at("queryParams"), fold=False, longest=1024)
+    _check_pairs(match.headers, report.at("headers"), longest=4096)
+    _check_pairs(match.query_params, report.at("queryParams"), longest=1024)
 
 
 def _check_pairs(
     pairs: Sequence[HTTPHeaderMatch | HTTPQueryParamMatch],
     report: Report,
     *,
-    fold: bool,
     longest: int,
 ) -> None:
     report.require(len(pairs) <= 16, "must have at most 16 entries")
@@ -105,9 +104,8 @@ def _check_pairs(
     for index, pair in enumerate(pairs):
         place = report.at(index)
         place.at("name").check(formats.header_name(pair.name))
-        name = pair.name.casefold() if fold else pair.name
-        place.at("name").require(name not in seen, f"{shown(pair.name)} is matched twice; only one can count")
-        seen.add(name)
+        place.at("name").require(pair.name not in seen, f"{shown(pair.name)} is matched twice; only one can count")
+        seen.add(pair.name)
         place.at("value").require(1 <= len(pair.value) <= longest, f"must have 1 to {longest} characters")
         if pair.type == "RegularExpression":
             place.at("value").check(formats.regular_expression(pair.value))
