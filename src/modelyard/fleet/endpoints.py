@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 
-class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One model server address of a pool or Service. Identity is ``address``."""
 
     address: str
@@ -30,7 +30,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         return int(self.address.rpartition(":")[2])
 
 
-class EngineLoad(msgspec.Struct, frozen=True, kw_only=True):
+class EngineLoad(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One reading of an engine's metrics."""
 
     at: float
@@ -48,7 +48,7 @@ class EngineLoad(msgspec.Struct, frozen=True, kw_only=True):
     waiting_loras: frozenset[str] = frozenset()
 
 
-class ServedModel(msgspec.Struct, frozen=True, kw_only=True):
+class ServedModel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One entry of an engine's ``/v1/models``."""
 
     id: str
@@ -57,7 +57,7 @@ class ServedModel(msgspec.Struct, frozen=True, kw_only=True):
     max_model_len: int | None = None
 
 
-class EndpointState(msgspec.Struct, frozen=True, kw_only=True):
+class EndpointState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the control process last learned of an endpoint."""
 
     endpoint: Endpoint

@@ -77,13 +77,13 @@ def share(value: float | None) -> float:
     return min(max(value, 0.0), 1.0) if value is not None else 0.0
 
 
-def first(*values: float | None) -> float | None:
-    """The first value that is there: for metrics that were renamed between releases."""
-    return next((value for value in values if value is not None), None)
-
-
-def label_count(page: MetricsPage, name: str, label: str) -> int:
-    """The count in a label of the newest series of an ``_info`` metric; 0 where there is none."""
+def info_labels(page: MetricsPage, name: str) -> dict[str, str]:
+    """The labels of the newest series of an ``_info`` metric; empty where there is none."""
     series = page.newest(name)
-    text = series.labels.get(label, "") if series is not None else ""
+    return series.labels if series is not None else {}
+
+
+def label_count(labels: dict[str, str], label: str) -> int:
+    """The count in a label; 0 where it holds none."""
+    text = labels.get(label, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0

@@ -70,9 +70,7 @@ def _from_policy(config: gke.HealthCheckPolicyConfig, pod: PodEndpoint) -> Healt
     expect = getattr(part, "response", None) or ""
     is_http = chosen.type in ("HTTP", "HTTPS")
     return HealthCheck(
-        kind="http"
-        if is_http
-        else "tcp",  # HTTP/2 and gRPC health are not spoken here: a connection has to do
+        kind="http" if is_http else "tcp",  # HTTP/2 and gRPC health are not spoken here: a connection has to do
         path=http.request_path if http is not None else "/",
         port=named or fixed or 0,
         host=(http.host or "") if http is not None else "",
@@ -115,9 +113,7 @@ def _from_probe(probe: Probe, pod: PodEndpoint, deployment: Deployment) -> Healt
         path=http.path if http is not None else "/",
         port=pod.port(port) or 0 if port is not None else 0,
         host=next((h.value for h in http.http_headers if h.name.lower() == "host"), "") if http else "",
-        headers=tuple((h.name, h.value) for h in http.http_headers if h.name.lower() != "host")
-        if http
-        else (),
+        headers=tuple((h.name, h.value) for h in http.http_headers if h.name.lower() != "host") if http else (),
         tls=http is not None and http.scheme == "HTTPS",
         ok_to=399,
         period=max(probe.period_seconds, 1),

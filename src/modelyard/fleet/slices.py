@@ -39,9 +39,7 @@ def _number(piece: EndpointSlice, port: ServicePort) -> int | None:
     return next((candidate.port for candidate in tcp if candidate.port == target), None)
 
 
-def _joined(
-    piece: EndpointSlice, entry: SliceEndpoint, pods: Mapping[tuple[str, str], PodEndpoint]
-) -> PodEndpoint:
+def _joined(piece: EndpointSlice, entry: SliceEndpoint, pods: Mapping[tuple[str, str], PodEndpoint]) -> PodEndpoint:
     """An unknown condition counts as ready, as the API says."""
     ready = entry.conditions.ready is not False
     name = entry.target_ref.name if entry.target_ref is not None and entry.target_ref.kind == "Pod" else ""

@@ -56,9 +56,7 @@ class _Backend:
 
     def __init__(self, spec: BackendSpec, watches: Mapping[str, Watch]) -> None:
         self.spec = spec
-        self.rows = [
-            _Row(self, index, one, watches[one.endpoint.address]) for index, one in enumerate(spec.endpoints)
-        ]
+        self.rows = [_Row(self, index, one, watches[one.endpoint.address]) for index, one in enumerate(spec.endpoints)]
         self.last_resort = False
         self.fleet = BackendFleet(key=spec.key)
 
@@ -144,11 +142,11 @@ class Board:
     def _new(self, spec: BackendSpec, watches: Mapping[str, Watch], old: _Backend | None) -> _Backend:
         """A backend with its rows read for the first time at the next ``publish``."""
         backend = _Backend(spec, watches)
-        states = {row.spec: row for row in old.rows} if old is not None else {}
+        before = {row.spec.endpoint.address: row for row in old.rows} if old is not None else {}
         for row in backend.rows:
-            known = states.get(row.spec)
+            known = before.get(row.spec.endpoint.address)
             if known is not None and known.watch is row.watch:
-                row.state, row.endpoint = known.state, known.endpoint
+                row.state = known.state
             self._dirty.add(row.watch)
         self._renew(backend, values=True)
         return backend

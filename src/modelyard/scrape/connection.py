@@ -134,9 +134,7 @@ class Connection(asyncio.Protocol):
             self._fetch = None
             self._owner.retry(fetch)
         else:
-            self._fail(
-                f"connection lost ({exc})" if exc else "connection closed before the answer was complete"
-            )
+            self._fail(f"connection lost ({exc})" if exc else "connection closed before the answer was complete")
 
     def _read(self, fetch: Fetch, data: bytes) -> None:
         if self._head is None:
@@ -179,9 +177,7 @@ class Connection(asyncio.Protocol):
         if has_no_body("GET", head.status):
             head.content_length, head.chunked = 0, False
         if head.content_length is not None and head.content_length > fetch.limit:
-            raise MalformedResponse(
-                f"The answer has {head.content_length} bytes; the limit is {fetch.limit}."
-            )
+            raise MalformedResponse(f"The answer has {head.content_length} bytes; the limit is {fetch.limit}.")
         if head.by_name.get("content-encoding", "identity").lower() != "identity":
             raise MalformedResponse("The answer is compressed although that was not asked for.")
         self._head = head

@@ -23,7 +23,8 @@ class Shared:
 
 
 class Job:
-    """Something done again and again, never twice at once. A subclass defines ``run`` and calls ``again``."""
+    """Something done again and again, never twice at once. A subclass defines ``run`` and calls ``again``
+    or ``rest``."""
 
     __slots__ = ("_at", "_busy", "closed", "shared")
 
@@ -44,12 +45,18 @@ class Job:
         moved = delay * (1.0 + self.shared.rng.uniform(-spread, spread))
         self._plan(min(self.shared.clock() + moved, self._at))
 
+    def rest(self) -> None:
+        """It has ended: do it again only when ``soon`` says so."""
+        self._busy = False
+        if self._at < float("inf"):
+            self._plan(self._at)
+
     def close(self) -> None:
         """Never do it again; an answer that is still to come is not looked at."""
         self.closed = True
 
     def run(self) -> None:
-        """Ask the question. Its callback ends with ``again``."""
+        """Ask the question. Its callback ends with ``again`` or ``rest``."""
         raise NotImplementedError
 
     def _plan(self, at: float) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+import msgspec
+
 from modelyard.fleet.endpoints import Endpoint, EngineLoad
 from modelyard.fleet.engine import Engine, Probe
 from modelyard.fleet.prometheus_text import MetricsPage
@@ -12,17 +14,22 @@ from modelyard.scrape.client import get_request
 from modelyard.scrape.connection import Reply, Target
 from modelyard.scrape.jobs import Job, Shared
 
+KEPT = 8192
+"""A page up to this many bytes is kept: the same bytes again mean the same load."""
+
 
 class MetricsJob(Job):
     """One endpoint's metrics. ``load`` is the last reading, ``problem`` why there is no newer one."""
 
     __slots__ = (
+        "_body",
         "_changed",
         "_engine",
         "_failed",
         "_failures",
         "_filtered",
         "_full",
+        "_serving",
         "_target",
         "load",
         "problem",
@@ -48,8 +55,10 @@ class MetricsJob(Job):
         self._failed = failed
         self._failures = 0
         self._filtered = b""
+        self._body = b""
         target, path = _located(endpoint, source)
         self._target = target
+        self._serving = target == (endpoint.host, endpoint.port, False)
         self._full = get_request(_host(target), path)
         filtered = engine.filtered
         if filtered is not None and source == engine.metrics and not endpoint.metrics_url:
@@ -69,11 +78,7 @@ class MetricsJob(Job):
         if self.closed:
             return
         at = self.shared.clock()
-        load = (
-            self._engine.load(MetricsPage(reply.body), at)
-            if reply.status == 200 and not reply.problem
-            else None
-        )
+        load = self._engine.load(MetricsPage(reply.body), at) if reply.status == 200 and not reply.problem else None
         if load is not None:
             self._take(load)
         elif self._filtered and (self.load is None or not reply.silent):
@@ -81,6 +86,14 @@ class MetricsJob(Job):
             self.again(0.0)
         else:
             self._miss(reply)
+
+    def _load_of(self, reply: Reply) -> EngineLoad | None:
+        if reply.status != 200 or reply.problem:
+            return None
+        at = self.shared.clock()
+        if self.load is not None and reply.body == self._body:
+            return msgspec.structs.replace(self.load, at=at)
+        return self._engine.load(MetricsPage(reply.body), at)
 
     def _take(self, load: EngineLoad) -> None:
         self._failures = 0
@@ -93,7 +106,7 @@ class MetricsJob(Job):
         self.problem = reply.problem or _complaint(reply, self._engine)
         self._failures += 1
         self._changed()
-        if reply.silent:
+        if reply.silent and self._serving:
             self._failed()
         settings = self.shared.settings
         self.again(min(settings.period * 2.0 ** min(self._failures - 1, 16), settings.max_back_off))

@@ -41,9 +41,7 @@ class Scraper:
         self._loop = asyncio.get_running_loop()
         self._wheel = Wheel(self._settings.tick, self._arm)
         self._client = Client(self._wheel, time.monotonic)
-        self._shared = Shared(
-            self._settings, self._wheel, self._client, time.monotonic, rng or random.Random()
-        )
+        self._shared = Shared(self._settings, self._wheel, self._client, time.monotonic, rng or random.Random())
         self._watches: dict[str, Watch] = {}
         self._specs: Mapping[BackendKey, BackendSpec] = {}
         self._board = Board()

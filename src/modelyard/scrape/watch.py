@@ -130,21 +130,26 @@ class Watch:
         return HealthCheck(path=(sign.health_path if sign is not None else "") or self.engine.health_path)
 
     def _on_recognised(self, result: Recognised) -> None:
-        default = self._checks.get(None)
-        settings = self._shared.settings
         if result.unreachable:
+            self._recognition.again(DOWN_PERIOD)
+            default = self._checks.get(None)
             if default is not None and not self._settled:
                 default.record(f"not reachable: {result.unreachable}")
-            self._recognition.again(DOWN_PERIOD)
-            return
-        if result.engine is None:
-            self._recognition.again(settings.recognise_again)
-            if self.engine is not None:  # it was recognised before: one odd answer does not undo that
-                return
-        if result.engine is not None and result != self._recognised:
-            sign = result.sign
-            self._adopt(result.engine, (sign.metrics if sign else None) or result.engine.metrics)
+        elif result.engine is None:
+            self._recognition.again(self._shared.settings.recognise_again)
+            if self.engine is None:  # else it was recognised before: one odd answer does not undo that
+                self._settle(result)
+        else:
+            self._recognition.rest()
+            if result != self._recognised:
+                sign = result.sign
+                self._adopt(result.engine, (sign.metrics if sign else None) or result.engine.metrics)
+                self._settle(result)
+
+    def _settle(self, result: Recognised) -> None:
+        """The engine is known (or known to be none of ours): check it in its own way."""
         self._recognised = result
+        default = self._checks.get(None)
         if default is not None:
             default.use(self.endpoint, self._default_check())
             default.soon()

@@ -7,7 +7,7 @@ since vLLM itself spreads requests over them.
 from __future__ import annotations
 
 from modelyard.fleet.endpoints import EngineLoad
-from modelyard.fleet.engine import Engine, Probe, Sign, count, label_count, share
+from modelyard.fleet.engine import Engine, Probe, Sign, count, info_labels, label_count, share
 from modelyard.fleet.prometheus_text import MetricsPage
 
 _METRICS = Probe(path="/metrics")
@@ -23,15 +23,15 @@ def load(page: MetricsPage, at: float, prefix: str = "vllm:") -> EngineLoad | No
     usage = page.mean(f"{prefix}kv_cache_usage_perc")
     if usage is None:
         usage = page.mean(f"{prefix}gpu_cache_usage_perc")
-    config = f"{prefix}cache_config_info"
+    cache = info_labels(page, f"{prefix}cache_config_info")
     max_loras, running_loras, waiting_loras = _loras(page, f"{prefix}lora_requests_info")
     return EngineLoad(
         at=at,
         waiting=count(waiting),
         running=count(running),
         kv_usage=share(usage),
-        block_size=label_count(page, config, "block_size"),
-        num_blocks=label_count(page, config, "num_gpu_blocks"),
+        block_size=label_count(cache, "block_size"),
+        num_blocks=label_count(cache, "num_gpu_blocks"),
         max_loras=max_loras,
         running_loras=running_loras,
         waiting_loras=waiting_loras,
@@ -41,13 +41,9 @@ def load(page: MetricsPage, at: float, prefix: str = "vllm:") -> EngineLoad | No
 def _loras(page: MetricsPage, name: str) -> tuple[int, frozenset[str], frozenset[str]]:
     """Adapters with requests. Every combination ever seen stays as a series whose value is when it was
     seen."""
-    newest = page.newest(name)
-    if newest is None:
-        return 0, frozenset(), frozenset()
-    labels = newest.labels
-    most = labels.get("max_lora", "")
+    labels = info_labels(page, name)
     return (
-        count(float(most)) if most.isascii() and most.isdigit() and len(most) < 10 else 0,
+        label_count(labels, "max_lora"),
         _names(labels.get("running_lora_adapters", "")),
         _names(labels.get("waiting_lora_adapters", "")),
     )
