@@ -150,7 +150,7 @@ def test_a_refused_body_leaves_nothing_behind() -> None:
 
 
 def test_a_huge_list_as_model_is_not_decoded() -> None:
-    with pytest.raises(BodyError, match="not a string"):
+    with pytest.raises(BodyError, match=r"not a string|objects and arrays"):
         model_of(b'{"model":[' + b"[]," * 1_000_000 + b"1]}")
 
 

@@ -78,7 +78,7 @@ class JsonReader(Generic[Shape]):
 
     def __init__(self, shape: type[Shape]) -> None:
         self._shape = shape
-        self._models: list[object] = []
+        self._models: list[str | None] = []
         self._decoder = msgspec.json.Decoder(shape, dec_hook=self._met)
         fields = msgspec.structs.fields(shape)
         self._raw_decoder = msgspec.json.Decoder(
@@ -87,7 +87,7 @@ class JsonReader(Generic[Shape]):
         self._fields = {f.name: msgspec.json.Decoder(f.type) for f in fields if f.type is not ModelField}
 
     def _met(self, _type: type, value: object) -> ModelField:
-        self._models.append(value)
+        self._models.append(value if type(value) is str else None)
         return _MODEL_FIELD
 
     def read(self, body: bytes, content_type: str, content_encoding: str) -> tuple[Shape, str | None]:
@@ -187,9 +187,9 @@ def duplicate(field: str) -> BodyError:
     return BodyError(f"the body has {field} twice: send it once", code=f"duplicate_{field}", param=field)
 
 
-def model_name(value: object) -> str:
-    """A decoded ``model`` as a name; BodyError where it is none."""
-    if type(value) is not str:
+def model_name(value: str | None) -> str:
+    """A decoded ``model`` (None: no string) as a name; BodyError where it is none."""
+    if value is None:
         raise BodyError("model is not a string: send the model's name as a string", code="invalid_model", param="model")
     return check_header_value(value, "model")
 
@@ -238,10 +238,13 @@ def _tolerated(decoder: msgspec.json.Decoder[Any], value: msgspec.Raw) -> Any:
 
 def _check_utf8(body: bytes) -> None:
     """Strict UTF-8, a megabyte at a time: the decoder does not check the text that it skips."""
-    view, at = memoryview(body), 0
     try:
+        if len(body) <= LARGE_BYTES:
+            body.decode()
+            return
+        view, at = memoryview(body), 0
         while at < len(body):
-            end = at + (1 << 20)
+            end = at + LARGE_BYTES
             at += codecs.utf_8_decode(view[at:end], "strict", end >= len(body))[1]
     except UnicodeDecodeError as error:
         raise BodyError(f"the body is not valid UTF-8: {error.reason}", code="invalid_json") from None
