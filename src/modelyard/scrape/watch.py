@@ -137,7 +137,7 @@ class Watch:
                 default.record(f"not reachable: {result.unreachable}")
         elif result.engine is None:
             self._recognition.again(self._shared.settings.recognise_again)
-            if self.engine is None:  # else it was recognised before: one odd answer does not undo that
+            if not self._settled:  # else it was recognised before: one odd answer does not undo that
                 self._settle(result)
         else:
             self._recognition.rest()
