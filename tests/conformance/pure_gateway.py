@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from conformance.cases import BASE_MANIFESTS, Case, Exchange, Request
 from modelyard.resources.loading import load_documents
 from modelyard.resources.resource_set import ResourceSet
 from modelyard.routing import hostnames
@@ -15,8 +16,6 @@ from modelyard.routing.filters.chain import FilterChain
 from modelyard.routing.filters.redirects import Redirect
 from modelyard.routing.listeners import group_id
 from modelyard.routing.rules import CompiledRule
-
-from conformance.cases import BASE_MANIFESTS, Case, Exchange, Request
 
 NOW = "2026-01-02T03:04:05Z"
 SAMPLES = 1000

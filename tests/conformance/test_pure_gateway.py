@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from conformance.cases import CASES
 from conformance.pure_gateway import check
 
