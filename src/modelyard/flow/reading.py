@@ -116,7 +116,7 @@ class _Reading:
 
     def _detector(self) -> DetectorConfig:
         ref = self._flow.saturation_detector
-        if ref is None:
+        if ref is None or not ref.plugin_ref:
             return DetectorConfig()
         self._policy(ref.plugin_ref, (UTILIZATION, CONCURRENCY), ("saturationDetector", "pluginRef"))
         parameters = self._plugins.get(ref.plugin_ref, ("", None))[1]

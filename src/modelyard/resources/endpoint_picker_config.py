@@ -57,21 +57,15 @@ class DataSource(Strict, frozen=True, kw_only=True):
     extractors: tuple[PluginRef, ...] = ()
 
 
-class PeerDiscovery(Strict, frozen=True, kw_only=True):
-    """How several pickers find each other."""
-
-    plugin_ref: str | None = None
-    cross_replica_syncer_plugin_ref: str | None = None
-    cross_replica_sync_interval: str | None = None
-
-
 class DataLayer(Strict, frozen=True, kw_only=True):
     """What is known of endpoints, and from where."""
 
     inject_defaults: bool = True
     sources: tuple[DataSource, ...] = ()
     discovery: PluginRef | None = None
-    peer_discovery: PeerDiscovery | None = None
+    peer_discovery: PluginRef | None = None
+    cross_replica_syncer_plugin_ref: str | None = None
+    cross_replica_sync_interval: str | None = None
 
 
 class RequestHandler(Strict, frozen=True, kw_only=True):
@@ -90,6 +84,13 @@ class PriorityBand(Strict, frozen=True, kw_only=True):
     ordering_policy_ref: str | None = None
 
 
+class SaturationDetectorRef(Strict, frozen=True, kw_only=True):
+    """The plugin that says how full a pool is."""
+
+    plugin_ref: str = ""
+    """Empty: the default detector."""
+
+
 class FlowControl(Strict, frozen=True, kw_only=True):
     """Queueing. Quantities and Go durations as written."""
 
@@ -101,7 +102,7 @@ class FlowControl(Strict, frozen=True, kw_only=True):
     default_negative_priority_band: PriorityBand | None = None
     priority_bands: tuple[PriorityBand, ...] = ()
     usage_limit_policy_plugin_ref: str | None = None
-    saturation_detector: PluginRef | None = None
+    saturation_detector: SaturationDetectorRef | None = None
     enable_eviction: bool = False
 
 
@@ -116,6 +117,8 @@ class EndpointPickerConfig(Strict, frozen=True, kw_only=True):
     plugins: tuple[PluginSpec, ...] = ()
     scheduling_profiles: tuple[SchedulingProfile, ...] = ()
     data_layer: DataLayer | None = None
+    data: DataLayer | None = None
+    """Older name of ``dataLayer``; parsed only."""
     request_handler: RequestHandler | None = None
     flow_control: FlowControl | None = None
     saturation_detector: Mapping[str, Any] | None = None

@@ -1,6 +1,7 @@
 """Rules of EndpointPickerConfig: names are distinct, references have a target, sizes and times can be read.
 
-Whether a plugin type exists and its parameters fit is the picking layer's to say.
+Whether a plugin type exists and its parameters fit is the picking layer's to say, and so is what the policies of
+flow control are called: those need no entry under ``plugins``.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 
 from modelyard.resources.durations import parse_go_duration
 from modelyard.resources.endpoint_picker_config import (
+    DataLayer,
     EndpointPickerConfig,
     FlowControl,
     PriorityBand,
@@ -43,22 +45,21 @@ def _plugin_refs(config: EndpointPickerConfig) -> Iterator[tuple[Path, str]]:
     for index, profile in enumerate(config.scheduling_profiles):
         for number, plugin in enumerate(profile.plugins):
             yield ("schedulingProfiles", index, "plugins", number, "pluginRef"), plugin.plugin_ref
-    data = config.data_layer
-    if data is not None:
-        for index, source in enumerate(data.sources):
-            yield ("dataLayer", "sources", index, "pluginRef"), source.plugin_ref
-            for number, extractor in enumerate(source.extractors):
-                yield ("dataLayer", "sources", index, "extractors", number, "pluginRef"), extractor.plugin_ref
-        if data.discovery is not None:
-            yield ("dataLayer", "discovery", "pluginRef"), data.discovery.plugin_ref
+    for name, layer in (("dataLayer", config.data_layer), ("data", config.data)):
+        if layer is not None:
+            yield from (((name, *path), ref) for path, ref in _data_refs(layer))
     if config.request_handler is not None:
         for index, parser in enumerate(config.request_handler.parsers):
             yield ("requestHandler", "parsers", index, "pluginRef"), parser.plugin_ref
-    if config.flow_control is not None and config.flow_control.saturation_detector is not None:
-        yield (
-            ("flowControl", "saturationDetector", "pluginRef"),
-            config.flow_control.saturation_detector.plugin_ref,
-        )
+
+
+def _data_refs(layer: DataLayer) -> Iterator[tuple[Path, str]]:
+    for index, source in enumerate(layer.sources):
+        yield ("sources", index, "pluginRef"), source.plugin_ref
+        for number, extractor in enumerate(source.extractors):
+            yield ("sources", index, "extractors", number, "pluginRef"), extractor.plugin_ref
+    if layer.discovery is not None:
+        yield ("discovery", "pluginRef"), layer.discovery.plugin_ref
 
 
 def _check_flow_control(flow: FlowControl, report: Report) -> None:
