@@ -37,10 +37,8 @@ class FlatBoard:
             if top < 0:
                 break
             slot = totals.index(top)
-            ties = totals.count(top)
-            if ties > 1:
-                for _ in range(int(rng.random() * ties)):
-                    slot = totals.index(top, slot + 1)
+            for _ in range(int(rng.random() * totals.count(top))):
+                slot = totals.index(top, slot + 1)
             chosen.append(slot)
             totals[slot] = NEVER
         return chosen

@@ -125,7 +125,7 @@ class _Reader:
 
     def _check_references(self) -> None:
         """References whose plugins do nothing here must still exist."""
-        layer, handler = self._epc.data_layer, self._epc.request_handler
+        layer, handler = self._epc.data_layer or self._epc.data, self._epc.request_handler
         if layer is not None:
             report = self.report.at("dataLayer")
             for index, source in enumerate(layer.sources):
@@ -136,8 +136,8 @@ class _Reader:
                 report.at("discovery").fault(
                     "discovery plugins are not implemented: use EndpointSlices, Pods or Services"
                 )
-            if layer.peer_discovery is not None:
-                report.at("peerDiscovery").fault("peer discovery is not implemented: leave it out")
+            if layer.peer_discovery is not None or layer.cross_replica_syncer_plugin_ref is not None:
+                report.at("peerDiscovery").fault("sharing state between gateways is not implemented: leave it out")
         if handler is not None:
             for index, parser in enumerate(handler.parsers):
                 self._resolve(parser.plugin_ref, self.report.at("requestHandler", "parsers", index, "pluginRef"))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from modelyard.fleet.endpoints import Endpoint
 
 
@@ -54,12 +56,11 @@ class Why:
     candidates: tuple[CandidateWhy, ...]
 
 
-@dataclass(slots=True, frozen=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True):
     """Where a request goes."""
 
     targets: Sequence[Endpoint]
-    """Primary first, then fallbacks in order. Never empty."""
+    """Primary first, then fallbacks in order. Never empty. Fallbacks are picked when they are first looked at."""
     why: Why | None = None
 
 

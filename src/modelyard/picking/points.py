@@ -36,4 +36,4 @@ def add_points(totals: list[int], slots: Iterable[int], weight: float, scores: S
     """Add a policy's scores of candidates to the totals of their slots."""
     scale = weight * POINT
     for slot, score in zip(slots, known(scores), strict=True):
-        totals[slot] += int(scale * clamp(score) + 0.5)
+        totals[slot] += int(scale * (score if 0.0 <= score <= 1.0 else clamp(score)) + 0.5)

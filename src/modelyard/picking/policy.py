@@ -232,8 +232,8 @@ class Picker(Policy[PickerParameters]):
     Parameters = PickerParameters
 
     @abstractmethod
-    def pick(self, board: Board, rng: random.Random) -> list[int]:
-        """Slots, the primary first; empty only where ``board`` is."""
+    def pick(self, board: Board, count: int, rng: random.Random) -> list[int]:
+        """Up to ``count`` slots, the primary first; empty only where ``board`` is. ``board`` may be used up."""
 
 
 AnyPolicy = Policy[Any]

@@ -14,6 +14,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
+from itertools import pairwise
 
 import msgspec
 from xxhash import xxh3_64_intdigest
@@ -53,6 +54,7 @@ class PrefixIndex:
     def __init__(self, settings: PrefixSettings, max_pairs: int = MAX_PAIRS) -> None:
         self.settings = settings
         self._ends = _block_ends(settings)
+        self._cuts = [slice(start, end) for start, end in pairwise([0, *self._ends])]
         self._holders: dict[int, int | set[int]] = {}
         self._lists: dict[int, OrderedDict[int, None]] = {}
         self._max_pairs = max_pairs
@@ -68,16 +70,11 @@ class PrefixIndex:
         """Hashes of the prompt's whole blocks, in order. Engines do not share a cache between models or adapters."""
         if prompt is self._last_prompt and model == self._last_model:
             return self._last_chain
-        ends = self._ends
-        if len(prompt) < ends[0]:
+        if len(prompt) < self._ends[0]:
             return []
         link = xxh3_64_intdigest(model.encode())
-        start = 0
-        chain = []
-        for end in ends[: bisect_right(ends, len(prompt))]:
-            link = xxh3_64_intdigest(prompt[start:end], link)
-            chain.append(link)
-            start = end
+        cuts = self._cuts[: bisect_right(self._ends, len(prompt))]
+        chain = [link := xxh3_64_intdigest(prompt[cut], link) for cut in cuts]
         self._last_prompt, self._last_model, self._last_chain = prompt, model, chain
         return chain
 
@@ -87,20 +84,13 @@ class PrefixIndex:
 
     def groups(self, chain: Sequence[int]) -> list[Group]:
         """Who holds a part of ``chain``: deepest first, each group including the ones before it."""
-        depth = self._deepest(chain)
+        depth = self._longest(chain, len(chain), 1)
         groups: list[Group] = []
-        size = 0
-        holders = self._holders
         while depth:
-            held = holders[chain[depth - 1]]
-            if isinstance(held, int):
-                if not size:
-                    size = 1
-                    groups.append((depth, (held,)))
-            elif len(held) > size:
-                size = len(held)
-                groups.append((depth, held))
-            depth -= 1
+            held = self._holders[chain[depth - 1]]
+            slots = (held,) if isinstance(held, int) else held
+            groups.append((depth, slots))
+            depth = self._longest(chain, depth - 1, len(slots) + 1)
         return groups
 
     def depth(self, slot: int, chain: Sequence[int]) -> int:
@@ -131,13 +121,15 @@ class PrefixIndex:
         for link in self._lists.pop(slot, ()):
             self._drop(link, slot)
 
-    def _deepest(self, chain: Sequence[int]) -> int:
-        """Length of the longest prefix that anybody holds; holders are nested, so halving finds it."""
+    def _longest(self, chain: Sequence[int], limit: int, least: int) -> int:
+        """Length, up to ``limit``, of the longest prefix that at least so many hold: holders are nested, so halving
+        finds it."""
         holders = self._holders
-        low, high = 0, len(chain)
+        low, high = 0, limit
         while low < high:
             middle = (low + high + 1) // 2
-            if chain[middle - 1] in holders:
+            held = holders.get(chain[middle - 1])
+            if held is not None and (least == 1 or (not isinstance(held, int) and len(held) >= least)):
                 low = middle
             else:
                 high = middle - 1

@@ -14,7 +14,7 @@ from modelyard.picking.board import BlockBoard, FlatBoard
 from modelyard.picking.candidate import Candidate
 from modelyard.picking.contract import PickRequest
 from modelyard.picking.memory import Memory
-from modelyard.picking.points import NEVER, POINT, add_points, clamp, points
+from modelyard.picking.points import NEVER, POINT, add_points, clamp
 from modelyard.picking.policy import (
     Filter,
     FleetScorer,
@@ -67,6 +67,7 @@ class Profile:
         self._fleet = [(weight, policy) for weight, policy in weighted if isinstance(policy, FleetScorer)]
         self._keyed = [(weight, policy) for weight, policy in weighted if isinstance(policy, KeyedScorer)]
         self._in_flight = [(weight, policy) for weight, policy in weighted if isinstance(policy, InFlightScorer)]
+        self._levels = [(weight * POINT, scorer.level) for weight, scorer in self._in_flight]
         self._per_request = [(weight, policy) for weight, policy in weighted if isinstance(policy, RequestScorer)]
         self._boosting: list[tuple[float, Any]] = [
             *((weight, keyed) for weight, keyed in self._keyed if type(keyed).boosts is not KeyedScorer.boosts),
@@ -78,6 +79,7 @@ class Profile:
         self._views: dict[Hashable, View] = {}
         self._dynamic: list[int] = []
         self._log: list[int] = []
+        self._log_limit = 0
         self._epoch = 0
 
     def policies(self) -> list[Policy[Any]]:
@@ -88,6 +90,7 @@ class Profile:
         """The fleet changed: everything cached is void."""
         self._ready = ready
         self._slots = len(slots)
+        self._log_limit = 4 * len(slots) + 4096
         self._views.clear()
         for policy in self.policies():
             policy.new_fleet(ready)
@@ -100,13 +103,14 @@ class Profile:
         self._epoch += 1
 
     def changed(self, candidate: Candidate) -> None:
-        """Own open requests at ``candidate`` changed."""
-        if self._in_flight:
-            self._dynamic[candidate.slot] = self._level(candidate)
-            self._log.append(candidate.slot)
-            if len(self._log) > 4 * self._slots + 4096:
-                self._log.clear()
-                self._epoch += 1
+        """Own open requests at ``candidate`` changed, or the prefixes that it holds."""
+        log = self._log
+        slot = candidate.slot
+        self._dynamic[slot] = self._level(candidate)
+        log.append(slot)
+        if len(log) > self._log_limit:
+            log.clear()
+            self._epoch += 1
 
     def view(self, request: PickRequest, subset: Collection[str] | None) -> View:
         """The candidates for ``request``."""
@@ -126,9 +130,10 @@ class Profile:
         view: View,
         exclude: Collection[str],
         by_address: Mapping[str, Candidate],
+        count: int,
         rng: random.Random,
     ) -> Sequence[int]:
-        """Slots for ``request``, the primary first; empty where all are taken out."""
+        """Up to ``count`` slots for ``request``, the primary first; empty where all are taken out."""
         ranking = self._ranking(view, request)
         sources = self._boosts(request) if self._boosting else []
         if self.pins:
@@ -138,7 +143,7 @@ class Profile:
         if ranking.maxima and not exclude and not self._always_flat:
             board = self._block_board(ranking, view, sources, rng)
             if board is not None:
-                return self.picker.pick(board, rng)
+                return self.picker.pick(board, count, rng)
         totals = ranking.totals.copy()
         for groups in sources:
             _raise_slots(totals, groups)
@@ -146,10 +151,14 @@ class Profile:
             add_points(totals, view.slots, weight, scorer.score(view.candidates, request))
         if exclude or self.gates:
             self._take_out(totals, view.candidates, exclude, by_address)
-        return self.picker.pick(FlatBoard(totals), rng)
+        return self.picker.pick(FlatBoard(totals), count, rng)
 
     def _level(self, candidate: Candidate) -> int:
-        return sum(points(weight, scorer.level(candidate)) for weight, scorer in self._in_flight)
+        total = 0
+        for scale, level in self._levels:
+            score = level(candidate)
+            total += int(scale * (score if 0.0 <= score <= 1.0 else clamp(score)) + 0.5)
+        return total
 
     def _ranking(self, view: View, request: PickRequest) -> Ranking:
         keyed = self._keyed
@@ -157,10 +166,8 @@ class Profile:
             ranking = view.ranking(keyed[0][1].key(request))
         else:
             ranking = view.ranking(tuple(scorer.key(request) for _, scorer in keyed))
-        if ranking.epoch != self._epoch:
-            ranking.rebuild(self._dynamic, len(self._log), self._epoch)
-        elif ranking.seen != len(self._log):
-            ranking.catch_up(self._dynamic, self._log)
+        if ranking.seen != len(self._log) or ranking.epoch != self._epoch:
+            ranking.catch_up(self._dynamic, self._log, self._epoch)
         return ranking
 
     def _boosts(self, request: PickRequest) -> list[Groups]:
@@ -192,13 +199,12 @@ class Profile:
     def _raise_champions(self, board: BlockBoard, ranking: Ranking, groups: Groups, rng: random.Random) -> None:
         """Of a group with many members only the best can be chosen, and only if its points can lift it to the top."""
         highest = max(ranking.maxima)
-        count = self.picker.parameters.max_num_of_endpoints
         for added, slots in groups:
             if len(slots) > _FEW:
                 if highest + added < board.top():
                     break
-                found = ranking.champions(slots, rng)
-                for slot in found if len(found) <= count else rng.sample(found, count):
+                slot = ranking.best_of(slots, self._dynamic, self._log, rng)
+                if slot >= 0:
                     board.raise_slot(slot)
 
     def _pinned(

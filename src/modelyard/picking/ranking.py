@@ -9,26 +9,36 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
+from modelyard.picking.points import NEVER
+
 if TYPE_CHECKING:
     import random
 
-SMALL = 64
+SMALL = 40
 """Pools up to this size are searched whole: that is faster there."""
+
+MAX_GROUPS = 32
+"""Groups of endpoints per ranking whose own rankings are kept; the oldest goes first."""
 
 _SHIFT = 5
 BLOCK = 1 << _SHIFT
 _MASK = BLOCK - 1
-_TIED_BLOCKS = 4
 _DRAWS = 16
+_FEW_MEMBERS = 64
 
 
 class Ranking:
-    """``static`` points by slot, plus the ``dynamic`` points of own open requests, which all rankings share."""
+    """``static`` points by slot, plus the ``dynamic`` points of own open requests, which all rankings share.
 
-    __slots__ = ("epoch", "maxima", "seen", "static", "totals")
+    With ``members``, the slots outside it are never chosen. Members may change, but only at slots in the change log.
+    """
 
-    def __init__(self, static: list[int]) -> None:
+    __slots__ = ("_groups", "_members", "epoch", "maxima", "seen", "static", "totals")
+
+    def __init__(self, static: list[int], members: Collection[int] | None = None) -> None:
         self.static = static
+        self._members = members
+        self._groups: dict[int, Ranking] = {}
         self.totals: list[int] = []
         self.maxima: list[int] = []
         """Of each block; empty in small pools."""
@@ -36,19 +46,28 @@ class Ranking:
         """How much of the change log is in ``totals``."""
         self.epoch = -1
 
-    def rebuild(self, dynamic: Sequence[int], seen: int, epoch: int) -> None:
-        """Compute everything again."""
+    def catch_up(self, dynamic: Sequence[int], log: Sequence[int], epoch: int) -> None:
+        """Take in the changes of slots named in ``log`` since the last time; all of them in a new ``epoch``."""
+        if self.epoch != epoch:
+            self._rebuild(dynamic)
+            self.epoch = epoch
+        elif self.seen != len(log):
+            self._apply(dynamic, log)
+        self.seen = len(log)
+
+    def _rebuild(self, dynamic: Sequence[int]) -> None:
         self.totals = totals = list(map(int.__add__, self.static, dynamic))
-        self.seen = seen
-        self.epoch = epoch
+        members = self._members
+        if members is not None:
+            self.totals = totals = [total if slot in members else NEVER for slot, total in enumerate(totals)]
+        self._groups.clear()
         if len(totals) > SMALL:
             self.maxima = [max(totals[at : at + BLOCK]) for at in range(0, len(totals), BLOCK)]
 
-    def catch_up(self, dynamic: Sequence[int], log: Sequence[int]) -> None:
-        """Take in the changes of slots named in ``log`` since the last time."""
-        totals, static, maxima = self.totals, self.static, self.maxima
+    def _apply(self, dynamic: Sequence[int], log: Sequence[int]) -> None:
+        totals, static, maxima, members = self.totals, self.static, self.maxima, self._members
         for slot in log[self.seen :]:
-            total = static[slot] + dynamic[slot]
+            total = static[slot] + dynamic[slot] if members is None or slot in members else NEVER
             before = totals[slot]
             if total == before:
                 continue
@@ -60,44 +79,46 @@ class Ranking:
                 elif before == maxima[block]:
                     at = block << _SHIFT
                     maxima[block] = max(totals[at : at + BLOCK])
-        self.seen = len(log)
 
-    def champions(self, members: Collection[int], rng: random.Random) -> list[int]:
-        """The members with the highest total, or some of them where they are many."""
-        totals, maxima = self.totals, self.maxima
-        top = max(maxima)
-        if maxima.count(top) > _TIED_BLOCKS:
-            size = len(totals)
-            for _ in range(_DRAWS):
-                slot = int(rng.random() * size)
-                if totals[slot] == top and slot in members:
-                    return [slot]
-        best = 0
-        found: list[int] = []
-        for block in sorted(range(len(maxima)), key=maxima.__getitem__, reverse=True):
-            if maxima[block] < best:
-                break
-            at = block << _SHIFT
-            for slot, total in enumerate(totals[at : at + BLOCK], at):
-                if total >= best and slot in members:
-                    if total > best:
-                        best = total
-                        found.clear()
-                    found.append(slot)
-        return found
+    def best_of(self, members: Collection[int], dynamic: Sequence[int], log: Sequence[int], rng: random.Random) -> int:
+        """The member with the highest total, equals at random; -1 where none may be chosen.
+
+        For a large pool. A large group gets a ranking of its own, kept as long as it is the same collection.
+        """
+        if len(members) > _FEW_MEMBERS:
+            group = self._group(members)
+            group.catch_up(dynamic, log, self.epoch)
+            return Overlay(group).draw(rng)
+        totals = self.totals
+        top = max(map(totals.__getitem__, members))
+        if top < 0:
+            return -1
+        tied = [slot for slot in members if totals[slot] == top]
+        return tied[int(rng.random() * len(tied))]
+
+    def _group(self, members: Collection[int]) -> Ranking:
+        groups = self._groups
+        group = groups.get(id(members))
+        if group is None:
+            if len(groups) >= MAX_GROUPS:
+                del groups[next(iter(groups))]
+            group = groups[id(members)] = Ranking(self.static, members)
+        return group
 
 
 class Overlay:
-    """A ranking with the changes that one pick makes to it."""
+    """A large pool's ranking with the changes that one pick makes to it."""
 
     __slots__ = ("_maxima", "_segments", "_totals")
 
     def __init__(self, ranking: Ranking) -> None:
         self._totals = ranking.totals
-        self._maxima = ranking.maxima.copy()
+        self._maxima = ranking.maxima
         self._segments: dict[int, list[int]] = {}
+        """Blocks that differ from the ranking's."""
 
     def total(self, slot: int) -> int:
+        """The total of one slot."""
         segment = self._segments.get(slot >> _SHIFT)
         return self._totals[slot] if segment is None else segment[slot & _MASK]
 
@@ -108,6 +129,8 @@ class Overlay:
     def put(self, slot: int, total: int) -> None:
         """Change one total."""
         block = slot >> _SHIFT
+        if not self._segments:
+            self._maxima = self._maxima.copy()
         segment = self._segments.get(block)
         if segment is None:
             at = block << _SHIFT
@@ -121,15 +144,16 @@ class Overlay:
         top = max(maxima)
         if top < 0:
             return -1
-        if maxima.count(top) == 1:
-            block = maxima.index(top)
-            segment = self._segment(block)
-            ties = segment.count(top)
-            place = segment.index(top)
-            for _ in range(int(rng.random() * ties) if ties > 1 else 0):
+        if maxima.count(top) > 1:
+            return self._draw_from_many(top, rng)
+        block = maxima.index(top)
+        segment = self._segment(block)
+        ties = segment.count(top)
+        place = segment.index(top)
+        if ties > 1:
+            for _ in range(int(rng.random() * ties)):
                 place = segment.index(top, place + 1)
-            return (block << _SHIFT) + place
-        return self._draw_from_many(top, rng)
+        return (block << _SHIFT) + place
 
     def _draw_from_many(self, top: int, rng: random.Random) -> int:
         """Many equals: a blind draw mostly hits one, and a hit is as likely for each of them."""

@@ -36,7 +36,7 @@ def decide(
     totals = no_slots(len(roster.slots))
     for candidate in _open(profile, candidates, request, exclude, dropped):
         totals[candidate.slot] = total(scores[candidate.slot])
-    chosen = profile.picker.pick(FlatBoard(totals), rng)
+    chosen = profile.picker.pick(FlatBoard(totals), profile.picker.parameters.max_num_of_endpoints, rng)
     if not chosen:
         raise NoEndpoint("every endpoint is excluded or at its limit")
     by_slot = {candidate.slot: candidate for candidate in candidates}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
+from modelyard.fleet.endpoints import Endpoint
 from modelyard.fleet.fleet import BackendFleet
 from modelyard.picking import reference
 from modelyard.picking.contract import Decision, NoEndpoint, PickRequest
@@ -15,6 +16,7 @@ from modelyard.picking.profile import Profile
 from modelyard.picking.profile_choice import ProfileChoice
 from modelyard.picking.roster import OwnRequests, Roster
 from modelyard.picking.settings import SchedulerConfig
+from modelyard.picking.targets import Targets
 from modelyard.picking.view import View
 
 if TYPE_CHECKING:
@@ -77,11 +79,21 @@ class Scheduler:
             raise NoEndpoint(self._nothing(view))
         if explain:
             return reference.decide(profile, self._roster, request, subset, exclude, self._rng)
-        slots = profile.choose(request, view, exclude, self._roster.by_address, self._rng)
+        slots = profile.choose(request, view, exclude, self._roster.by_address, 1, self._rng)
         if not slots:
             raise NoEndpoint("every endpoint is excluded or at its limit")
-        members = self._roster.slots
-        return Decision([members[slot].endpoint for slot in slots])
+        primary = self._roster.slots[slots[0]].endpoint
+        return Decision(Targets(primary, lambda: self._fallbacks(request, subset, (*exclude, primary.address))))
+
+    def _fallbacks(
+        self, request: PickRequest, subset: Collection[str] | None, exclude: Collection[str]
+    ) -> list[Endpoint]:
+        """What else the picker would answer, as of now."""
+        profile = self._only or self._choice.of(request)
+        count = profile.picker.parameters.max_num_of_endpoints - 1
+        view = profile.view(request, subset)
+        slots = profile.choose(request, view, exclude, self._roster.by_address, count, self._rng) if count else ()
+        return [self._roster.slots[slot].endpoint for slot in slots]
 
     def started(self, address: str, request: PickRequest | None = None) -> None:
         """A request was sent to ``address``: in-flight + 1, its prefix is recorded."""

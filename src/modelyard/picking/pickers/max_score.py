@@ -15,5 +15,5 @@ class MaxScorePicker(Picker):
 
     type = "max-score-picker"
 
-    def pick(self, board: Board, rng: random.Random) -> list[int]:
-        return board.best(self.parameters.max_num_of_endpoints, rng)
+    def pick(self, board: Board, count: int, rng: random.Random) -> list[int]:
+        return board.best(count, rng)

@@ -15,6 +15,6 @@ class RandomPicker(Picker):
 
     type = "random-picker"
 
-    def pick(self, board: Board, rng: random.Random) -> list[int]:
+    def pick(self, board: Board, count: int, rng: random.Random) -> list[int]:
         slots = board.slots()
-        return rng.sample(slots, min(self.parameters.max_num_of_endpoints, len(slots)))
+        return rng.sample(slots, min(count, len(slots)))

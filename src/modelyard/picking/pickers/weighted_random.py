@@ -19,11 +19,10 @@ class WeightedRandomPicker(Picker):
 
     type = "weighted-random-picker"
 
-    def pick(self, board: Board, rng: random.Random) -> list[int]:
+    def pick(self, board: Board, count: int, rng: random.Random) -> list[int]:
         slots = board.slots()
-        count = min(self.parameters.max_num_of_endpoints, len(slots))
         chosen: list[int] = []
-        while len(chosen) < count:
+        while len(chosen) < min(count, len(slots)):
             slot = _by_rejection(board, slots, chosen, rng)
             chosen.append(_by_sum(board, slots, chosen, rng) if slot is None else slot)
         return chosen
