@@ -141,11 +141,6 @@ def test_cluster_scoped_kinds_have_no_namespace():
     assert found.metadata.namespace == ""
 
 
-def test_regular_expressions_of_all_kinds_load_without_warnings(recwarn):
-    load(CONFIG_MAP % "a")
-    assert len(recwarn) == 0
-
-
 _SNIPPETS = [file.read_text()[:3000] for file in FILES]
 
 

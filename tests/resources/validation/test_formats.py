@@ -47,3 +47,8 @@ def test_every_message_is_short_and_on_one_line(text):
 @pytest.mark.parametrize(("value", "ok"), [(80, True), ("http", True), (0, False), ("80", False), ("a" * 16, False)])
 def test_port_or_name(value, ok):
     assert (formats.port_or_name(value) is None) is ok
+
+
+def test_python_s_remarks_on_patterns_are_kept_from_users(recwarn):
+    assert formats.regular_expression("[[a]--z]") is None
+    assert list(recwarn) == []

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import warnings
 from collections.abc import Callable
 
 from modelyard.resources.durations import parse_duration
@@ -115,7 +116,10 @@ def regular_expression(text: str) -> str | None:
     if len(text) > 4096:
         return "must have at most 4096 characters"
     try:
-        re.compile(text)
+        with warnings.catch_warnings():
+            # "[[" and the like may change their meaning in some later Python: nothing that a user can act on.
+            warnings.simplefilter("ignore", FutureWarning)
+            re.compile(text)
     except (re.error, OverflowError, RecursionError) as error:
         return f"{shown(text)} is no regular expression: {error}"
     return None
