@@ -53,9 +53,7 @@ class Engine:
     def __init__(self, settings: SimSettings, rng: random.Random) -> None:
         self.settings = settings
         self.cache = KvCache(settings.num_blocks, caching=settings.enable_prefix_caching)
-        self.adapters = Adapters(
-            settings.lora, max_running=settings.max_loras, max_ready=settings.adapters_ready
-        )
+        self.adapters = Adapters(settings.lora, max_running=settings.max_loras, max_ready=settings.adapters_ready)
         self.latency = Latency(settings, rng)
         self.statistics = Statistics()
         self.running: dict[Sequence, None] = {}
@@ -196,9 +194,7 @@ class Engine:
         if finished:
             self._finish(sequence, now)
         else:
-            self._schedule(
-                sequence, due + self.latency.next_token(running=len(self.running), usage=self.cache.usage)
-            )
+            self._schedule(sequence, due + self.latency.next_token(running=len(self.running), usage=self.cache.usage))
 
     def _has_room(self, sequence: Sequence) -> bool:
         """Gets the block for the next token, preempting the youngest while there is none; False: that was

@@ -20,39 +20,68 @@ _GUARDED = ("/v1/", "/v2/")
 """Paths that vLLM's ``--api-key`` protects."""
 
 
-def http_server(sim: Simulator, routes: Routes) -> web.Server:
-    """A protocol factory that serves ``routes`` of ``sim``; one per listening socket."""
+class HttpServer(web.Server):
+    """Serves ``routes`` of ``sim``: the protocol factory of one listening socket."""
 
-    async def handle(request: web.BaseRequest) -> web.StreamResponse:
-        call = Call(sim, request, await request.read())
+    def __init__(self, sim: Simulator, routes: Routes) -> None:
+        super().__init__(
+            self._handle,
+            request_factory=self._request,
+            handler_cancellation=True,
+            access_log=None,
+            keepalive_timeout=sim.settings.keep_alive_s,
+            auto_decompress=False,
+            max_line_size=_HEAD_BYTES,
+            max_field_size=_HEAD_BYTES,
+            max_headers=_HEADERS,
+        )
+        self._sim = sim
+        self._routes = routes
+        self._loop = asyncio.get_running_loop()
+        self._busy: set[web.RequestHandler] = set()
+        """Connections with a request under way."""
+
+    def hang_up(self) -> None:
+        """Closes idle connections now and the others after their answer."""
+        for connection in list(self.connections):
+            if connection in self._busy:
+                connection.close()
+            else:
+                connection.force_close()
+
+    def _request(self, *parts: Any) -> web.BaseRequest:
+        message, payload, protocol, writer, task = parts
+        limit = self._sim.settings.max_body_bytes
+        return web.BaseRequest(message, payload, protocol, writer, task, self._loop, client_max_size=limit)
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        self._busy.add(request.protocol)
         try:
-            return await _answer(call, routes)
+            return await self._answered(Call(self._sim, request, b""))
+        finally:
+            self._busy.discard(request.protocol)
+
+    async def _answered(self, call: Call) -> web.StreamResponse:
+        try:
+            call.body = await _body(call.request)
+            return await _answer(call, self._routes)
         except ApiError as error:
             return call.error(error)
-        except (ConnectionError, asyncio.CancelledError):
+        except ConnectionError:
             raise
         except Exception:
-            _log.exception("the simulator failed on %s %s", request.method, request.path)
+            _log.exception("the simulator failed on %s %s", call.request.method, call.request.path)
             return call.error(ApiError(500, "The simulator itself failed; its log says why."))
 
-    loop = asyncio.get_running_loop()
 
-    def sized(*parts: Any) -> web.BaseRequest:
-        message, payload, protocol, writer, task = parts
-        limit = sim.settings.max_body_bytes
-        return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=limit)
-
-    return web.Server(
-        handle,
-        request_factory=sized,
-        handler_cancellation=True,
-        access_log=None,
-        keepalive_timeout=sim.settings.keep_alive_s,
-        auto_decompress=False,
-        max_line_size=_HEAD_BYTES,
-        max_field_size=_HEAD_BYTES,
-        max_headers=_HEADERS,
-    )
+async def _body(request: web.BaseRequest) -> bytes:
+    """The whole body. ApiError 413: it is too long."""
+    if request.headers.get("Expect", "").lower() == "100-continue" and request.transport is not None:
+        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    try:
+        return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise ApiError(413, "The request body is longer than this server takes.") from None
 
 
 async def _answer(call: Call, routes: Routes) -> web.StreamResponse:

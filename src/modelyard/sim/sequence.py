@@ -43,9 +43,7 @@ class Sequence:
         """Full blocks known so far; kept here while it waits, in the lease while it runs."""
         self.parent = self.hashes[-1] if self.hashes else root
         """Hash of its last full block."""
-        self.tail = (
-            bytearray(prompt[len(self.hashes) * block_size * BYTES_PER_TOKEN :]) if caching else bytearray()
-        )
+        self.tail = bytearray(prompt[len(self.hashes) * block_size * BYTES_PER_TOKEN :]) if caching else bytearray()
         """Bytes after its last full block."""
         self.lease: Lease | None = None
         self.pieces: Iterator[str] = answer.pieces() if answer else iter(())

@@ -12,12 +12,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from aiohttp import web
-
 from modelyard.sim.api.routes import CONTROL, Routes, api_routes, metrics_routes
 from modelyard.sim.engine import Engine
 from modelyard.sim.faults import Faults
-from modelyard.sim.http import http_server
+from modelyard.sim.http import HttpServer
 from modelyard.sim.requestlog import ReceivedRequest
 from modelyard.sim.settings import SimSettings
 from modelyard.sim.simulator import Simulator
@@ -27,6 +25,10 @@ _BACKLOG = 4096
 """Connections waiting to be accepted: thousands of streams are opened at once in load tests."""
 
 
+_CUT_S = 0.001
+"""For aiohttp, no time at all means for ever."""
+
+
 class Listener:
     """One listening socket and the connections that came by it; can be closed and opened again on its
     port."""
@@ -34,7 +36,7 @@ class Listener:
     def __init__(self, sim: Simulator, routes: Routes, host: str, port: int) -> None:
         self._sim = sim
         self._routes = routes
-        self._web: web.Server = http_server(sim, routes)
+        self._web = HttpServer(sim, routes)
         self._socket: asyncio.Server | None = None
         self.host = host
         self.port = port
@@ -54,12 +56,12 @@ class Listener:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
-            self._web.pre_shutdown()
+            self._web.hang_up()
 
     async def close(self) -> None:
         """Ends everything at once."""
         self.refuse()
-        await self._web.shutdown(0.0)
+        await self._web.shutdown(_CUT_S)
 
     @property
     def url(self) -> str:

@@ -121,9 +121,7 @@ class SimSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             raise SettingsError("model is empty; name the base model")
         clash = set(self.lora) & set(self.names)
         if clash:
-            raise SettingsError(
-                f"lora: {sorted(clash)[0]!r} is also the base model's name; adapters need their own"
-            )
+            raise SettingsError(f"lora: {sorted(clash)[0]!r} is also the base model's name; adapters need their own")
 
     @property
     def names(self) -> tuple[str, ...]:

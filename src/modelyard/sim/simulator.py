@@ -138,9 +138,7 @@ class Simulator:
         job.unfinished = len(job.sequences)
         return job
 
-    def _sequence(
-        self, ask: Ask, prompt: bytes, echo: str, choice: int, model: str, lora: str, root: int
-    ) -> Sequence:
+    def _sequence(self, ask: Ask, prompt: bytes, echo: str, choice: int, model: str, lora: str, root: int) -> Sequence:
         settings = self.settings
         sequence = Sequence(
             prompt,

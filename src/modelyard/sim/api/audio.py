@@ -49,9 +49,7 @@ class Transcriptions:
         model = self._fields.get("model", b"").decode("utf-8", "replace")
         audio = self._fields["file"][:_PROMPT_BYTES]
         usage = self._fields.get("stream_include_usage", b"").lower() in (b"true", b"1")
-        return Ask(
-            model=model or None, prompts=[audio], echoes=["audio"], stream=self.streams, include_usage=usage
-        )
+        return Ask(model=model or None, prompts=[audio], echoes=["audio"], stream=self.streams, include_usage=usage)
 
     def whole(self, job: Job) -> dict[str, Any]:
         return {"text": job.text, "usage": {"type": "duration", "seconds": self._seconds}}

@@ -142,9 +142,7 @@ def text_of(content: Any) -> str:
         return content
     if isinstance(content, list):
         return "".join(map(_part, content))
-    raise invalid_body(
-        f"Expected a string or a list of parts, got {type(content).__name__}", "messages.content"
-    )
+    raise invalid_body(f"Expected a string or a list of parts, got {type(content).__name__}", "messages.content")
 
 
 def _part(part: Any) -> str:

@@ -38,9 +38,7 @@ class Call:
             path=path,
             query=query,
             version=f"{request.version.major}.{request.version.minor}",
-            headers=tuple(
-                (name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers
-            ),
+            headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers),
             body_length=len(self.body),
             body_sha256=hashlib.sha256(self.body).hexdigest(),
             body=self._body_text() if len(self.body) <= settings.request_log_body_bytes else None,

@@ -41,15 +41,11 @@ def model_cards(call: Call) -> list[dict[str, Any]]:
     settings, adapters = call.sim.settings, call.sim.engine.adapters
     cards = [_card(name, root=settings.model, max_model_len=settings.context) for name in settings.names]
     prefix = f"{settings.served_model}:" if settings.flavour == "ray" else ""
-    cards += [
-        _card(prefix + name, root=path, parent=settings.served_model) for name, path in adapters.paths.items()
-    ]
+    cards += [_card(prefix + name, root=path, parent=settings.served_model) for name, path in adapters.paths.items()]
     return cards
 
 
-def _card(
-    name: str, *, root: str, parent: str | None = None, max_model_len: int | None = None
-) -> dict[str, Any]:
+def _card(name: str, *, root: str, parent: str | None = None, max_model_len: int | None = None) -> dict[str, Any]:
     return {
         "id": name,
         "object": "model",

@@ -97,10 +97,7 @@ class ChatStream:
         return (usage_chunk(self._prefix, self._job) if self._job.ask.include_usage else b"") + DONE
 
     def _role(self, index: int) -> bytes:
-        delta = (
-            b'{"index":%d,"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}]'
-            % index
-        )
+        delta = b'{"index":%d,"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}]' % index
         return b"".join((self._prefix, delta, running_usage(self._job, None), b"}\n\n"))
 
     def _chunk(self, emission: Emission) -> bytes:

@@ -18,9 +18,7 @@ class ApiError(Exception):
         self.headers: dict[str, str] = {}
 
     def openai(self) -> dict[str, Any]:
-        return {
-            "error": {"message": self.message, "type": self.kind, "param": self.param, "code": self.status}
-        }
+        return {"error": {"message": self.message, "type": self.kind, "param": self.param, "code": self.status}}
 
     def anthropic(self) -> dict[str, Any]:
         return {"type": "error", "error": {"type": self.kind, "message": self.message}}

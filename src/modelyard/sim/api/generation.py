@@ -76,6 +76,8 @@ class WholeSink:
 
     def emit(self, emission: Emission) -> None:
         job = self._job
+        if job.cut:
+            return
         job.tokens_out += 1
         if emission.finished:
             job.unfinished -= 1
@@ -91,9 +93,7 @@ class StreamSink:
 
     __slots__ = ("_chunked", "_early", "_events", "_job", "_sim", "_transport", "done")
 
-    def __init__(
-        self, sim: Simulator, job: Job, transport: asyncio.Transport | None, events: EventStream
-    ) -> None:
+    def __init__(self, sim: Simulator, job: Job, transport: asyncio.Transport | None, events: EventStream) -> None:
         self._sim = sim
         self._job = job
         self._transport = transport
@@ -119,6 +119,8 @@ class StreamSink:
             self._early.append(emission)
             return
         job = self._job
+        if job.cut:
+            return
         job.tokens_out += 1
         data = self._events.token(emission)
         if emission.finished:
@@ -146,6 +148,7 @@ def _must_reset(sim: Simulator, job: Job) -> bool:
 
 def reset(sim: Simulator, job: Job, transport: asyncio.Transport | None) -> None:
     """Ends the job and resets its connection (RST, not a clean close)."""
+    job.cut = True
     sim.abort(job)
     if transport is not None:
         asyncio.get_running_loop().call_later(_RESET_AFTER_S, reset_connection, transport)

@@ -14,7 +14,7 @@ FINGERPRINT = "modelyard-sim"
 class Job:
     """State of one request; its sequences are in the order of the answer's choices."""
 
-    __slots__ = ("ask", "created", "id", "model", "sequences", "tokens_out", "unfinished")
+    __slots__ = ("ask", "created", "cut", "id", "model", "sequences", "tokens_out", "unfinished")
 
     def __init__(self, ask: Ask, *, id: str, created: int, model: str) -> None:
         self.ask = ask
@@ -28,6 +28,8 @@ class Job:
         self.unfinished = 0
         self.tokens_out = 0
         """Tokens generated so far."""
+        self.cut = False
+        """A fault reset its connection: nothing more goes out."""
 
     def index(self, sequence: Sequence) -> int:
         """Number of the choice that ``sequence`` is."""

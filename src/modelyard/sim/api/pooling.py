@@ -54,9 +54,7 @@ async def embeddings(call: Call) -> web.StreamResponse:
     request = decode(call.body, EmbeddingBody)
     size = request.dimensions or call.sim.settings.embedding_size
     if not 1 <= size <= call.sim.settings.embedding_size:
-        raise bad_request(
-            f"dimensions must be 1 to {call.sim.settings.embedding_size}, got {size}.", "dimensions"
-        )
+        raise bad_request(f"dimensions must be 1 to {call.sim.settings.embedding_size}, got {size}.", "dimensions")
     if request.encoding_format not in (None, "float", "base64"):
         raise invalid_body("Input should be 'float' or 'base64'", "encoding_format")
     prompts = prompt_list(request.input, "input")
@@ -86,9 +84,7 @@ async def rerank(call: Call) -> web.StreamResponse:
     request = decode(call.body, RerankBody)
     if not request.documents:
         raise bad_request("At least one text_pair element must be given")
-    job = await _computed(
-        call, request.model, [f"{request.query}\n{text}".encode() for text in request.documents]
-    )
+    job = await _computed(call, request.model, [f"{request.query}\n{text}".encode() for text in request.documents])
     results: list[dict[str, Any]] = [
         {"index": index, "document": {"text": text}, "relevance_score": likeness(request.query, text)}
         for index, text in enumerate(request.documents)

@@ -33,9 +33,7 @@ class Responses:
             message = f"Response with id '{request.previous_response_id}' not found."
             raise ApiError(404, message, kind="invalid_request_error", param="previous_response_id")
         if request.max_output_tokens is not None and request.max_output_tokens < 1:
-            raise bad_request(
-                f"max_tokens must be at least 1, got {request.max_output_tokens}.", "max_output_tokens"
-            )
+            raise bad_request(f"max_tokens must be at least 1, got {request.max_output_tokens}.", "max_output_tokens")
         turns = _turns(request.input)
         preface = [("system", request.instructions)] if request.instructions else []
         return Ask(
@@ -105,9 +103,7 @@ def _turns(value: Any) -> list[tuple[str, str]]:
     if isinstance(value, str):
         return [("user", value)]
     if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
-        return [
-            (str(item.get("role", item.get("type", "user"))), text_of(item.get("content"))) for item in value
-        ]
+        return [(str(item.get("role", item.get("type", "user"))), text_of(item.get("content"))) for item in value]
     raise invalid_body("Expected a string or a list of input items", "input")
 
 

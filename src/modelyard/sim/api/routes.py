@@ -93,9 +93,7 @@ CONTROL: Routes = {
         "DELETE": Route(control.clear_requests, logged=False),
     },
     "/sim/state": _polled(control.state),
-    "/sim/echo": {
-        method: Route(control.echo) for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-    },
+    "/sim/echo": {method: Route(control.echo) for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")},
 }
 
 

@@ -46,8 +46,7 @@ def histogram(name: str, help: str, labels: Labels, values: Histogram) -> Family
     bounds = [*map(str, values.bounds), "+Inf"]
     cumulated = list(accumulate(values.counts))
     samples = [
-        Sample("_bucket", {**labels, "le": bound}, count)
-        for bound, count in zip(bounds, cumulated, strict=True)
+        Sample("_bucket", {**labels, "le": bound}, count) for bound, count in zip(bounds, cumulated, strict=True)
     ]
     samples.append(Sample("_count", labels, cumulated[-1]))
     samples.append(Sample("_sum", labels, values.total))
@@ -58,9 +57,7 @@ def render(families: Iterable[Family]) -> bytes:
     """The families as a text page."""
     lines: list[str] = []
     for family in families:
-        total = (
-            "_total" if family.kind == "counter" and all(s.suffix == "_total" for s in family.samples) else ""
-        )
+        total = "_total" if family.kind == "counter" and all(s.suffix == "_total" for s in family.samples) else ""
         lines.append(f"# HELP {family.name}{total} {family.help}")
         lines.append(f"# TYPE {family.name}{total} {family.kind}")
         for sample in family.samples:

@@ -25,7 +25,5 @@ def huge(page: bytes, size: int) -> Iterator[bytes]:
     yield page
 
 
-GARBAGE = (
-    b"\x00\xff\xfe{{{ not metrics \r\n\xf0\x28\x8c\x28" * 8 + b'vllm:num_requests_waiting{engine="0" 3\n'
-)
+GARBAGE = b"\x00\xff\xfe{{{ not metrics \r\n\xf0\x28\x8c\x28" * 8 + b'vllm:num_requests_waiting{engine="0" 3\n'
 """Bytes that are no metrics page, and a line that breaks off inside its labels."""

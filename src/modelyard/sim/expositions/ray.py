@@ -22,9 +22,7 @@ def _labels(engine: Engine) -> dict[str, object]:
 
 def _renamed(family: Family, labels: Labels) -> Family:
     name = "ray_" + family.name.replace(":", "_")
-    return family._replace(
-        name=name, samples=[s._replace(labels={**labels, **s.labels}) for s in family.samples]
-    )
+    return family._replace(name=name, samples=[s._replace(labels={**labels, **s.labels}) for s in family.samples])
 
 
 def _twice(family: Family) -> Family:
@@ -40,23 +38,13 @@ def _serve(engine: Engine, labels: Labels) -> list[Family]:
     done = sum(n for reason, n in counts.finished.items() if reason != "abort")
     ongoing = len(engine.running) + engine.waiting
     return [
-        counter(
-            "ray_serve_num_http_requests", "HTTP requests.", {"application": "default"}, counts.submitted
-        ),
-        counter(
-            "ray_serve_num_http_error_requests", "HTTP errors.", {"application": "default"}, counts.rejected
-        ),
+        counter("ray_serve_num_http_requests", "HTTP requests.", {"application": "default"}, counts.submitted),
+        counter("ray_serve_num_http_error_requests", "HTTP errors.", {"application": "default"}, counts.rejected),
         gauge("ray_serve_num_ongoing_http_requests", "Requests under way.", {}, ongoing),
         counter("ray_serve_deployment_request_counter", "Queries of this replica.", labels, done),
-        gauge(
-            "ray_serve_deployment_queued_queries", "Queries waiting for a replica.", replica, engine.waiting
-        ),
+        gauge("ray_serve_deployment_queued_queries", "Queries waiting for a replica.", replica, engine.waiting),
         gauge("ray_serve_deployment_replica_healthy", "Whether the replica is healthy.", labels, 1),
-        gauge(
-            "ray_serve_replica_processing_queries", "Queries being processed.", labels, len(engine.running)
-        ),
+        gauge("ray_serve_replica_processing_queries", "Queries being processed.", labels, len(engine.running)),
         gauge("ray_serve_multiplexed_num_models", "Models held.", labels, len(engine.adapters.ready)),
-        counter(
-            "ray_serve_multiplexed_models_load_counter", "Models loaded.", labels, engine.adapters.misses
-        ),
+        counter("ray_serve_multiplexed_models_load_counter", "Models loaded.", labels, engine.adapters.misses),
     ]

@@ -15,9 +15,7 @@ def sglang_families(engine: Engine, unix_offset: float) -> list[Family]:
     config = {**labels, "page_size": settings.block_size, "num_pages": settings.num_blocks}
     return [
         gauge("sglang:num_running_reqs", "The number of running requests.", labels, len(engine.running)),
-        gauge(
-            "sglang:num_queue_reqs", "The number of requests in the waiting queue.", labels, engine.waiting
-        ),
+        gauge("sglang:num_queue_reqs", "The number of requests in the waiting queue.", labels, engine.waiting),
         gauge("sglang:token_usage", "The token usage.", labels, engine.cache.usage),
         gauge("sglang:cache_hit_rate", "The prefix cache hit rate.", labels, hit_rate),
         gauge("sglang:cache_config_info", "Information of the cache.", config, 1),

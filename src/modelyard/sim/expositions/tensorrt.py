@@ -59,8 +59,6 @@ def triton_families(engine: Engine, unix_offset: float) -> list[Family]:
     done = sum(n for reason, n in engine.statistics.finished.items() if reason != "abort")
     return [
         gauge("nv_inference_pending_request_count", "Pending requests of a model", labels, engine.waiting),
-        gauge("nv_inference_exec_count", "Model executions", labels, len(engine.running))._replace(
-            kind="counter"
-        ),
+        gauge("nv_inference_exec_count", "Model executions", labels, len(engine.running))._replace(kind="counter"),
         gauge("nv_inference_request_success", "Successful requests", labels, done)._replace(kind="counter"),
     ]

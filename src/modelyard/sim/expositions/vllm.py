@@ -34,9 +34,7 @@ def vllm_families(engine: Engine, unix_offset: float) -> list[Family]:
         *_tokens(engine, labels),
         *_cached_tokens(engine, labels),
         *_latencies(engine, labels),
-        histogram(
-            "vllm:inter_token_latency_seconds", "Inter-token latency.", labels, engine.statistics.inter_token
-        ),
+        histogram("vllm:inter_token_latency_seconds", "Inter-token latency.", labels, engine.statistics.inter_token),
         histogram(
             "vllm:request_time_per_output_token_seconds",
             "Time per output token of a request.",
@@ -120,9 +118,7 @@ def _no_external(labels: Labels) -> list[Family]:
 def _latencies(engine: Engine, labels: Labels) -> list[Family]:
     counts = engine.statistics
     return [
-        histogram(
-            "vllm:request_prompt_tokens", "Prefill tokens of a request.", labels, counts.prompt_lengths
-        ),
+        histogram("vllm:request_prompt_tokens", "Prefill tokens of a request.", labels, counts.prompt_lengths),
         histogram(
             "vllm:request_generation_tokens",
             "Generation tokens of a request.",
@@ -132,9 +128,7 @@ def _latencies(engine: Engine, labels: Labels) -> list[Family]:
         histogram("vllm:time_to_first_token_seconds", "Time to first token.", labels, counts.first_token),
         histogram("vllm:e2e_request_latency_seconds", "End to end latency.", labels, counts.end_to_end),
         histogram("vllm:request_queue_time_seconds", "Time in the WAITING phase.", labels, counts.queued),
-        histogram(
-            "vllm:request_inference_time_seconds", "Time in the RUNNING phase.", labels, counts.inference
-        ),
+        histogram("vllm:request_inference_time_seconds", "Time in the RUNNING phase.", labels, counts.inference),
         histogram("vllm:request_prefill_time_seconds", "Time in the PREFILL phase.", labels, counts.prefill),
         histogram("vllm:request_decode_time_seconds", "Time in the DECODE phase.", labels, counts.decode),
         histogram(
