@@ -42,7 +42,7 @@ class Timed(Protocol):
 class TimingWheel:
     """Calls ``on_due`` of entries within about a tick (100 ms) after their deadline."""
 
-    __slots__ = ("_every_second", "_handle", "_loop", "_slots", "_tick", "now")
+    __slots__ = ("_every_second", "_every_tick", "_handle", "_loop", "_slots", "_tick", "now")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -52,6 +52,7 @@ class TimingWheel:
         self._tick = int(self.now * TICKS_PER_SECOND)
         self._handle: asyncio.TimerHandle | None = None
         self._every_second: list[Callable[[float], None]] = []
+        self._every_tick: list[Callable[[float], None]] = []
 
     def set(self, timed: Timed, due: float) -> None:
         """Give ``timed`` a deadline (monotonic seconds)."""
@@ -72,6 +73,10 @@ class TimingWheel:
     def every_second(self, call: Callable[[float], None]) -> None:
         """Have ``call(now)`` made about once a second."""
         self._every_second.append(call)
+
+    def every_tick(self, call: Callable[[float], None]) -> None:
+        """Have ``call(now)`` made about ten times a second."""
+        self._every_tick.append(call)
 
     def start(self) -> None:
         self._handle = self._loop.call_later(1 / TICKS_PER_SECOND, self._run)
@@ -95,7 +100,8 @@ class TimingWheel:
                 if timed.tick == self._tick:
                     self._visit(timed, now)
             if self._tick % TICKS_PER_SECOND == 0:
-                self._call_every_second(now)
+                _call_all(self._every_second, now)
+        _call_all(self._every_tick, now)
 
     def _visit(self, timed: Timed, now: float) -> None:
         timed.tick = 0
@@ -107,9 +113,10 @@ class TimingWheel:
         except Exception:
             log.exception("a deadline's handler failed")
 
-    def _call_every_second(self, now: float) -> None:
-        for call in self._every_second:
-            try:
-                call(now)
-            except Exception:
-                log.exception("a periodic call failed")
+
+def _call_all(calls: list[Callable[[float], None]], now: float) -> None:
+    for call in calls:
+        try:
+            call(now)
+        except Exception:
+            log.exception("a periodic call failed")

@@ -1,0 +1,115 @@
+"""The listening sockets of a worker: opened, closed and given other certificates without dropping a connection."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from modelyard.proxy.certificates import CertificateTable
+from modelyard.proxy.client_connection import ClientConnection
+from modelyard.proxy.data_plane import DataPlane
+from modelyard.proxy.worker_protocol import SocketBinding
+from modelyard.routing.listeners import Listener
+
+BACKLOG = 4096
+"""Connections that the kernel holds while the worker is busy; a burst of clients must not see refusals."""
+
+_Place = tuple[str, int]
+"""Host and port."""
+
+
+@dataclass(slots=True)
+class _OpenSocket:
+    group: str
+    """Listener group of new connections; may change while the socket is open."""
+    tls: bool
+    server: asyncio.Server
+    certificates: CertificateTable = field(default_factory=CertificateTable)
+
+
+class Listeners:
+    """What is bound now. ``apply`` is given what should be."""
+
+    def __init__(self, plane: DataPlane, *, reuse_port: bool = False) -> None:
+        """``reuse_port``: other workers bind the same ports; the kernel spreads connections over them."""
+        self._plane = plane
+        self._reuse_port = reuse_port
+        self._open: dict[_Place, _OpenSocket] = {}
+
+    async def apply(self, bindings: Sequence[SocketBinding], listeners: Iterable[Listener]) -> list[str]:
+        """Bind ``bindings``, close the rest. What could not be bound is told, one sentence each."""
+        of_group: dict[str, list[Listener]] = {}
+        for listener in listeners:
+            of_group.setdefault(listener.group, []).append(listener)
+        wanted = {(binding.host, binding.port): binding for binding in bindings}
+        self._close_unwanted(wanted)
+        problems: list[str] = []
+        for place, binding in wanted.items():
+            try:
+                known = self._open.get(place) or await self._bind(place, binding)
+            except OSError as error:
+                problems.append(f"{binding.host}:{binding.port} cannot be bound: {error.strerror or error}")
+                continue
+            known.group = binding.group
+            if known.tls:
+                problems += known.certificates.replace(of_group.get(binding.group, ()))
+        return problems
+
+    def places(self) -> tuple[_Place, ...]:
+        """Host and port of every socket, as bound."""
+        return tuple(sock.getsockname()[:2] for known in self._open.values() for sock in known.server.sockets)
+
+    def close(self) -> None:
+        """Take no more connections; those that stand are left alone."""
+        for known in self._open.values():
+            known.server.close()
+        self._open.clear()
+
+    def _close_unwanted(self, wanted: dict[_Place, SocketBinding]) -> None:
+        for place, known in list(self._open.items()):
+            binding = wanted.get(place)
+            if binding is None or binding.tls != known.tls:
+                known.server.close()
+                del self._open[place]
+
+    async def _bind(self, place: _Place, binding: SocketBinding) -> _OpenSocket:
+        certificates = CertificateTable()
+        opened: _OpenSocket
+
+        def connect() -> ClientConnection:
+            return ClientConnection(self._plane, opened.group)
+
+        sock = listening_socket(binding.host, binding.port, reuse_port=self._reuse_port)
+        try:
+            server = await self._plane.loop.create_server(
+                connect,
+                sock=sock,
+                backlog=BACKLOG,
+                ssl=certificates.base if binding.tls else None,
+                ssl_handshake_timeout=self._plane.limits.header_timeout if binding.tls else None,
+            )
+        except BaseException:
+            sock.close()
+            raise
+        opened = _OpenSocket(binding.group, binding.tls, server, certificates)
+        self._open[place] = opened
+        return opened
+
+
+def listening_socket(host: str, port: int, *, reuse_port: bool) -> socket.socket:
+    """A bound TCP socket. Raises ``OSError``."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if reuse_port:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.bind((host, port))
+    except BaseException:
+        sock.close()
+        raise
+    return sock

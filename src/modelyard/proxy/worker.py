@@ -1,0 +1,219 @@
+"""The data-plane worker: ``python -m modelyard.proxy.worker --control SOCKET --worker N``.
+
+It gets resources and fleets from the control process, serves, and reports counts. When the control process is gone it
+serves on with what it has and looks for it again; see ``Orphanhood`` for how that ends.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import random
+import resource
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from typing import BinaryIO, cast
+
+import msgspec
+import uvloop
+
+from modelyard.exchange.contract import ClientFacts, FailureKind
+from modelyard.exchange.gateway import Gateway
+from modelyard.exchange.record import ExchangeRecord
+from modelyard.fleet.delta import FleetDelta, apply
+from modelyard.fleet.fleet import Fleet
+from modelyard.http1.request_parsing import MalformedRequest, parse_request_head
+from modelyard.proxy import worker_protocol as protocol
+from modelyard.proxy.control_link import ControlLink
+from modelyard.proxy.data_plane import DataPlane
+from modelyard.proxy.limits import ProxyLimits
+from modelyard.proxy.listeners import Listeners
+from modelyard.proxy.orphanhood import Orphanhood
+from modelyard.resources.resource_set import ResourceSet, decode_objects
+from modelyard.snapshot import Settings, build_snapshot
+from modelyard.telemetry.access_log import AccessLog
+from modelyard.telemetry.request_metrics import RequestMetrics
+
+log = logging.getLogger(__name__)
+
+_decode_delta = msgspec.msgpack.Decoder(FleetDelta).decode
+_encode_rows = msgspec.msgpack.Encoder().encode
+
+_GC_THRESHOLDS = (50_000, 20, 50)
+"""Requests make no cycles, so the collector has little to find; it should not walk every open stream for it."""
+
+
+class Worker:
+    """One worker process."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._options = options
+        self._metrics = RequestMetrics()
+        self._log_file = open_log(options.access_log)
+        self._access_log = AccessLog(self._log_file.write, time.time) if self._log_file else None
+        self._fleet = Fleet()
+        self._stopping = asyncio.Event()
+        self._drain_seconds = ProxyLimits().drain_deadline
+        loop = asyncio.get_running_loop()
+        self._gateway = Gateway(
+            build_snapshot(ResourceSet(), generation=0), random.Random(), on_failure=self._endpoint_failed
+        )
+        self._plane = DataPlane(loop, self._gateway, self._record, ProxyLimits())
+        self._listeners = Listeners(self._plane, reuse_port=options.reuse_port)
+        hello = protocol.Hello(worker=options.worker, pid=os.getpid())
+        self._link = ControlLink(options.control, hello, self._take)
+        self._orphanhood = Orphanhood(self._link, options.orphan_seconds)
+        self._plane.wheel.every_tick(self._gateway.step)
+        self._plane.wheel.every_second(self._report)
+
+    async def run(self) -> None:
+        """Serve until told to stop, then drain."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._stopping.set)
+        loop.add_signal_handler(signal.SIGINT, lambda: None)  # Ctrl-C reaches the control process, which drains us
+        link = asyncio.create_task(self._link.run())
+        orphanhood = asyncio.create_task(self._orphanhood.watch(self._endpoints, self._stop))
+        await self._stopping.wait()
+        self._listeners.close()
+        await self._plane.drain(self._drain_seconds)
+        self._report(time.monotonic())
+        for task in (link, orphanhood):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        if self._log_file is not None:
+            self._log_file.close()
+
+    def _stop(self, drain_seconds: float) -> None:
+        self._drain_seconds = drain_seconds
+        self._stopping.set()
+
+    def _endpoints(self) -> list[str]:
+        return [state.endpoint.address for backend in self._fleet.backends.values() for state in backend.endpoints]
+
+    # -- orders
+
+    async def _take(self, message: protocol.ToWorker) -> None:
+        match message:
+            case protocol.Configure():
+                await self._configure(message)
+            case protocol.FleetUpdate():
+                self._update_fleet(message)
+            case protocol.Explain():
+                self._explain(message)
+            case protocol.Drain():
+                self._stop(message.seconds)
+
+    async def _configure(self, order: protocol.Configure) -> None:
+        """Compile aside, swap at once."""
+        settings = Settings(body_limit=order.body_limit, endpoint_header=order.endpoint_header)
+        resources = decode_objects(order.resources)
+        snapshot = await asyncio.to_thread(
+            build_snapshot,
+            resources,
+            generation=order.generation,
+            settings=settings,
+            gateway_class=order.gateway_class,
+        )
+        self._gateway.swap(snapshot)
+        self._plane.limits = ProxyLimits(max_body=order.body_limit)
+        problems = await self._listeners.apply(order.bindings, snapshot.compiled.table.listeners)
+        gc.collect()
+        gc.freeze()
+        self._link.send(protocol.Configured(generation=order.generation, problems=tuple(problems)))
+
+    def _update_fleet(self, update: protocol.FleetUpdate) -> None:
+        """Raises ValueError where the update does not fit what is known."""
+        before = Fleet() if update.whole else self._fleet
+        self._fleet = apply(before, _decode_delta(update.delta))
+        self._gateway.update_fleet(self._fleet, time.monotonic())
+
+    def _explain(self, question: protocol.Explain) -> None:
+        try:
+            head = parse_request_head(question.head)
+        except MalformedRequest as fault:
+            self._link.send(protocol.Explained(id=question.id, error=fault.message))
+            return
+        client = ClientFacts(question.listener, "127.0.0.1")
+        try:
+            answer = self._gateway.explain(head, question.body, client, time.monotonic())
+        except Exception as error:
+            log.exception("explaining a request failed")
+            self._link.send(protocol.Explained(id=question.id, error=f"the worker failed: {error}"))
+            return
+        self._link.send(protocol.Explained(id=question.id, answer=answer))
+
+    # -- reports
+
+    def _record(self, record: ExchangeRecord) -> None:
+        self._metrics.record(record)
+        if self._access_log is not None:
+            self._access_log.record(record)
+
+    def _endpoint_failed(self, address: str, kind: FailureKind, at: float) -> None:
+        self._link.send(protocol.EndpointFailed(address=address, kind=kind, at=at))
+
+    def _report(self, now: float) -> None:
+        if self._access_log is not None:
+            self._access_log.flush()
+        if self._link.lost_at is not None:
+            return
+        in_flight = {str(key): dict(counts) for key, counts in self._gateway.in_flight().items() if counts}
+        self._link.send(
+            protocol.Stats(
+                worker=self._options.worker,
+                rows=_encode_rows(self._metrics.drain()),
+                open_exchanges=self._gateway.open_exchanges,
+                open_connections=len(self._plane.clients),
+                in_flight=in_flight,
+            )
+        )
+
+
+def open_log(path: str) -> BinaryIO | None:
+    """The access log's file; ``-``: standard output; empty: none."""
+    if not path:
+        return None
+    if path == "-":
+        return cast("BinaryIO", os.fdopen(os.dup(1), "ab", buffering=0))
+    return cast("BinaryIO", open(path, "ab", buffering=0))
+
+
+def raise_file_limit() -> None:
+    """Two descriptors per open stream: take as many as the system allows."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def options_of(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="modelyard.proxy.worker", description="A data-plane worker of Modelyard.")
+    parser.add_argument("--control", required=True, help="Unix socket of the control process")
+    parser.add_argument("--worker", type=int, default=0, help="number of this worker, from 0")
+    parser.add_argument("--access-log", default="", help="file for the access log; - for standard output")
+    parser.add_argument("--reuse-port", action="store_true", help="other workers bind the same ports")
+    parser.add_argument(
+        "--orphan-seconds", type=float, default=600.0, help="how long to serve on without a control process"
+    )
+    return parser.parse_args(arguments)
+
+
+async def _main(options: argparse.Namespace) -> None:
+    await Worker(options).run()
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s worker: %(message)s")
+    raise_file_limit()
+    gc.set_threshold(*_GC_THRESHOLDS)
+    uvloop.run(_main(options_of(sys.argv[1:])))
+
+
+if __name__ == "__main__":
+    main()
