@@ -13,9 +13,7 @@ from modelyard.routing.conditions import Fault
 from modelyard.routing.listeners import Certificate
 from modelyard.routing.references import Grants
 
-_BLOCK = re.compile(
-    rb"-----BEGIN (?P<label>[A-Z0-9 ]+)-----\s+(?P<body>[A-Za-z0-9+/=\s]+?)-----END (?P=label)-----"
-)
+_BLOCK = re.compile(rb"-----BEGIN (?P<label>[A-Z0-9 ]+)-----\s+(?P<body>[A-Za-z0-9+/=\s]+?)-----END (?P=label)-----")
 
 
 def resolve_certificates(

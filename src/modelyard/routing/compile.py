@@ -67,9 +67,7 @@ class _Compilation:
             if gateway_class in (None, gateway.spec.gateway_class_name)
         }
         self._bound: dict[int, Listener] = {
-            id(listener): state.bound(listener)
-            for state in self._gateways.values()
-            for listener in state.usable()
+            id(listener): state.bound(listener) for state in self._gateways.values() for listener in state.usable()
         }
         self._entries: dict[Listener, list[RouteEntry]] = {listener: [] for listener in self._bound.values()}
         self._attached: defaultdict[Key, defaultdict[str, set[Key]]] = defaultdict(lambda: defaultdict(set))
@@ -108,9 +106,7 @@ class _Compilation:
 
     def _gateway(self, key: Key, parent: ParentReference) -> GatewayState | None:
         if (parent.group, parent.kind) != (GATEWAY_GROUP, "Gateway"):
-            self._note(
-                key, f"parentRef to {parent.kind} {parent.name} is not used; only Gateways are parents"
-            )
+            self._note(key, f"parentRef to {parent.kind} {parent.name} is not used; only Gateways are parents")
             return None
         target = (parent.namespace or key[0], parent.name)
         found = self._gateways.get(target)
@@ -149,9 +145,7 @@ class _Compilation:
 
     def _note_unused(self, key: Key, route: HTTPRoute) -> None:
         if any(rule.session_persistence is not None for rule in route.spec.rules):
-            self._note(
-                key, "sessionPersistence is not used; the session-affinity-scorer keeps sessions together"
-            )
+            self._note(key, "sessionPersistence is not used; the session-affinity-scorer keeps sessions together")
 
     def _note(self, key: Key, message: str) -> None:
         self._notes.append(Note("HTTPRoute", *key, message))

@@ -89,10 +89,7 @@ class GatewayState:
 def gateway_state(gateway: Gateway, resources: ResourceSet, grants: Grants) -> GatewayState:
     """Check a Gateway and its listeners."""
     states = [_listener_state(gateway, listener, resources, grants) for listener in gateway.spec.listeners]
-    states = [
-        replace(state, conflict=_conflict(state, states), overlaps=_overlaps(state, states))
-        for state in states
-    ]
+    states = [replace(state, conflict=_conflict(state, states), overlaps=_overlaps(state, states)) for state in states]
     return GatewayState(
         gateway=gateway,
         listeners=tuple(states),
@@ -104,9 +101,7 @@ def gateway_state(gateway: Gateway, resources: ResourceSet, grants: Grants) -> G
 def _gateway_fault(gateway: Gateway) -> Fault | None:
     for address in gateway.spec.addresses:
         if address.type != "IPAddress":
-            return Fault(
-                "UnsupportedAddress", f"address type {address.type} is not supported; use IPAddress or none"
-            )
+            return Fault("UnsupportedAddress", f"address type {address.type} is not supported; use IPAddress or none")
     infrastructure = gateway.spec.infrastructure
     if infrastructure is not None and infrastructure.parameters_ref is not None:
         reference = infrastructure.parameters_ref
@@ -138,9 +133,7 @@ def _is_ip(text: str) -> bool:
     return True
 
 
-def _listener_state(
-    gateway: Gateway, listener: Listener, resources: ResourceSet, grants: Grants
-) -> ListenerState:
+def _listener_state(gateway: Gateway, listener: Listener, resources: ResourceSet, grants: Grants) -> ListenerState:
     fault = _listener_fault(gateway, listener)
     if fault is not None and fault.reason == "UnsupportedProtocol":
         return ListenerState(listener, takes_routes=False, fault=fault)
@@ -160,9 +153,7 @@ def _listener_state(
 
 def _listener_fault(gateway: Gateway, listener: Listener) -> Fault | None:
     if listener.protocol not in _PROTOCOLS:
-        return Fault(
-            "UnsupportedProtocol", f"protocol {listener.protocol} is not supported; use HTTP or HTTPS"
-        )
+        return Fault("UnsupportedProtocol", f"protocol {listener.protocol} is not supported; use HTTP or HTTPS")
     tls = listener.tls
     if listener.protocol == "HTTP":
         return None if tls is None else Fault("UnsupportedValue", "tls has no meaning with protocol HTTP")
@@ -221,9 +212,7 @@ def _overlaps(state: ListenerState, states: Sequence[ListenerState]) -> tuple[st
     )
 
 
-def _names(
-    state: ListenerState, states: Sequence[ListenerState], clashes: Callable[[ListenerState], bool]
-) -> str:
+def _names(state: ListenerState, states: Sequence[ListenerState], clashes: Callable[[ListenerState], bool]) -> str:
     return ", ".join(
         other.spec.name
         for other in states

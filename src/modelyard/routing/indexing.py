@@ -31,9 +31,7 @@ class Scan:
     def __init__(self, entries: Sequence[Entry]) -> None:
         self._entries = tuple(entries)
 
-    def first(
-        self, before: int, method: str, headers: Mapping[str, str], query: Mapping[str, str]
-    ) -> Entry | None:
+    def first(self, before: int, method: str, headers: Mapping[str, str], query: Mapping[str, str]) -> Entry | None:
         """The first entry that fits, if its position is smaller than ``before``."""
         for entry in self._entries:
             if entry[0] >= before:
@@ -53,9 +51,7 @@ class Branch:
         self._by_value = by_value
         self._others = others
 
-    def first(
-        self, before: int, method: str, headers: Mapping[str, str], query: Mapping[str, str]
-    ) -> Entry | None:
+    def first(self, before: int, method: str, headers: Mapping[str, str], query: Mapping[str, str]) -> Entry | None:
         """The first entry that fits, if its position is smaller than ``before``."""
         named = self._by_value.get(headers.get(self._header, ""))
         found = None if named is None else named.first(before, method, headers, query)

@@ -86,12 +86,9 @@ class PathMap:
         by_prefix = {b.path.value: b for b in ordered if b.path.kind is PathKind.PREFIX}
         self._longest = max(map(len, by_prefix), default=0)
         self._prefixes: Mapping[str, Chain] = {
-            prefix: tuple(by_prefix[key] for key in _ancestors(prefix) if key in by_prefix)
-            for prefix in by_prefix
+            prefix: tuple(by_prefix[key] for key in _ancestors(prefix) if key in by_prefix) for prefix in by_prefix
         }
-        self._exact: Mapping[str, Chain] = {
-            b.path.value: (b,) for b in ordered if b.path.kind is PathKind.EXACT
-        }
+        self._exact: Mapping[str, Chain] = {b.path.value: (b,) for b in ordered if b.path.kind is PathKind.EXACT}
 
     def chain(self, path: str) -> Chain:
         """The buckets whose path match fits ``path``, in precedence order."""

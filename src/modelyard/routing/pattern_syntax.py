@@ -172,9 +172,7 @@ class _Parser:
             return False
         flags = _FLAGS.match(self.source, self.at)
         if flags is None:
-            raise self.fault(
-                "uses look-around or another extension of ( ); RE2 syntax has (?: ) and (?i) only"
-            )
+            raise self.fault("uses look-around or another extension of ( ); RE2 syntax has (?: ) and (?i) only")
         self.at = flags.end()
         on, off = flags[1], flags[2] or ""
         self.ignore_case = "i" in on or (self.ignore_case and "i" not in off)

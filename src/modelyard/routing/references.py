@@ -96,9 +96,7 @@ class BackendResolver:
         if pool is None:
             return Fault("BackendNotFound", f"{ref} does not exist")
         if pool.spec.app_protocol in _FOREIGN_PROTOCOLS:
-            return Fault(
-                "UnsupportedProtocol", f"{ref} asks for {pool.spec.app_protocol}; HTTP/1.1 is spoken"
-            )
+            return Fault("UnsupportedProtocol", f"{ref} asks for {pool.spec.app_protocol}; HTTP/1.1 is spoken")
         return None
 
     def _service_fault(self, ref: BackendRef) -> Fault | None:
@@ -106,9 +104,7 @@ class BackendResolver:
         if service is None:
             return Fault("BackendNotFound", f"{ref} does not exist")
         if service.spec.type == "ExternalName":
-            return Fault(
-                "BackendNotFound", f"{ref} is an ExternalName Service, which may lead anywhere; refused"
-            )
+            return Fault("BackendNotFound", f"{ref} is an ExternalName Service, which may lead anywhere; refused")
         return _port_fault(ref, service)
 
 

@@ -82,9 +82,7 @@ def _conflicted(conflict: Fault | None) -> Condition:
     return holds("Conflicted", conflict.reason, conflict.message)
 
 
-def route_parent(
-    parent: ParentReference, controller: str, attachment: Attachment, rules: RouteRules
-) -> ParentReport:
+def route_parent(parent: ParentReference, controller: str, attachment: Attachment, rules: RouteRules) -> ParentReport:
     """A route's status towards one of its parentRefs."""
     fault = attachment.fault or rules.rejected
     conditions = [accepted_unless(fault), resolved_unless(rules.reference_fault)]
@@ -99,8 +97,7 @@ def pool_report(pool: InferencePool, parents: Mapping[Key, tuple[str, bool]]) ->
     return ChildReport(
         generation=pool.metadata.generation,
         parents=[
-            _pool_parent(gateway, controller, accepted)
-            for gateway, (controller, accepted) in sorted(parents.items())
+            _pool_parent(gateway, controller, accepted) for gateway, (controller, accepted) in sorted(parents.items())
         ],
         field="parent" if old else "parents",
     )

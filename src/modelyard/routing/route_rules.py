@@ -168,9 +168,7 @@ def _exact(matches: dict[str, NamedMatch]) -> tuple[tuple[str, str], ...]:
 
 
 def _patterns(matches: dict[str, NamedMatch]) -> tuple[tuple[str, Pattern], ...]:
-    return tuple(
-        (name, Pattern(item.value)) for name, item in matches.items() if item.type == "RegularExpression"
-    )
+    return tuple((name, Pattern(item.value)) for name, item in matches.items() if item.type == "RegularExpression")
 
 
 def _timeouts(written: HTTPRouteTimeouts | None) -> tuple[float, float]:

@@ -109,13 +109,9 @@ def _check_combination(filters: Sequence[HTTPRouteFilter]) -> None:
     counts = Counter(item.type for item in filters)
     for kind, count in counts.items():
         if count > 1 and kind not in _REPEATABLE:
-            raise FilterError(
-                Fault("IncompatibleFilters", f"filter {kind} may be used once, not {count} times")
-            )
+            raise FilterError(Fault("IncompatibleFilters", f"filter {kind} may be used once, not {count} times"))
     if counts["RequestRedirect"] and counts["URLRewrite"]:
-        raise FilterError(
-            Fault("IncompatibleFilters", "filters RequestRedirect and URLRewrite exclude each other")
-        )
+        raise FilterError(Fault("IncompatibleFilters", "filters RequestRedirect and URLRewrite exclude each other"))
 
 
 def _unsupported(message: str) -> FilterError:
@@ -183,9 +179,7 @@ def _header_edit(written: HTTPHeaderFilter | None) -> HeaderEdit | None:
     named = Counter([name for name, _ in edit.set] + [name for name, _ in edit.add] + list(edit.remove))
     for name, actions in named.items():
         if actions > 1:
-            raise _unsupported(
-                f"header {name} has more than one action; only one of set, add, remove is allowed"
-            )
+            raise _unsupported(f"header {name} has more than one action; only one of set, add, remove is allowed")
     return edit
 
 

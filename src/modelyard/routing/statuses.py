@@ -27,9 +27,10 @@ FEATURES = (
     "HTTPRoute308RedirectStatusCode",
     "HTTPRouteBackendProtocolWebSocket",
     "HTTPRouteBackendRequestHeaderModification",
+    "HTTPRouteBackendRequestRedirect",
     "HTTPRouteBackendTimeout",
+    "HTTPRouteBackendURLRewrite",
     "HTTPRouteCORS",
-    "HTTPRouteDestinationPortMatching",
     "HTTPRouteHostRewrite",
     "HTTPRouteMethodMatching",
     "HTTPRouteNamedRouteRule",
@@ -169,9 +170,7 @@ def _listener(report: ListenerReport, generation: int, binding: Binding, now: st
     }
 
 
-def _with_fault(
-    conditions: tuple[Condition, ...], kind: ConditionType, fault: Fault | None
-) -> tuple[Condition, ...]:
+def _with_fault(conditions: tuple[Condition, ...], kind: ConditionType, fault: Fault | None) -> tuple[Condition, ...]:
     """The conditions with one that is True made False; a reason that stands is kept."""
     if fault is None:
         return conditions

@@ -25,12 +25,7 @@ class FilterChain:
     def __bool__(self) -> bool:
         """Whether there is anything to do."""
         return bool(
-            self.cors
-            or self.redirect
-            or self.request_headers
-            or self.response_headers
-            or self.rewrite
-            or self.mirrors
+            self.cors or self.redirect or self.request_headers or self.response_headers or self.rewrite or self.mirrors
         )
 
 

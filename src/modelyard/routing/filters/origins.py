@@ -6,9 +6,7 @@ import re
 from collections.abc import Iterable
 
 _DEFAULT_PORT = {"http": "80", "https": "443"}
-_ORIGIN = re.compile(
-    r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[a-z0-9.*_-]+)(?::(?P<port>[0-9]{1,5}))?"
-)
+_ORIGIN = re.compile(r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[a-z0-9.*_-]+)(?::(?P<port>[0-9]{1,5}))?")
 
 
 class OriginSet:
@@ -21,9 +19,7 @@ class OriginSet:
         self._any = "*" in patterns
         parsed = [triple for triple in map(_parse, patterns) if triple is not None]
         self._exact = frozenset(triple for triple in parsed if "*" not in triple[1])
-        self._wildcards = tuple(
-            (scheme, host.split("*"), port) for scheme, host, port in parsed if "*" in host
-        )
+        self._wildcards = tuple((scheme, host.split("*"), port) for scheme, host, port in parsed if "*" in host)
 
     def allows(self, origin: str) -> bool:
         """Whether an ``Origin`` header's value is allowed; a missing port means the scheme's own."""
