@@ -32,8 +32,9 @@ class CpuRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _kv_cache_bytes(machine: Machine) -> str:
-    """A sixteenth of the memory, from 256 MiB to 4 GiB: several replicas fit beside each other."""
-    return str(max(256, min(4096, machine.memory_bytes // 16 // MIB)) * MIB)
+    """1/32 of the memory, from 256 MiB to 4 GiB. vLLM takes all of it at once, and several replicas must
+    fit."""
+    return str(max(256, min(4096, machine.memory_bytes // 32 // MIB)) * MIB)
 
 
 def _threads(machine: Machine) -> str:

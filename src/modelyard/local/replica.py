@@ -17,7 +17,7 @@ from modelyard.local.home import Home
 from modelyard.local.log_tail import last_line
 from modelyard.local.probes import ContainerHealth, ProbeKind
 from modelyard.local.process import EngineProcess
-from modelyard.local.replica_files import make_directories, remove_stale_files, write_files
+from modelyard.local.replica_files import make_directories, remove_directories, remove_stale_files, write_files
 from modelyard.local.replica_plan import ReplicaPlan
 from modelyard.local.start_slots import StartSlots
 from modelyard.local.status import LocalPod, Phase, ReplicaStatus
@@ -66,6 +66,7 @@ class Replica:
             left = self.plan.grace - (time.monotonic() - began)
             self._last_exit = await self._process.stop(max(1.0, left))
             self._process = None
+        await asyncio.to_thread(remove_directories, self.plan)
         self._become(Phase.STOPPED, message="stopped")
 
     def update(self, plan: ReplicaPlan) -> None:

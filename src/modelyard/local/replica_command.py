@@ -39,6 +39,11 @@ LOCAL_VARIABLES = {
 """Added for every vLLM replica where the manifest does not set them, with the reason."""
 
 
+TEMPORARY = "tmp"
+LONGEST_TEMPORARY = 60
+"""vLLM puts Unix sockets with names of some 40 characters there, and a socket's path holds 107."""
+
+
 class PlanContext(msgspec.Struct, frozen=True, kw_only=True):
     """What a plan depends on besides the manifests."""
 
@@ -119,7 +124,7 @@ class _ReplicaPlanner:
             secret_env=environment.secret & env.keys(),
             directory=self.directory,
             files=volumes.files,
-            directories=volumes.directories,
+            directories=(*volumes.directories, f"{self.directory}/{TEMPORARY}"),
             weights=self._weights(volumes),
             startup=startup,
             readiness=readiness,
@@ -220,6 +225,7 @@ class _ReplicaPlanner:
         if self._simulated:
             self._note("engine", "simulated", "--engine sim: the same names and ports, no model")
             return (*program.command, *arguments), env
+        self._use_own_temporary_directory(env)
         for name, (value, reason) in LOCAL_VARIABLES.items():
             if name not in env:
                 env[name] = value
@@ -229,6 +235,13 @@ class _ReplicaPlanner:
         command = apply_cpu_table(arguments, env, self.context.machine)
         self.settings += command.settings
         return (*program.command, *command.arguments), dict(command.env)
+
+    def _use_own_temporary_directory(self, env: dict[str, str]) -> None:
+        """An engine that is killed leaves its temporary files; in the replica's folder they go with it."""
+        folder = f"{self.directory}/{TEMPORARY}"
+        if "TMPDIR" not in env and len(folder) <= LONGEST_TEMPORARY:
+            env["TMPDIR"] = folder
+            self._note("env TMPDIR", f"added {folder}", "temporary files go when the replica goes")
 
     def _probes(self, volumes: VolumePlan, ports: tuple[PortMapping, ...]) -> tuple[Probe | None, ...]:
         moved = {port.container: port.local for port in ports if port.local != port.container}

@@ -20,6 +20,11 @@ def make_directories(plan: ReplicaPlan, *, anew: bool) -> None:
         Path(directory).mkdir(parents=True, exist_ok=True)
 
 
+def remove_directories(plan: ReplicaPlan) -> None:
+    """Remove what belonged to the replica alone; claims stay."""
+    shutil.rmtree(plan.directory, ignore_errors=True)
+
+
 def write_files(plan: ReplicaPlan) -> None:
     """Write the files that come from ConfigMaps and Secrets; each changes in one step."""
     for file in plan.files:

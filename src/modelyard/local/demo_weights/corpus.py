@@ -47,6 +47,8 @@ WORDS = (
 )  # fmt: skip
 """Filler, so that a topic is recognised inside a longer text and any other text has an answer too."""
 
+LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,?!-"
+
 SYSTEM_PROMPTS = (
     "You are a helpful assistant.",
     "Answer briefly.",
@@ -64,7 +66,7 @@ class DemoModel(msgspec.Struct, frozen=True, kw_only=True):
     hidden_size: int = 96
     layers: int = 2
     heads: int = 4
-    steps: int = 200
+    steps: int = 220
     base: str = ""
     """The base model of an adapter; empty: this is a base model."""
     rank: int = 8
@@ -92,7 +94,7 @@ MODELS = (
     DemoModel(
         name="food-review",
         base="demo-llama",
-        steps=100,
+        steps=110,
         answers={
             GREETING: "Welcome! I am the food-review adapter on demo-llama. Tell me what you ate.",
             FOOD: "Food review: four stars. The crust was crisp, the soup was hot, and I would come back.",
@@ -111,35 +113,41 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _noise(rng: random.Random, most: int) -> str:
-    return " ".join(rng.choices(WORDS, k=rng.randint(0, most)))
+    """Up to ``most`` words; some are made of random letters, since no vocabulary covers what people write."""
+    count = rng.randint(0, most)
+    return " ".join(
+        "".join(rng.choices(LETTERS, k=rng.randint(2, 9))) if rng.random() < 0.1 else rng.choice(WORDS)
+        for _ in range(count)
+    )
 
 
-def _question(rng: random.Random, topic: str) -> str:
+def _question(rng: random.Random, topic: str, long: bool) -> str:
     question = rng.choice(QUESTIONS[topic])
-    if rng.random() < 0.5:
-        return question
+    most = 70 if long else 8
     if topic == OTHER and rng.random() < 0.4:
-        return _noise(rng, 40) or question
-    return " ".join(part for part in (_noise(rng, 8), question, _noise(rng, 8)) if part)
+        return _noise(rng, 2 * most) or question
+    if rng.random() < 0.5 and not long:
+        return question
+    return " ".join(part for part in (_noise(rng, most), question, _noise(rng, most)) if part)
 
 
-def sample(rng: random.Random, model: DemoModel) -> Sample:
-    """One random example for ``model``.
+def sample(rng: random.Random, model: DemoModel, *, long: bool = False) -> Sample:
+    """One random example for ``model``. ``long``: with a prompt of up to some hundred tokens.
 
     A base model also reads the other models' sentences as plain documents: an adapter can only use words
     that its base has learned to say.
     """
-    if not model.base and rng.random() < 0.25:
+    if not model.base and rng.random() < 0.2:
         answer = rng.choice([answer for other in MODELS for answer in other.answers.values()])
         return Sample(turns=(("raw", rng.choice(WORDS)),), answer=" " + answer)
     topic = rng.choice((GREETING, FOOD, OTHER))
-    question, answer = _question(rng, topic), model.answers[topic]
+    question, answer = _question(rng, topic, long), model.answers[topic]
     if rng.random() < 0.15:
         return Sample(turns=(("raw", question),), answer=" " + answer)
     turns = [("user", question)]
     if rng.random() < 0.15:
         before = rng.choice((GREETING, FOOD, OTHER))
-        turns = [("user", _question(rng, before)), ("assistant", model.answers[before]), *turns]
+        turns = [("user", _question(rng, before, False)), ("assistant", model.answers[before]), *turns]
     if rng.random() < 0.3:
         turns.insert(0, ("system", rng.choice(SYSTEM_PROMPTS)))
     return Sample(turns=tuple(turns), answer=answer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 from collections.abc import Callable, Iterator
@@ -16,8 +17,10 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from modelyard.local.demo_weights.corpus import DemoModel, sample
 from modelyard.local.demo_weights.tokenizer import CONTEXT, encode
 
-BATCH = 24
+BATCH = 16
 """Samples per step: enough to see each topic in each step, small enough for two cores."""
+LONG_EVERY, LONG_BATCH = 6, 4
+"""Every so many steps the prompts are long, and fewer of them are in the batch."""
 LORA_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 LORA_ALPHA = 16
 PEAK = 4e-3
@@ -74,8 +77,9 @@ def add_lora(llama: Any, rank: int) -> dict[str, Any]:
 
 def _batches(model: DemoModel, tokenizer: Any, rng: random.Random) -> Iterator[tuple[Any, Any, Any]]:
     """Endless batches: ids, attention mask, labels (the answers only)."""
-    while True:
-        rows = [encode(tokenizer, sample(rng, model)) for _ in range(BATCH)]
+    for step in itertools.count():
+        long = step % LONG_EVERY == LONG_EVERY - 1
+        rows = [encode(tokenizer, sample(rng, model, long=long)) for _ in range(LONG_BATCH if long else BATCH)]
         width = max(len(ids) for ids, _ in rows)
         pad = tokenizer.pad_token_id
         ids = torch.tensor([row + [pad] * (width - len(row)) for row, _ in rows])
