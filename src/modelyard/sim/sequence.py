@@ -9,7 +9,7 @@ from modelyard.sim.kvcache import Lease
 from modelyard.sim.prose import Answer
 from modelyard.sim.tokens import BYTES_PER_TOKEN, block_hashes, count
 
-WAITING, RUNNING, DONE = "waiting", "running", "done"
+NEW, WAITING, RUNNING, DONE = "new", "waiting", "running", "done"
 
 
 class Sequence:
@@ -47,7 +47,7 @@ class Sequence:
         """Bytes after its last full block."""
         self.lease: Lease | None = None
         self.pieces: Iterator[str] = answer.pieces() if answer else iter(())
-        self.state = WAITING
+        self.state = NEW
         self.generated = 0
         self.cached_tokens = 0
         """Prompt tokens that the prefix cache held when it first joined the batch."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -61,15 +62,17 @@ def render(families: Iterable[Family]) -> bytes:
         lines.append(f"# HELP {family.name}{total} {family.help}")
         lines.append(f"# TYPE {family.name}{total} {family.kind}")
         for sample in family.samples:
-            lines.append(f"{family.name}{sample.suffix}{_labels(sample.labels)} {float(sample.value)!r}")
+            lines.append(f"{family.name}{sample.suffix}{_labels(tuple(sample.labels.items()))} {float(sample.value)!r}")
     lines.append("")
     return "\n".join(lines).encode()
 
 
-def _labels(labels: Labels) -> str:
+@lru_cache(maxsize=4096)
+def _labels(labels: tuple[tuple[str, object], ...]) -> str:
+    """Cached: a page has hundreds of series, and their labels hardly ever change."""
     if not labels:
         return ""
-    pairs = (f'{name}="{_escaped(str(labels[name]))}"' for name in sorted(labels))
+    pairs = (f'{name}="{_escaped(str(value))}"' for name, value in sorted(labels))
     return "{" + ",".join(pairs) + "}"
 
 
