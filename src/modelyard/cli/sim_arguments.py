@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import click
 import msgspec
 from typer.core import TyperCommand
 
@@ -21,9 +20,9 @@ class _LoraModule(msgspec.Struct, kw_only=True):
 class SimCommand(TyperCommand):
     """``modelyard sim``, reading arguments as vLLM reads its own."""
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        parsed: Any = super().parse_args(ctx, expanded(args))  # type: ignore[arg-type]
-        return list(parsed)
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        parsed: list[str] = super().parse_args(ctx, expanded(args))
+        return parsed
 
 
 def expanded(arguments: Sequence[str]) -> list[str]:
