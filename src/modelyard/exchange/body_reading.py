@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 NO_FACTS = RequestFacts(dialect="")
 
 
-def read_body(gateway: Gateway, head: RequestHead, body: bytes) -> RequestFacts:
-    """The facts of ``body``; sets the model headers (and those that plugins name) in ``head.by_name``.
+def read_body(gateway: Gateway, head: RequestHead, path: str, body: bytes) -> RequestFacts:
+    """The facts of ``body`` as sent to ``path``; sets the model headers (and those that plugins name) in ``head.by_name``.
 
     A client's own headers of these names are gone already, so a body without the field leaves them unset.
     Raises ``BodyError``.
     """
     by_name = head.by_name
     content_type = by_name.get("content-type", "")
-    dialect = _dialect(head)
+    dialect = _dialect(head.method, path)
     facts = NO_FACTS
     if dialect is not None:
         facts = dialect.read(body, content_type, by_name.get("content-encoding", ""))
@@ -41,10 +41,10 @@ def read_body(gateway: Gateway, head: RequestHead, body: bytes) -> RequestFacts:
     return facts
 
 
-def _dialect(head: RequestHead) -> Dialect | None:
-    dialect = dialect_for(head.method, head.path)
+def _dialect(method: str, path: str) -> Dialect | None:
+    dialect = dialect_for(method, path)
     if dialect is None:
-        path = normalise_path(head.path)
-        if path is not None and path != head.path:
-            dialect = dialect_for(head.method, path)
+        normal = normalise_path(path)
+        if normal is not None and normal != path:
+            dialect = dialect_for(method, normal)
     return dialect

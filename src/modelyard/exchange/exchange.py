@@ -139,12 +139,15 @@ class Exchange:
         self.body = body
         self.record.request_bytes = len(body)
         try:
-            self.facts = read_body(self._gateway, self.head, body)
+            self.facts = read_body(self._gateway, self.head, self.head.path, body)
         except BodyError as error:
             return self._refuse(error.status, error.message, error.code, param=error.param)
+        self._note_facts()
+        return self._route(now)
+
+    def _note_facts(self) -> None:
         self.record.model = self.facts.model or ""
         self.record.stream = self.facts.stream
-        return self._route(now)
 
     def on_body_too_large(self) -> Respond:
         """The body is larger than routing reads."""
@@ -186,6 +189,9 @@ class Exchange:
         self.record.backend = state.label
         if backend.filters.redirect is not None:
             return self._redirect(rule)
+        for filters in (rule.filters, backend.filters):
+            if filters.rewrite is not None:
+                self.path = filters.rewrite.path(self.path, rule.matched_prefix)
         refused = self._name_models(state)
         if refused is not None:
             return refused
@@ -212,14 +218,9 @@ class Exchange:
         """Decide which model the engine is asked for; None: go on."""
         head = self.head
         if state.is_pool:
-            path = normalise_path(head.path)
-            if path is None or not is_model_api(path):
-                return self._refuse(
-                    404,
-                    f"Path {head.path!r} is not part of the model API that {state.label} serves.",
-                    "path_not_served",
-                )
-            self.path = path
+            refused = self._narrow_path(state)
+            if refused is not None:
+                return refused
         model = self.facts.model
         if model is None:
             if state.is_pool and self.body is not None and self.facts.dialect:
@@ -235,6 +236,21 @@ class Exchange:
             return self._unknown_model(state, model, target)
         if target != model and self.body is not None:
             self.body = rewrite_model(self.body, self.facts, target)
+        return None
+
+    def _narrow_path(self, state: BackendState) -> Respond | None:
+        """Only the model API's paths go to a pool, in their one spelling, as they are after the route's rewrites."""
+        path = normalise_path(self.path)
+        if path is None or not is_model_api(path):
+            message = f"Path {self.path!r} is not part of the model API that {state.label} serves."
+            return self._refuse(404, message, "path_not_served")
+        if self.body is not None and not self.facts.dialect and path != self.head.path:
+            try:
+                self.facts = read_body(self._gateway, self.head, path, self.body)
+            except BodyError as error:
+                return self._refuse(error.status, error.message, error.code, param=error.param)
+            self._note_facts()
+        self.path = path
         return None
 
     def _unknown_model(self, state: BackendState, model: str, target: str) -> Respond:

@@ -35,7 +35,6 @@ def forward(exchange: Exchange, gateway: Gateway, endpoint: Endpoint) -> Forward
             if filters.request_headers is not None:
                 headers = filters.request_headers.apply(headers)
             if filters.rewrite is not None:
-                path = filters.rewrite.path(path, rule.matched_prefix)
                 host = filters.rewrite.hostname or host
     body = exchange.body
     length, chunked = (head.content_length, head.chunked) if body is None else (len(body), False)

@@ -8,7 +8,6 @@ from typing import Any, Literal
 import msgspec
 
 from modelyard.resources.bases import Lenient, LenientResource, Strict, StrictResource
-from modelyard.resources.metadata import Condition
 from modelyard.resources.pods import PodSpec
 
 
@@ -64,13 +63,21 @@ class PodIP(Lenient, frozen=True, kw_only=True):
     ip: str
 
 
+class PodCondition(Lenient, frozen=True, kw_only=True):
+    """One condition of a Pod; hand-written ones often give no reason."""
+
+    type: str
+    status: Literal["True", "False", "Unknown"]
+    reason: str = ""
+
+
 class PodStatus(Lenient, frozen=True, kw_only=True):
     """What Kubernetes says of a running Pod."""
 
     phase: str = ""
     pod_ip: str = msgspec.field(default="", name="podIP")
     pod_ips: tuple[PodIP, ...] = msgspec.field(default=(), name="podIPs")
-    conditions: tuple[Condition, ...] = ()
+    conditions: tuple[PodCondition, ...] = ()
 
     @property
     def ready(self) -> bool:
