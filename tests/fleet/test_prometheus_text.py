@@ -32,6 +32,9 @@ def test_agrees_with_the_reference_parser(pages: dict[str, list[tuple[dict[str, 
     for family in text_string_to_metric_families(body.decode()):
         theirs = [(s.labels, s.value) for s in family.samples if math.isfinite(s.value)]
         assert [(s.labels, s.value) for s in mine.series(family.name)] == theirs
+        assert [{name: s.label(name) for name in s.labels} for s in mine.series(family.name)] == [
+            labels for labels, _ in theirs
+        ]
 
 
 @given(st.binary(max_size=400), st.sampled_from(["up", "vllm:x", "a"]))
@@ -79,6 +82,15 @@ def test_no_bytes_break_it(noise: bytes, name: str) -> None:
 def test_lines(line: str, labels: dict[str, str] | None, value: float | None) -> None:
     series = MetricsPage(f"# HELP x h\n{line}\ny 2".encode()).series("x")
     assert [(s.labels, s.value) for s in series] == ([] if value is None else [(labels, value)])
+
+
+def test_one_label_is_not_taken_for_another_that_ends_like_it() -> None:
+    line = b'x{_block_size="1",user_block_size="2",note="block_size=\\"3\\"",block_size="4"} 1'
+    (series,) = MetricsPage(line).series("x")
+    assert series.label("block_size") == "4"
+    assert series.label("size") == ""
+    (alone,) = MetricsPage(b'x{block_size="4"} 1').series("x")
+    assert alone.label("block_size") == "4"
 
 
 def test_negative_and_repeated_values() -> None:

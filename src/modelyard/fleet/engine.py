@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from modelyard.fleet.endpoints import EngineLoad
-from modelyard.fleet.prometheus_text import MetricsPage
+from modelyard.fleet.prometheus_text import MetricsPage, Series
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True, order=True):
@@ -77,13 +77,7 @@ def share(value: float | None) -> float:
     return min(max(value, 0.0), 1.0) if value is not None else 0.0
 
 
-def info_labels(page: MetricsPage, name: str) -> dict[str, str]:
-    """The labels of the newest series of an ``_info`` metric; empty where there is none."""
-    series = page.newest(name)
-    return series.labels if series is not None else {}
-
-
-def label_count(labels: dict[str, str], label: str) -> int:
-    """The count in a label; 0 where it holds none."""
-    text = labels.get(label, "")
+def label_count(series: Series | None, label: str) -> int:
+    """The count in a label of an ``_info`` metric; 0 where it holds none."""
+    text = series.label(label) if series is not None else ""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0

@@ -31,6 +31,9 @@ class HealthCheck(msgspec.Struct, frozen=True, kw_only=True):
     """The body must hold this."""
     period: float = 2.0
     """Seconds between checks. Often enough to see a dead process soon, seldom enough to cost nothing."""
+    retry_period: float = 1.0
+    """Seconds to the next check when the last one failed, if that is less than ``period``: an endpoint that is
+    out should be back soon after it can serve."""
     timeout: float = 1.0
     """Seconds for connection and answer."""
     healthy_threshold: int = 1

@@ -20,6 +20,7 @@ MAX_LINE = 65_536
 """Bytes of one line; a longer one is skipped."""
 
 _LABEL = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*=\s*"((?:[^"\\]|\\.)*)"\s*(?:,|$)', re.DOTALL)
+_VALUE = re.compile(rb'((?:[^"\\]|\\.)*)"', re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _UNESCAPED = {"n": "\n", "\\": "\\", '"': '"'}
 _AFTER_NAME = b"{ \t"
@@ -35,6 +36,18 @@ class Series(NamedTuple):
     def labels(self) -> dict[str, str]:
         """The labels, unescaped. Empty where the text between the braces is not a list of labels."""
         return parse_labels(self.label_text.decode("utf-8", "replace"))
+
+    def label(self, name: str) -> str:
+        """One label, without parsing the others; empty where it is missing.
+
+        An unescaped ``="`` cannot be inside a value, so the first match that begins a name is the label.
+        """
+        text, needle = self.label_text, name.encode() + b'="'
+        at = text.find(needle)
+        while at > 0 and text[at - 1] not in b", \t":
+            at = text.find(needle, at + 1)
+        found = _VALUE.match(text, at + len(needle)) if at >= 0 else None
+        return _unescaped(found[1].decode("utf-8", "replace")) if found is not None else ""
 
 
 class MetricsPage:
@@ -65,7 +78,8 @@ class MetricsPage:
 
     def _values(self, name: str, labels: dict[str, str]) -> list[float]:
         found = _series(self._text, name.encode())
-        return [s.value for s in found if s.value >= 0 and (not labels or labels.items() <= s.labels.items())]
+        wanted = labels.items()
+        return [s.value for s in found if s.value >= 0 and all(s.label(n) == v for n, v in wanted)]
 
 
 def parse_labels(text: str) -> dict[str, str]:
@@ -76,10 +90,13 @@ def parse_labels(text: str) -> dict[str, str]:
         match = _LABEL.match(text, at)
         if match is None:
             return labels if not text[at:].strip() else {}
-        value = match[2]
-        labels[match[1]] = _ESCAPE.sub(_unescape, value) if "\\" in value else value
+        labels[match[1]] = _unescaped(match[2])
         at = match.end()
     return labels
+
+
+def _unescaped(value: str) -> str:
+    return _ESCAPE.sub(_unescape, value) if "\\" in value else value
 
 
 def _unescape(match: re.Match[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from modelyard.fleet.endpoints import Endpoint
 from modelyard.fleet.health import CheckState, HealthCheck, checked
@@ -12,8 +13,15 @@ from modelyard.scrape.jobs import Job, Shared
 
 MAX_ANSWER = 1024 * 1024
 """Bytes of an answer; ``/v1/models`` with a thousand adapters has 0.4 MB."""
-DOWN_PERIOD = 1.0
-"""Seconds between checks of an endpoint that is out, at most: it should be back soon after it can serve."""
+
+
+class CheckResult(NamedTuple):
+    """What one check changed."""
+
+    came_back: bool
+    """The endpoint was out, and is in again."""
+    silent: bool
+    """Not a byte came back."""
 
 
 class CheckJob(Job):
@@ -22,9 +30,9 @@ class CheckJob(Job):
     __slots__ = ("_broken", "_changed", "_check", "_request", "_target", "state")
 
     def __init__(
-        self, shared: Shared, endpoint: Endpoint, check: HealthCheck, *, changed: Callable[[bool], None]
+        self, shared: Shared, endpoint: Endpoint, check: HealthCheck, *, changed: Callable[[CheckResult], None]
     ) -> None:
-        """``changed`` is called after every check, with whether the endpoint has come back by it."""
+        """``changed`` is called after every check."""
         super().__init__(shared)
         self.state = CheckState()
         self._changed = changed
@@ -56,15 +64,15 @@ class CheckJob(Job):
     def _judge(self, reply: Reply) -> None:
         if self.closed:
             return
-        self.record(verdict(self._check, reply))
-        period = self._check.period
-        self.again(period if self.state.ready else min(period, DOWN_PERIOD))
+        check = self._check
+        self.record(verdict(check, reply), silent=reply.silent)
+        self.again(min(check.period, check.retry_period) if self.state.failures else check.period)
 
-    def record(self, problem: str) -> None:
-        """Count a result; empty: passed."""
+    def record(self, problem: str, *, silent: bool = False) -> None:
+        """Count a result; an empty ``problem``: passed."""
         before = self.state.ready
         self.state = checked(self.state, self._check, problem, self.shared.clock())
-        self._changed(before is False and self.state.ready is True)
+        self._changed(CheckResult(before is False and self.state.ready is True, silent))
 
 
 def verdict(check: HealthCheck, reply: Reply) -> str:

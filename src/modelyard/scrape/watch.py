@@ -11,7 +11,7 @@ from modelyard.fleet.delta import same_load
 from modelyard.fleet.endpoints import Endpoint, EngineLoad, ServedModel
 from modelyard.fleet.engine import Engine, Probe
 from modelyard.fleet.health import HealthCheck, PassiveState, set_aside, traffic_failed
-from modelyard.scrape.check_job import DOWN_PERIOD, CheckJob
+from modelyard.scrape.check_job import CheckJob, CheckResult
 from modelyard.scrape.jobs import Shared
 from modelyard.scrape.metrics_job import MetricsJob
 from modelyard.scrape.models_job import ModelsJob
@@ -91,7 +91,9 @@ class Watch:
         return Verdict(True)
 
     def traffic_failed(self, now: float) -> None:
-        """A request could not be sent to it, or nothing came back."""
+        """A request could not be sent to it, or nothing came back. Counts while the checks let it take traffic."""
+        if not any(job.state.ready for job in self._checks.values()):
+            return
         before = self._passive.until
         self._passive = traffic_failed(self._passive, self._shared.settings.passive, now)
         if now - self._hurried >= HURRY:
@@ -131,7 +133,7 @@ class Watch:
 
     def _on_recognised(self, result: Recognised) -> None:
         if result.unreachable:
-            self._recognition.again(DOWN_PERIOD)
+            self._recognition.again(HealthCheck().retry_period)
             default = self._checks.get(None)
             if default is not None and not self._settled:
                 default.record(f"not reachable: {result.unreachable}")
@@ -193,11 +195,14 @@ class Watch:
         self._check_now()
         self._changed(self)
 
-    def _on_check(self, came_back: bool) -> None:
-        if came_back:  # perhaps as another process: with other models, even another engine
+    def _on_check(self, result: CheckResult) -> None:
+        if result.came_back:  # perhaps as another process: with other models, even another engine
+            self._passive = PassiveState()
             self._ask_engine()
             if not self._named:
                 self._recognition.soon()
+        elif result.silent:
+            self.traffic_failed(self._shared.clock())
         self._changed(self)
 
     def _on_models(self) -> None:

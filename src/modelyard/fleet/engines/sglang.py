@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelyard.fleet.endpoints import EngineLoad
-from modelyard.fleet.engine import Engine, Probe, Sign, count, info_labels, label_count, share
+from modelyard.fleet.engine import Engine, Probe, Sign, count, label_count, share
 from modelyard.fleet.prometheus_text import MetricsPage
 
 _METRICS = Probe(path="/metrics")
@@ -15,7 +15,7 @@ def load(page: MetricsPage, at: float) -> EngineLoad | None:
     running = page.total("sglang:num_running_reqs")
     if waiting is None and running is None:
         return None
-    cache = info_labels(page, "sglang:cache_config_info")
+    cache = page.newest("sglang:cache_config_info")
     return EngineLoad(
         at=at,
         waiting=count(waiting),

@@ -7,7 +7,7 @@ since vLLM itself spreads requests over them.
 from __future__ import annotations
 
 from modelyard.fleet.endpoints import EngineLoad
-from modelyard.fleet.engine import Engine, Probe, Sign, count, info_labels, label_count, share
+from modelyard.fleet.engine import Engine, Probe, Sign, count, label_count, share
 from modelyard.fleet.prometheus_text import MetricsPage
 
 _METRICS = Probe(path="/metrics")
@@ -23,7 +23,7 @@ def load(page: MetricsPage, at: float, prefix: str = "vllm:") -> EngineLoad | No
     usage = page.mean(f"{prefix}kv_cache_usage_perc")
     if usage is None:
         usage = page.mean(f"{prefix}gpu_cache_usage_perc")
-    cache = info_labels(page, f"{prefix}cache_config_info")
+    cache = page.newest(f"{prefix}cache_config_info")
     max_loras, running_loras, waiting_loras = _loras(page, f"{prefix}lora_requests_info")
     return EngineLoad(
         at=at,
@@ -41,11 +41,13 @@ def load(page: MetricsPage, at: float, prefix: str = "vllm:") -> EngineLoad | No
 def _loras(page: MetricsPage, name: str) -> tuple[int, frozenset[str], frozenset[str]]:
     """Adapters with requests. Every combination ever seen stays as a series whose value is when it was
     seen."""
-    labels = info_labels(page, name)
+    newest = page.newest(name)
+    if newest is None:
+        return 0, frozenset(), frozenset()
     return (
-        label_count(labels, "max_lora"),
-        _names(labels.get("running_lora_adapters", "")),
-        _names(labels.get("waiting_lora_adapters", "")),
+        label_count(newest, "max_lora"),
+        _names(newest.label("running_lora_adapters")),
+        _names(newest.label("waiting_lora_adapters")),
     )
 
 
