@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import warnings
 from collections.abc import Callable
 
 from modelyard.resources.durations import parse_duration
@@ -109,20 +108,6 @@ def absolute_path(text: str) -> str | None:
     if text.endswith(("/.", "/..")):
         return f"{shown(text)} must not end with '/.' or '/..'"
     return None if _PATH.fullmatch(text) else f"{shown(text)} holds a character that no URL path may have"
-
-
-def regular_expression(text: str) -> str | None:
-    """A pattern that Python's ``re`` can compile, at most 4096 characters."""
-    if len(text) > 4096:
-        return "must have at most 4096 characters"
-    try:
-        with warnings.catch_warnings():
-            # "[[" and the like may change their meaning in some later Python: nothing that a user can act on.
-            warnings.simplefilter("ignore", FutureWarning)
-            re.compile(text)
-    except (re.error, OverflowError, RecursionError) as error:
-        return f"{shown(text)} is no regular expression: {error}"
-    return None
 
 
 def duration(text: str) -> str | None:
