@@ -136,10 +136,10 @@ class Profile:
         """Up to ``count`` slots for ``request``, the primary first; empty where all are taken out."""
         ranking = self._ranking(view, request)
         sources = self._boosts(request) if self._boosting else []
-        if self.pins:
-            pinned = self._pinned(request, ranking, exclude, by_address)
+        if self.pins and not exclude and not self.gates:
+            pinned = self._pinned(request, ranking.totals, by_address)
             if pinned is not None:
-                return (pinned.slot,)
+                return (pinned,)
         if ranking.maxima and not exclude and not self._always_flat:
             board = self._block_board(ranking, view, sources, rng)
             if board is not None:
@@ -151,6 +151,9 @@ class Profile:
             add_points(totals, view.slots, weight, scorer.score(view.candidates, request))
         if exclude or self.gates:
             self._take_out(totals, view.candidates, exclude, by_address)
+            pinned = self._pinned(request, totals, by_address)
+            if pinned is not None:
+                return (pinned,)
         return self.picker.pick(FlatBoard(totals), count, rng)
 
     def _level(self, candidate: Candidate) -> int:
@@ -207,18 +210,13 @@ class Profile:
                 if slot >= 0:
                     board.raise_slot(slot)
 
-    def _pinned(
-        self,
-        request: PickRequest,
-        ranking: Ranking,
-        exclude: Collection[str],
-        by_address: Mapping[str, Candidate],
-    ) -> Candidate | None:
+    def _pinned(self, request: PickRequest, totals: Sequence[int], by_address: Mapping[str, Candidate]) -> int | None:
+        """The slot that the request belongs to, where it may be chosen."""
         for _, pin in self.pins:
             address = pin.address(request)
             candidate = by_address.get(address) if address else None
-            if candidate is not None and address not in exclude and ranking.totals[candidate.slot] >= 0:
-                return candidate if all(gate.admits(candidate) for _, gate in self.gates) else None
+            if candidate is not None and totals[candidate.slot] >= 0:
+                return candidate.slot
         return None
 
     def _take_out(

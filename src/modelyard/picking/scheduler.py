@@ -40,14 +40,17 @@ class Scheduler:
         self._keeps_prefixes = any(policy.reads_prefixes for policy in policies)
         self.in_flight: Mapping[str, int] = OwnRequests(self._roster)
         """Own open requests by address, where there are any; a live view. Those of endpoints that left are kept."""
-        self._version: int | None = None
+        self._fleet: BackendFleet | None = None
         self._now = 0.0
 
     def update(self, fleet: BackendFleet, now: float) -> None:
-        """Take a new picture of the endpoints. The same version again costs nothing."""
-        if fleet.version == self._version:
+        """Take a new picture of the endpoints. The same one again costs nothing."""
+        known = self._fleet
+        if fleet is known or (
+            known is not None and fleet.version == known.version and fleet.endpoints == known.endpoints
+        ):
             return
-        self._version = fleet.version
+        self._fleet = fleet
         for candidate in self._roster.update(fleet, now):
             self._memory.prefixes.forget(candidate.slot)
             for policy in self._forgetting:

@@ -41,5 +41,5 @@ class ActiveRequestScorer(InFlightScorer[ActiveRequestParameters]):
         parameters = self.parameters
         if count <= parameters.idle_threshold:
             return 1.0
-        busiest = max(self.memory.busiest, parameters.busy_floor)
+        busiest = max(self.memory.busiest, parameters.busy_floor, count)
         return parameters.max_busy_score * (busiest - count) / busiest
