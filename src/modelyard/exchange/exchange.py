@@ -16,6 +16,7 @@ from modelyard.bodies.model_rewrite import rewrite_model
 from modelyard.exchange import refusals
 from modelyard.exchange.body_reading import NO_FACTS, read_body
 from modelyard.exchange.commands import Forward, ReadBody, Respond, Wait
+from modelyard.exchange.dot_segments import without_dot_segments
 from modelyard.exchange.forwarding import forward
 from modelyard.exchange.record import ExchangeRecord
 from modelyard.exchange.trusted_headers import BASE_MODEL_NAME, MODEL_NAME, strip_trusted
@@ -117,6 +118,11 @@ class Exchange:
         head = self.head
         gateway = self._gateway
         strip_trusted(head, gateway.body_header_names)
+        path = without_dot_segments(head.path)
+        if path is None:
+            return self._refuse(400, f"Path {head.path!r} leads above the root: send it without '..'.", "invalid_path")
+        if path is not head.path:
+            head.path = self.path = path
         if head.method == "GET" and head.path.startswith("/v1/models"):
             listed = gateway.listed_models.answer(self.client.listener, head.path)
             if listed is not None:

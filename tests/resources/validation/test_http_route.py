@@ -44,7 +44,6 @@ def test_valid_routes(errors_with, changes):
         ({f"{M0}.path": {"value": "/a%2fb"}}, f"{M0}.path.value", "'%2f'"),
         ({f"{M0}.path": {"value": "/a/.."}}, f"{M0}.path.value", "end with"),
         ({f"{M0}.path": {"value": "/a b"}}, f"{M0}.path.value", "character"),
-        ({f"{M0}.path": {"type": "RegularExpression", "value": "("}}, f"{M0}.path.value", "regular expression"),
         ({f"{M0}.path": {"type": "Prefix", "value": "/"}}, f"{M0}.path.type", "did you mean 'PathPrefix'?"),
         ({f"{M0}.headers": [{"name": "a b", "value": "x"}]}, f"{M0}.headers[0].name", "header name"),
         ({f"{M0}.headers": [{"name": "a", "value": ""}]}, f"{M0}.headers[0].value", "1 to 4096"),
