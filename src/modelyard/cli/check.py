@@ -54,7 +54,7 @@ def check(
 
 
 def _conditions(read: ReadResult, snapshot: Snapshot) -> list[dict[str, Any]]:
-    shown = shown_resources(read.resource_set, snapshot.compiled.statuses, (), "1970-01-01T00:00:00Z")
+    shown = shown_resources(read.resource_set, snapshot.compiled.statuses, "1970-01-01T00:00:00Z")
     rows: list[dict[str, Any]] = []
     for item in shown:
         name = f"{item['metadata'].get('namespace', 'default')}/{item['metadata']['name']}"

@@ -2,42 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from modelyard.admin.source import UnknownKind
-from modelyard.control.addresses import Binding
 from modelyard.resources.bases import LenientResource, StrictResource
 from modelyard.resources.endpoint_picker_config import EndpointPickerConfig
 from modelyard.resources.helm import BodyBasedRouterValues
 from modelyard.resources.kinds import KINDS
 from modelyard.resources.resource_set import ResourceSet
-from modelyard.routing.statuses import Statuses
+from modelyard.routing.statuses import UNBOUND, Binding, Statuses
 
+UNBOUND_ALL: Mapping[tuple[str, str], Binding] = {}
 NamedResource = StrictResource | LenientResource | EndpointPickerConfig
 
 
 def shown_resources(
     resources: ResourceSet,
     statuses: Statuses,
-    bindings: Sequence[Binding],
     since: str,
+    bindings: Mapping[tuple[str, str], Binding] = UNBOUND_ALL,
     *,
     kind: str | None = None,
     namespace: str | None = None,
     name: str | None = None,
 ) -> list[dict[str, Any]]:
     """The objects that fit, each with ``status`` where its kind has one. ``since`` is the conditions' transition time
-    (RFC 3339). Raises :class:`UnknownKind`."""
+    (RFC 3339); ``bindings`` says of each Gateway what came of binding it. Raises :class:`UnknownKind`."""
     kinds = {row.kind.lower(): row.kind for row in KINDS}
     if kind is not None and kind.lower() not in kinds:
         raise UnknownKind(f"kind {kind!r} is not known here; there are {', '.join(sorted(set(kinds.values())))}")
     wanted = kinds[kind.lower()] if kind is not None else None
-    addresses = _addresses(bindings)
     return [
-        _shown(item, statuses, addresses, since)
+        _shown(item, statuses, bindings, since)
         for item in resources
         if not isinstance(item, BodyBasedRouterValues)
         and wanted in (None, item.kind)
@@ -46,17 +45,10 @@ def shown_resources(
     ]
 
 
-def _addresses(bindings: Sequence[Binding]) -> Mapping[tuple[str, str], list[dict[str, str]]]:
-    found: dict[tuple[str, str], dict[str, None]] = {}
-    for binding in bindings:
-        found.setdefault(binding.gateway, {})[binding.host] = None
-    return {gateway: [{"type": "IPAddress", "value": host} for host in hosts] for gateway, hosts in found.items()}
-
-
 def _shown(
     item: NamedResource,
     statuses: Statuses,
-    addresses: Mapping[tuple[str, str], list[dict[str, str]]],
+    bindings: Mapping[tuple[str, str], Binding],
     since: str,
 ) -> dict[str, Any]:
     shown: dict[str, Any] = msgspec.to_builtins(item)
@@ -65,10 +57,9 @@ def _shown(
     if kind == "Secret":
         _redact(shown)
     key = (item.metadata.namespace, item.metadata.name)
-    status = statuses.status_of(kind, *key, now=since)
+    binding = bindings.get(key, UNBOUND) if kind == "Gateway" else UNBOUND
+    status = statuses.status_of(kind, *key, now=since, binding=binding)
     if status is not None:
-        if kind == "Gateway" and key in addresses:
-            status = {**status, "addresses": addresses[key]}
         shown["status"] = status
     return shown
 

@@ -41,7 +41,7 @@ class Worker:
         self.writer: asyncio.StreamWriter | None = None
         self.generation = 0
         """Of the snapshot in force; 0: none yet."""
-        self.problems: tuple[str, ...] = ()
+        self.faults: tuple[protocol.BindingFault, ...] = ()
         self.restarts = 0
         self.fleet = Fleet()
         """What was sent last."""
@@ -119,9 +119,9 @@ class WorkerPool:
         return min((worker.generation if worker.connected else 0) for worker in self.workers)
 
     @property
-    def problems(self) -> tuple[str, ...]:
-        """What workers could not do (bind a socket)."""
-        return tuple(dict.fromkeys(problem for worker in self.workers for problem in worker.problems))
+    def faults(self) -> tuple[protocol.BindingFault, ...]:
+        """What workers could not bind."""
+        return tuple(dict.fromkeys(fault for worker in self.workers for fault in worker.faults))
 
     def in_flight(self) -> dict[str, dict[str, int]]:
         """Open requests by backend label and address, all workers together."""
@@ -251,9 +251,9 @@ class WorkerPool:
                 self._on_failure(message.address, message.at)
             case protocol.Configured():
                 worker.generation = message.generation
-                worker.problems = message.problems
-                for problem in message.problems:
-                    log.error("worker %d: %s", worker.number, problem)
+                worker.faults = message.faults
+                for fault in message.faults:
+                    log.error("listener %s %s: %s", fault.group, fault.listener, fault.message)
                 self._on_configured()
             case protocol.Explained():
                 self._answer(message)

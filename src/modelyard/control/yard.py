@@ -16,6 +16,7 @@ from modelyard import __version__
 from modelyard.admin.server import AdminServer
 from modelyard.admin.source import ExplainUnavailable
 from modelyard.control.addresses import Binding, NoAddress, plan_bindings
+from modelyard.control.binding_results import gateway_bindings
 from modelyard.control.configuration import Configuration
 from modelyard.control.explain_request import explain_request
 from modelyard.control.fleet_report import fleet_gauges, fleet_report
@@ -232,17 +233,17 @@ class Yard:
     def readiness(self) -> tuple[bool, dict[str, Any]]:
         """Ready: every worker serves the snapshot in force on all its sockets."""
         generation, wanted = self._workers.generation, self.configuration.generation
-        problems = self._workers.problems
+        problems = [f"{fault.group} {fault.listener}: {fault.message}" for fault in self._workers.faults]
         ready = generation >= wanted and not problems
-        return ready, {"generation": generation, "wantedGeneration": wanted, "problems": list(problems)}
+        return ready, {"generation": generation, "wantedGeneration": wanted, "problems": problems}
 
     def resources(self, kind: str | None, namespace: str | None, name: str | None) -> list[dict[str, Any]]:
         """Objects with status."""
         return shown_resources(
             self.resource_set,
             self.snapshot.compiled.statuses,
-            self.bindings,
             self.applied_at,
+            gateway_bindings(self.bindings, self._workers.faults, self.snapshot.table.listeners),
             kind=kind,
             namespace=namespace,
             name=name,
@@ -263,7 +264,7 @@ class Yard:
             "pid": os.getpid(),
             "generation": self.configuration.generation,
             "errors": [str(error) for error in self.configuration.errors],
-            "problems": [*self.snapshot.problems, *self._workers.problems],
+            "problems": [*self.snapshot.problems, *self.readiness()[1]["problems"]],
             "gateways": self.gateways(),
             "skipped": self.skipped(),
             "workers": [

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from modelyard.proxy.worker_protocol import BindingFault
 from modelyard.routing import hostnames
 from modelyard.routing.listeners import Certificate, Listener
 
@@ -34,18 +35,25 @@ class CertificateTable:
         """The context that a socket is opened with."""
         self.base.sni_callback = self._on_server_name
 
-    def replace(self, listeners: Iterable[Listener]) -> list[str]:
-        """Serve the certificates of ``listeners`` from now on; what could not be used is told, one sentence each."""
+    def replace(self, listeners: Iterable[Listener]) -> list[BindingFault]:
+        """Serve the certificates of ``listeners`` from now on; those that could not be used."""
         by_pattern: dict[str, ssl.SSLContext] = {}
-        problems: list[str] = []
+        faults: list[BindingFault] = []
         for listener in listeners:
             try:
                 by_pattern.setdefault(listener.hostname, context_of(listener.certificates))
             except (ssl.SSLError, OSError, ValueError) as error:
-                problems.append(f"Listener {listener.id}: its certificate cannot be used: {error}")
+                faults.append(
+                    BindingFault(
+                        group=listener.group,
+                        listener=listener.name,
+                        reason="InvalidCertificateRef",
+                        message=f"the certificate cannot be used: {error}",
+                    )
+                )
         self._by_pattern = by_pattern
         self._default = by_pattern.get("") or next(iter(by_pattern.values()), None)
-        return problems
+        return faults
 
     def choose(self, server_name: str) -> ssl.SSLContext | None:
         """The context for a host name; empty: the client named none. None: no listener has this host."""

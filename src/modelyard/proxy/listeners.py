@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from modelyard.proxy.certificates import CertificateTable
 from modelyard.proxy.client_connection import ClientConnection
 from modelyard.proxy.data_plane import DataPlane
-from modelyard.proxy.worker_protocol import SocketBinding
+from modelyard.proxy.worker_protocol import BindingFault, SocketBinding
 from modelyard.routing.listeners import Listener
 
 BACKLOG = 4096
@@ -38,24 +38,25 @@ class Listeners:
         self._reuse_port = reuse_port
         self._open: dict[_Place, _OpenSocket] = {}
 
-    async def apply(self, bindings: Sequence[SocketBinding], listeners: Iterable[Listener]) -> list[str]:
-        """Bind ``bindings``, close the rest. What could not be bound is told, one sentence each."""
+    async def apply(self, bindings: Sequence[SocketBinding], listeners: Iterable[Listener]) -> list[BindingFault]:
+        """Bind ``bindings``, close the rest; what could not be bound."""
         of_group: dict[str, list[Listener]] = {}
         for listener in listeners:
             of_group.setdefault(listener.group, []).append(listener)
         wanted = {(binding.host, binding.port): binding for binding in bindings}
         self._close_unwanted(wanted)
-        problems: list[str] = []
+        faults: list[BindingFault] = []
         for place, binding in wanted.items():
             try:
                 known = self._open.get(place) or await self._bind(place, binding)
             except OSError as error:
-                problems.append(f"{binding.host}:{binding.port} cannot be bound: {error.strerror or error}")
+                message = f"{binding.host}:{binding.port} cannot be bound: {error.strerror or error}"
+                faults.append(BindingFault(group=binding.group, reason="PortUnavailable", message=message))
                 continue
             known.group = binding.group
             if known.tls:
-                problems += known.certificates.replace(of_group.get(binding.group, ()))
-        return problems
+                faults += known.certificates.replace(of_group.get(binding.group, ()))
+        return faults
 
     def places(self) -> tuple[_Place, ...]:
         """Host and port of every socket, as bound."""

@@ -123,10 +123,10 @@ class Worker:
         )
         self._gateway.swap(snapshot)
         self._plane.limits = ProxyLimits(max_body=order.body_limit)
-        problems = await self._listeners.apply(order.bindings, snapshot.compiled.table.listeners)
+        faults = await self._listeners.apply(order.bindings, snapshot.compiled.table.listeners)
         gc.collect()
         gc.freeze()
-        self._link.send(protocol.Configured(generation=order.generation, problems=tuple(problems)))
+        self._link.send(protocol.Configured(generation=order.generation, faults=tuple(faults)))
 
     def _update_fleet(self, update: protocol.FleetUpdate) -> None:
         """Raises ValueError where the update does not fit what is known."""

@@ -9,7 +9,7 @@ happen. A worker whose control process is gone serves on with what it has.
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -34,12 +34,23 @@ class Hello(Message, frozen=True, kw_only=True):
     pid: int
 
 
+class BindingFault(msgspec.Struct, frozen=True, kw_only=True):
+    """A socket that could not be bound, or a certificate that TLS refuses."""
+
+    group: str
+    """Listener group id."""
+    listener: str = ""
+    """``listeners[].name``; empty: every listener of the group."""
+    reason: Literal["PortUnavailable", "InvalidCertificateRef"]
+    """Reason of the listener's condition."""
+    message: str
+
+
 class Configured(Message, frozen=True, kw_only=True):
-    """A :class:`Configure` is in force, its sockets are bound; or why not."""
+    """A :class:`Configure` is in force and its sockets are bound, but for ``faults``."""
 
     generation: int
-    problems: tuple[str, ...] = ()
-    """One sentence per socket that could not be bound or snapshot that could not be built."""
+    faults: tuple[BindingFault, ...] = ()
 
 
 class Stats(Message, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ from modelyard.resources.inference import (
     InferenceModelRewrite,
     InferenceObjective,
 )
+from modelyard.resources.precedence import age_key
 from modelyard.resources.resource_set import ResourceSet
 
 _Item = TypeVar("_Item", InferenceModel, InferenceModelRewrite, InferenceObjective)
@@ -86,9 +87,11 @@ class ModelTargets:
 
 def model_targets_of_pools(resources: ResourceSet) -> Mapping[tuple[str, str], ModelTargets]:
     """One :class:`ModelTargets` per InferencePool that any object refers to, by (namespace, pool name)."""
-    pools: set[tuple[str, str]] = set()
-    for item in (*_models(resources), *_rewrites(resources), *_objectives(resources)):
-        pools.add(_pool_of(item))
+    pools = {
+        *map(_pool_of, _models(resources)),
+        *map(_pool_of, _rewrites(resources)),
+        *map(_pool_of, _objectives(resources)),
+    }
     return {pool: _model_targets(pool, resources) for pool in sorted(pools)}
 
 
@@ -128,13 +131,7 @@ def _compile_rewrites(
 
 
 def _oldest_first(items: Iterable[_Item]) -> list[_Item]:
-    """Oldest creation time first, then by namespace and name (the Gateway API's rule for conflicts)."""
-    return sorted(items, key=_age)
-
-
-def _age(item: InferenceModel | InferenceModelRewrite | InferenceObjective) -> tuple[str, str, str]:
-    meta = item.metadata
-    return (str(meta.creation_timestamp or "9999"), meta.namespace, meta.name)
+    return sorted(items, key=age_key)
 
 
 def _pool_of(item: InferenceModel | InferenceModelRewrite | InferenceObjective) -> tuple[str, str]:
