@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import NamedTuple
+
+from modelyard.fleet.page_layout import PageLayout
 
 MAX_SERIES = 10_000
 """Series read of one metric: vLLM keeps one per combination of adapters ever seen; more than this is no
@@ -53,14 +56,18 @@ class Series(NamedTuple):
 class MetricsPage:
     """A complete page, searched by name on demand: what nobody asks for costs nothing."""
 
-    __slots__ = ("_text",)
+    __slots__ = ("_layout", "_text")
 
-    def __init__(self, body: bytes) -> None:
+    def __init__(self, body: bytes, layout: PageLayout | None = None) -> None:
+        """``layout``: the memory of this endpoint's pages, worth its while for whole pages."""
         self._text = b"\n" + body
+        self._layout = layout
+        if layout is not None:
+            layout.next_page()
 
     def series(self, name: str) -> list[Series]:
         """Every readable series of exactly this metric, in page order; empty where the page has none."""
-        return list(_series(self._text, name.encode()))
+        return list(self._series(name))
 
     def total(self, name: str, **labels: str) -> float | None:
         """Sum of the non-negative values of the series that carry ``labels``; None where there is none."""
@@ -77,9 +84,47 @@ class MetricsPage:
         return max(self.series(name), key=lambda series: series.value, default=None)
 
     def _values(self, name: str, labels: dict[str, str]) -> list[float]:
-        found = _series(self._text, name.encode())
+        found = self._series(name)
         wanted = labels.items()
         return [s.value for s in found if s.value >= 0 and all(s.label(n) == v for n, v in wanted)]
+
+    def _series(self, name: str) -> Iterator[Series]:
+        text, needle = self._text, b"\n" + name.encode()
+        for at in _lines(text, needle, self._layout):
+            after = at + len(needle)
+            end = text.find(b"\n", after)
+            end = len(text) if end < 0 else end
+            if text[after : after + 1] in _AFTER_NAME and after < end <= after + MAX_LINE:
+                series = _read(text[after:end])
+                if series is not None:
+                    yield series
+
+
+def _lines(text: bytes, needle: bytes, layout: PageLayout | None) -> Iterable[int]:
+    """Where lines begin with ``needle``, in page order."""
+    first = layout.first(text, needle) if layout is not None else None
+    if first is not None:
+        return _group(text, needle, first) if first >= 0 else ()
+    found = list(islice(_search(text, needle), MAX_SERIES))
+    if layout is not None and (not found or found == list(_group(text, needle, found[0]))):
+        layout.note(needle, found[0] if found else -1)
+    return found
+
+
+def _search(text: bytes, needle: bytes) -> Iterator[int]:
+    at = text.find(needle)
+    while at >= 0:
+        yield at
+        at = text.find(needle, at + len(needle))
+
+
+def _group(text: bytes, needle: bytes, at: int) -> Iterator[int]:
+    """Lines that follow each other from ``at`` on."""
+    for _ in range(MAX_SERIES):
+        yield at
+        at = text.find(b"\n", at + 1)
+        if at < 0 or not text.startswith(needle, at):
+            return
 
 
 def parse_labels(text: str) -> dict[str, str]:
@@ -101,23 +146,6 @@ def _unescaped(value: str) -> str:
 
 def _unescape(match: re.Match[str]) -> str:
     return _UNESCAPED.get(match[1], match[0])
-
-
-def _series(text: bytes, name: bytes) -> Iterator[Series]:
-    needle = b"\n" + name
-    at = text.find(needle)
-    found = 0
-    while at >= 0 and found < MAX_SERIES:
-        after = at + len(needle)
-        end = text.find(b"\n", after)
-        if end < 0:
-            end = len(text)
-        if text[after : after + 1] in _AFTER_NAME and after < end <= after + MAX_LINE:
-            series = _read(text[after:end])
-            if series is not None:
-                yield series
-        found += 1
-        at = text.find(needle, end)
 
 
 def _read(rest: bytes) -> Series | None:

@@ -9,6 +9,7 @@ import msgspec
 
 from modelyard.fleet.endpoints import Endpoint, EngineLoad
 from modelyard.fleet.engine import Engine, Probe
+from modelyard.fleet.page_layout import PageLayout
 from modelyard.fleet.prometheus_text import MetricsPage
 from modelyard.scrape.client import get_request
 from modelyard.scrape.connection import Reply, Target
@@ -29,6 +30,7 @@ class MetricsJob(Job):
         "_failures",
         "_filtered",
         "_full",
+        "_layout",
         "_serving",
         "_target",
         "load",
@@ -56,6 +58,7 @@ class MetricsJob(Job):
         self._failures = 0
         self._filtered = b""
         self._body = b""
+        self._layout = PageLayout()
         target, path = _located(endpoint, source)
         self._target = target
         self._serving = target == (endpoint.host, endpoint.port, False)
@@ -77,9 +80,9 @@ class MetricsJob(Job):
     def _read(self, reply: Reply) -> None:
         if self.closed:
             return
-        at = self.shared.clock()
-        load = self._engine.load(MetricsPage(reply.body), at) if reply.status == 200 and not reply.problem else None
+        load = self._load_of(reply)
         if load is not None:
+            self._body = reply.body if len(reply.body) <= KEPT else b""
             self._take(load)
         elif self._filtered and (self.load is None or not reply.silent):
             self._filtered = b""  # this server does not filter: from now on the whole page
@@ -93,7 +96,8 @@ class MetricsJob(Job):
         at = self.shared.clock()
         if self.load is not None and reply.body == self._body:
             return msgspec.structs.replace(self.load, at=at)
-        return self._engine.load(MetricsPage(reply.body), at)
+        layout = self._layout if len(reply.body) > KEPT else None
+        return self._engine.load(MetricsPage(reply.body, layout), at)
 
     def _take(self, load: EngineLoad) -> None:
         self._failures = 0
