@@ -27,7 +27,7 @@ _PIPE_WIDTH = 200
 """Columns of a table in a pipe or a file, where nothing says how wide the reader's window is."""
 
 console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
+errors = Console(stderr=True, highlight=False, soft_wrap=True, width=None if sys.stderr.isatty() else _PIPE_WIDTH)
 
 
 def print_json(value: Any) -> None:

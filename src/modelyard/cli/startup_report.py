@@ -14,9 +14,12 @@ from rich.live import Live
 from modelyard import __version__
 from modelyard.cli.output import Output, age, console, table
 from modelyard.control.yard import Yard
+from modelyard.local.home import Home
 from modelyard.local.status import Phase, ReplicaStatus
 
 _REFRESH_SECONDS = 0.5
+_SHOWN_REQUESTS = 4
+"""Requests that are printed to be tried: one per model, but no wall of text."""
 _SETTLE_SECONDS = 20.0
 """How long the first list of models is waited for once everything is ready (a server may list none)."""
 
@@ -110,8 +113,16 @@ class StartupReport:
             f"[bold green]ready[/]  models: {', '.join(names) if names else 'none listed by the servers yet'}"
         )
         if address and names:
-            console.print(f"\n{curl(address, names[0])}\n", soft_wrap=True)
+            console.print("\nTry:")
+            for name in names[:_SHOWN_REQUESTS]:
+                console.print(f"  {_plain(curl(address, name))}", soft_wrap=True)
+            console.print(f"  modelyard explain --model {shlex.quote(names[0])}{self._home_option(yard)}\n")
         console.print("[dim]modelyard ps | logs -f NAME | explain --model NAME | stop      Ctrl-C stops everything[/]")
+
+    @staticmethod
+    def _home_option(yard: Yard) -> str:
+        home = yard.settings.home
+        return "" if home == Home.at() else f" --home {shlex.quote(str(home.root))}"
 
     def _event(self, event: str, **fields: Any) -> None:
         sys.stdout.write(json.dumps({"event": event, **fields}, default=str) + "\n")
