@@ -1,0 +1,121 @@
+"""Peers and cases in interleaved rounds, so that what else the machine does falls on all alike."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from benchmarks import processes
+from benchmarks.backend import loopback_addresses
+from benchmarks.cases import Case
+from benchmarks.load import Reading
+from benchmarks.peers.peer import Peer
+from benchmarks.readiness import await_answers
+
+
+class Figures(msgspec.Struct, kw_only=True):
+    """One peer in one case: medians of its rounds."""
+
+    cpu_us: float
+    """CPU microseconds of the data plane per request or event."""
+    beside_us: float
+    """The same of the processes beside it (control)."""
+    per_second: float
+    p50_ms: float
+    p99_ms: float
+    errors: int
+    """In all rounds together."""
+    rounds_us: list[float]
+    """``cpu_us`` of every round."""
+
+
+@contextmanager
+def backends(count: int, cores: processes.Cores) -> Iterator[list[str]]:
+    """A backend process; its ``ip:port`` addresses."""
+    command = [sys.executable, "-m", "benchmarks.backend", "--addresses", str(count)]
+    process = processes.start(command, cores.others, output=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        addresses = msgspec.json.decode(process.stdout.readline(), type=list[str])
+        assert [address.rpartition(":")[0] for address in addresses] == list(loopback_addresses(count))
+        yield addresses
+    finally:
+        processes.stop(process)
+
+
+@contextmanager
+def running(
+    kinds: Sequence[type[Peer]], folder: Path, endpoints: Sequence[str], cores: processes.Cores
+) -> Iterator[list[Peer]]:
+    """Peers of these kinds, started and answering."""
+    peers = [kind(folder, endpoints, cores) for kind in kinds]
+    try:
+        for peer in peers:
+            peer.start()
+        for peer in peers:
+            await_answers(peer)
+        yield peers
+    finally:
+        for peer in peers:
+            peer.stop()
+
+
+def compare(
+    peers: Sequence[Peer],
+    cases: Sequence[Case],
+    *,
+    rounds: int,
+    seconds: float,
+    cores: processes.Cores,
+    tell: Callable[[str], None],
+) -> dict[str, dict[str, Figures]]:
+    """Figures by case and peer."""
+    readings: dict[tuple[str, str], list[Reading]] = {}
+    for number in range(rounds):
+        for case in cases:
+            for peer in peers:
+                tell(f"round {number + 1}/{rounds}: {case.title}, {peer.name}")
+                readings.setdefault((case.name, peer.name), []).append(read(peer, case, seconds, cores))
+    return {case.name: {peer.name: figures(peer, readings[case.name, peer.name]) for peer in peers} for case in cases}
+
+
+def read(peer: Peer, case: Case, seconds: float, cores: processes.Cores) -> Reading:
+    """One measurement, by a load process of its own."""
+    pids = [*peer.data_plane(), *peer.beside().values()]
+    command = [sys.executable, "-m", "benchmarks.load", "--target", peer.target, "--case", case.name]
+    command += ["--seconds", str(seconds), "--cpu-of", ",".join(map(str, pids))]
+    process = processes.start(command, cores.others, output=subprocess.PIPE, log=peer.folder / "load.log")
+    try:
+        out, _ = process.communicate(timeout=seconds + 60)
+    finally:
+        processes.stop(process)
+    if process.returncode:
+        raise RuntimeError(f"the clients of {peer.name} failed: {(peer.folder / 'load.log').read_text()[-2000:]}")
+    return msgspec.json.decode(out, type=Reading)
+
+
+def figures(peer: Peer, readings: Sequence[Reading]) -> Figures:
+    """Medians over rounds."""
+    data_plane, beside = peer.data_plane(), peer.beside().values()
+    each = [_micros(reading, data_plane) for reading in readings]
+    return Figures(
+        cpu_us=statistics.median(each),
+        beside_us=statistics.median(_micros(reading, beside) for reading in readings),
+        per_second=statistics.median(reading.count / reading.seconds for reading in readings),
+        p50_ms=statistics.median(reading.p50 for reading in readings) * 1e3,
+        p99_ms=statistics.median(reading.p99 for reading in readings) * 1e3,
+        errors=sum(reading.errors for reading in readings),
+        rounds_us=each,
+    )
+
+
+def _micros(reading: Reading, pids: Sequence[int] | object) -> float:
+    assert hasattr(pids, "__iter__")
+    total = sum(reading.cpu.get(pid, 0.0) for pid in pids)
+    return 1e6 * total / reading.count if reading.count else 0.0

@@ -1,0 +1,201 @@
+"""The clients: ``python -m benchmarks.load --target 127.0.0.1:8080 --case small --seconds 3 --cpu-of 123,124``.
+
+Requests: each connection sends the next one when it has its answer (closed loop). Streams: each connection holds one
+open, and events are counted. CPU clocks of the peers are read at the two ends of the measured time, in this process, so
+that counts and clocks belong together. Prints one line of JSON (a ``Reading``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import time
+from array import array
+from collections.abc import Sequence
+from typing import cast
+
+import msgspec
+import uvloop
+
+from benchmarks.answers import COMPLETION_TAIL, EVENT_MARK
+from benchmarks.cases import BY_NAME, Case
+from benchmarks.processes import cpu_seconds, raise_file_limit
+
+_OK = b"HTTP/1.1 200"
+_OPENING_LIMIT = 20.0
+
+
+class Reading(msgspec.Struct, kw_only=True):
+    """What one measurement found. Times are seconds."""
+
+    seconds: float
+    count: int
+    """Requests answered, or events received."""
+    errors: int
+    cpu: dict[int, float]
+    """CPU time by process id."""
+    p50: float
+    """Of latencies of requests, or of gaps between the events of a stream."""
+    p99: float
+
+
+class Measurement:
+    """Counts of all clients between the two ends of the measured time."""
+
+    def __init__(self) -> None:
+        self.running = False
+        self.count = 0
+        self.errors = 0
+        self.samples = array("d")
+
+
+class Client(asyncio.Protocol):
+    """One connection: what both kinds share."""
+
+    def __init__(self, request: bytes, measurement: Measurement) -> None:
+        self.request = request
+        self.measurement = measurement
+        self.transport: asyncio.Transport
+        self.leaving = False
+        self.since = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        self.ask()
+
+    def ask(self) -> None:
+        self.since = time.perf_counter()
+        self.transport.write(self.request)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.leaving:
+            self.measurement.errors += 1
+
+    def leave(self) -> None:
+        self.leaving = True
+        self.transport.abort()
+
+
+class RequestClient(Client):
+    """Asks, and asks again when the answer is whole."""
+
+    def __init__(self, request: bytes, measurement: Measurement) -> None:
+        super().__init__(request, measurement)
+        self.pending = b""
+
+    def data_received(self, data: bytes) -> None:
+        if self.pending:
+            data = self.pending + data
+            self.pending = b""
+        if not data.endswith(COMPLETION_TAIL):
+            self._take_part(data)
+            return
+        now = time.perf_counter()
+        measurement = self.measurement
+        if measurement.running:
+            measurement.count += 1
+            measurement.samples.append(now - self.since)
+            if not data.startswith(_OK):
+                measurement.errors += 1
+        self.since = now
+        self.transport.write(self.request)
+
+    def _take_part(self, data: bytes) -> None:
+        self.pending = data
+        if not data.startswith(_OK[: len(data)]):
+            self.measurement.errors += 1
+            self.leave()
+
+
+class StreamClient(Client):
+    """Holds one stream open and counts its events."""
+
+    opened = False
+
+    def data_received(self, data: bytes) -> None:
+        events = data.count(EVENT_MARK)
+        if not events:
+            if not self.opened and not data.startswith(_OK):
+                self.measurement.errors += 1
+            return
+        self.opened = True
+        now = time.perf_counter()
+        measurement = self.measurement
+        if measurement.running:
+            measurement.count += events
+            measurement.samples.append(now - self.since)
+        self.since = now
+
+
+def request_bytes(target: str, body: bytes) -> bytes:
+    """A request as the openai client sends it, with fewer of its fields."""
+    head = (
+        f"POST /v1/chat/completions HTTP/1.1\r\nHost: {target}\r\nUser-Agent: benchmark\r\nAccept: */*\r\n"
+        f"Authorization: Bearer none\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+async def measure(target: str, case: Case, seconds: float, warm_up: float, cpu_of: Sequence[int]) -> Reading:
+    """Open the clients, let them run for ``warm_up`` seconds, then measure."""
+    measurement = Measurement()
+    clients = await open_clients(target, case, measurement)
+    await asyncio.sleep(warm_up)
+    before = {pid: cpu_seconds(pid) for pid in cpu_of}
+    began = time.perf_counter()
+    measurement.running = True
+    await asyncio.sleep(seconds)
+    measurement.running = False
+    took = time.perf_counter() - began
+    cpu = {pid: cpu_seconds(pid) - start for pid, start in before.items()}
+    for client in clients:
+        client.leave()
+    samples = sorted(measurement.samples)
+    return Reading(
+        seconds=took,
+        count=measurement.count,
+        errors=measurement.errors,
+        cpu=cpu,
+        p50=quantile(samples, 0.5),
+        p99=quantile(samples, 0.99),
+    )
+
+
+async def open_clients(target: str, case: Case, measurement: Measurement) -> list[Client]:
+    """Connect all clients; streams are returned when each has had an event."""
+    loop = asyncio.get_running_loop()
+    host, _, port = target.rpartition(":")
+    request = request_bytes(target, case.body)
+    clients: list[Client] = []
+    for _ in range(case.connections):
+        client = StreamClient(request, measurement) if case.streams else RequestClient(request, measurement)
+        await loop.create_connection(lambda client=client: client, host, int(port))  # type: ignore[misc]
+        clients.append(client)
+    async with asyncio.timeout(_OPENING_LIMIT):
+        while any(isinstance(client, StreamClient) and not client.opened for client in clients):
+            await asyncio.sleep(0.02)
+    return clients
+
+
+def quantile(ordered: Sequence[float], share: float) -> float:
+    """The value that ``share`` of the samples do not exceed; 0 where there are none."""
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--target", required=True, help="HOST:PORT")
+    parser.add_argument("--case", required=True, choices=BY_NAME)
+    parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--warm-up", type=float, default=0.5)
+    parser.add_argument("--cpu-of", default="", help="process ids, separated by commas")
+    options = parser.parse_args()
+    raise_file_limit()
+    pids = [int(pid) for pid in options.cpu_of.split(",") if pid]
+    reading = uvloop.run(measure(options.target, BY_NAME[options.case], options.seconds, options.warm_up, pids))
+    sys.stdout.buffer.write(msgspec.json.encode(reading) + b"\n")
+
+
+if __name__ == "__main__":
+    main()
