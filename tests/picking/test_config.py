@@ -158,7 +158,10 @@ def test_what_is_missing_is_refused_by_name(build: Any, name: str) -> None:
         ),
         (
             "plugins: [{type: utilization-filter, parameters: {conditions: [{metric: queue, maxValue: 1}]}}]",
-            ["conditions[0].metric = 'queue'", "Invalid enum value"],
+            [
+                "conditions[0].metric = 'queue'",
+                "allowed: active-requests, kv-cache-utilization, running-requests, waiting-queue",
+            ],
         ),
         ("plugins: [{type: utilization-filter}]", ["missing required field `conditions`"]),
         (
@@ -166,9 +169,9 @@ def test_what_is_missing_is_refused_by_name(build: Any, name: str) -> None:
             ["plugins[1].name: two plugins are named 'queue-scorer'"],
         ),
         (
-            "plugins: [{type: queue-scorer}]\nschedulingProfiles: [{name: p, plugins: [{pluginRef: queue}]}]",
+            "plugins: [{type: queue-scorer}]\nschedulingProfiles: [{name: p, plugins: [{pluginRef: queue-scorr}]}]",
             [
-                "schedulingProfiles[0].plugins[0].pluginRef: no plugin is named 'queue'",
+                "schedulingProfiles[0].plugins[0].pluginRef: no plugin is named 'queue-scorr'",
                 "allowed: queue-scorer",
                 "did you mean 'queue-scorer'?",
             ],
@@ -220,7 +223,7 @@ def test_what_is_missing_is_refused_by_name(build: Any, name: str) -> None:
         ),
         (
             "plugins: [{type: token-producer, parameters: {backend: vllm}}]",
-            ["backend = 'vllm'", "Invalid enum value 'vllm'"],
+            ["backend = 'vllm'", "Invalid enum value 'vllm'; allowed: estimate"],
         ),
         (
             "plugins: [{type: metrics-data-source, parameters: {path: /other}}]",

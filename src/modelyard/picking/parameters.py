@@ -22,9 +22,8 @@ def decode_parameters(spec: PluginSpec, into: type[T], report: Report) -> T | No
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `$")
         place = path.rstrip("`").lstrip(".")
-        value = _value_at(spec.parameters, place)
-        where = f"{place} = {shown(value)}: " if place else ""
-        report.fault(f"{spec.ref}: {where}{message}")
+        where = f"{place} = {shown(_value_at(spec.parameters, place))}: " if place else ""
+        report.fault(f"{spec.ref}: {where}{message}", allowed=_allowed_at(into, place))
         return None
 
 
@@ -39,14 +38,31 @@ def _names_known(parameters: Any, into: type[msgspec.Struct], owner: str, report
     return not unknown
 
 
+def _steps(path: str) -> list[str]:
+    """``conditions``, ``[0]``, ``metric`` of a path such as ``conditions[0].metric``."""
+    return path.replace("[", ".[").split(".")
+
+
 def _value_at(value: Any, path: str) -> Any:
-    """What the config has at a path such as ``conditions[0].metric``."""
-    for step in path.replace("[", ".[").split("."):
+    """What the config has at a path."""
+    for step in _steps(path):
         if step.startswith("[") and isinstance(value, (list, tuple)) and step[1:-1].isdigit():
             value = value[int(step[1:-1])]
         elif isinstance(value, dict):
             value = value.get(step)
     return value
+
+
+def _allowed_at(into: type[msgspec.Struct], path: str) -> list[str]:
+    """The values that a parameter with a closed set of values may have."""
+    found: Any = msgspec.inspect.type_info(into)
+    for step in _steps(path) if path else ():
+        if isinstance(found, msgspec.inspect.VarTupleType):
+            found = found.item_type
+        elif isinstance(found, msgspec.inspect.StructType):
+            found = next((field.type for field in found.fields if field.encode_name == step), None)
+    values = found.values if isinstance(found, msgspec.inspect.LiteralType) else ()
+    return sorted(str(value).lower() if isinstance(value, bool) else str(value) for value in values)
 
 
 def _plain(value: Any) -> Any:
