@@ -158,7 +158,10 @@ class WorkerPool:
         """Drain and end every worker; kill those that outstay the drain."""
         self._stopping = True
         for worker in self.workers:
-            worker.send(protocol.Drain(seconds=drain_seconds))
+            if worker.connected:
+                worker.send(protocol.Drain(seconds=drain_seconds))
+            elif worker.process is not None and worker.process.returncode is None:
+                worker.process.terminate()
         try:
             async with asyncio.timeout(drain_seconds + 3.0):
                 await asyncio.gather(*self._keepers, return_exceptions=True)
@@ -226,6 +229,8 @@ class WorkerPool:
             if self._configure is not None:
                 worker.send(self._configure)
             self._send_fleet(worker)
+            if self._stopping:
+                worker.send(protocol.Drain(seconds=0.0))
             while (message := await protocol.read_from_worker(reader)) is not None:
                 self._take(worker, message)
         except (ValueError, msgspec.DecodeError):
