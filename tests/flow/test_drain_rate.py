@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelyard.flow.drain_rate import DrainRate
@@ -41,6 +41,7 @@ def test_a_pool_that_finishes_nothing_and_one_that_was_not_measured() -> None:
     assert DrainRate().retry_after(1, 1.0) == 1
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.integers(0, 10**9), st.floats(allow_nan=False), st.integers(0, 1000))
 def test_the_answer_is_one_to_sixty_seconds(ahead: int, saturation: float, per_second: int) -> None:
     assert 1 <= measured(per_second, 3).retry_after(ahead, saturation) <= 60

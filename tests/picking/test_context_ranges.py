@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelyard.picking.context_ranges import FITS_AT_LEAST, parse_range, range_score
@@ -38,6 +38,7 @@ def test_of_ranges_that_do_not_fit_the_nearest_wins() -> None:
     assert range_score("2000-3000", 1500) > range_score("9000-9999", 1500)
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 10**6))
 def test_a_range_that_fits_beats_every_one_that_does_not(low: int, width: int, tokens: int) -> None:
     score = range_score(f"{low}-{low + width}", tokens)

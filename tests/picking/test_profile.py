@@ -109,7 +109,7 @@ def check_pick(scheduler: Any, asked: PickRequest, now: float, **how: Any) -> st
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=str)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 10**9), size=st.sampled_from([1, 3, 8, 39, 45, 90, 200]))
 def test_the_choice_is_among_the_best(build: Any, config: str, seed: int, size: int) -> None:
     rng = random.Random(seed)
@@ -134,7 +134,7 @@ def test_the_choice_is_among_the_best(build: Any, config: str, seed: int, size: 
             started.append(chosen)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(seed=st.integers(0, 10**9))
 def test_prefixes_held_by_many_endpoints_of_a_large_pool(build: Any, seed: int) -> None:
     rng = random.Random(seed)
