@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -27,7 +27,7 @@ class Modelyard(Peer):
         self.target = f"{_ADDRESS}:{port}"
         home = self.folder / f"modelyard-{len(self.endpoints)}"
         manifests = self.folder / f"modelyard-{len(self.endpoints)}.yaml"
-        manifests.write_text(yaml.safe_dump_all(self._manifests(), sort_keys=False))
+        manifests.write_text(yaml.safe_dump_all(manifests(self.endpoints), sort_keys=False))
         command = [tool("modelyard"), "gateway", "-f", str(manifests), "--home", str(home), "--workers", "1"]
         command += ["--bind", _ADDRESS, "--port", f"80={port}", "--admin", "127.0.0.1:0", "--drain", "1"]
         self.process = processes.start(command, self.cores.peer, log=self.log)
@@ -40,12 +40,6 @@ class Modelyard(Peer):
 
     def _children(self) -> list[int]:
         return processes.descendants(self.process.pid) if self.process else []
-
-    def _manifests(self) -> list[dict[str, Any]]:
-        ports = {endpoint.rpartition(":")[2] for endpoint in self.endpoints}
-        assert len(ports) == 1, "an InferencePool has one port on all its Pods"
-        pods = [_pod(number, endpoint.rpartition(":")[0]) for number, endpoint in enumerate(self.endpoints)]
-        return [_GATEWAY, _ROUTE, _pool(int(ports.pop())), *pods]
 
 
 _GATEWAY: dict[str, Any] = {
@@ -68,6 +62,13 @@ _ROUTE: dict[str, Any] = {
         ],
     },
 }
+
+
+def manifests(endpoints: Sequence[str]) -> list[dict[str, Any]]:
+    """A Gateway, a route by the body's model, and a pool of ``endpoints`` (``ip:port``, all with one port)."""
+    (port,) = {int(endpoint.rpartition(":")[2]) for endpoint in endpoints}
+    pods = [_pod(number, endpoint.rpartition(":")[0]) for number, endpoint in enumerate(endpoints)]
+    return [_GATEWAY, _ROUTE, _pool(port), *pods]
 
 
 def _pool(port: int) -> dict[str, Any]:
