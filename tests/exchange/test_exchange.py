@@ -56,6 +56,7 @@ def test_an_adapter_goes_only_where_it_is_loaded(two: Playbook) -> None:
         (CHAT, chat("unknown"), (404, "model_not_found")),
         (CHAT, {"messages": []}, (400, "missing_model")),
         (CHAT, b"{not json", None),
+        (CHAT, b"", (400, "invalid_json")),
         (CHAT, {"model": 7, "messages": []}, None),
         (CHAT, b'{"model": "m", "model": "a", "messages": []}', None),
         ("/nowhere", chat(), (404, "no_route")),
@@ -75,6 +76,19 @@ def test_bad_requests_get_a_clear_answer(
     else:
         assert error_of(command) == expected
     assert two.in_flight() == {}
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [(b"", (400, "invalid_json")), ({"messages": []}, (400, "missing_model")), (chat("x"), (404, "model_not_found"))],
+)
+def test_routes_by_model_say_what_is_wrong_with_the_model(
+    playbook: Callable[..., Playbook], body: object, expected: tuple[int, str]
+) -> None:
+    matches = "- matches: [{headers: [{name: X-Gateway-Model-Name, value: m}]}]"
+    book = playbook(MANIFEST.replace("- matches: [{path: {type: PathPrefix, value: /v1}}]", matches))
+    assert error_of(book.post(CHAT, body)[1]) == expected
+    assert error_of(book.get("/elsewhere")[1]) == (404, "no_route")
 
 
 def test_no_ready_endpoint_is_503(two: Playbook) -> None:

@@ -17,7 +17,8 @@ NO_FACTS = RequestFacts(dialect="")
 
 
 def read_body(gateway: Gateway, head: RequestHead, path: str, body: bytes) -> RequestFacts:
-    """The facts of ``body`` as sent to ``path``; sets the model headers (and those that plugins name) in ``head.by_name``.
+    """The facts of ``body`` as sent to ``path``; sets the model headers (and those that plugins name) in
+    ``head.by_name``.
 
     A client's own headers of these names are gone already, so a body without the field leaves them unset.
     Raises ``BodyError``.
@@ -39,6 +40,11 @@ def read_body(gateway: Gateway, head: RequestHead, path: str, body: bytes) -> Re
     if base is not None:
         by_name[BASE_MODEL_NAME] = base
     return facts
+
+
+def takes_body(method: str, path: str) -> bool:
+    """Whether a request to ``path`` means nothing without a body: a model API that names its model there."""
+    return _dialect(method, path) is not None
 
 
 def _dialect(method: str, path: str) -> Dialect | None:

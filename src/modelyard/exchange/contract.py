@@ -22,8 +22,8 @@ Who does what:
 - The exchange writes the request head (``Forward.head``), and removes hop-by-hop fields and Expect there: the shell
   has answered ``Expect: 100-continue`` by the time a body is read. For ``Forward.upgrade`` the head keeps Connection
   and Upgrade.
-- After ``Wait`` the shell has set ``exchange.resume``; it is called with the next command, at most once, and never
-  from inside a call of the shell.
+- After ``Wait`` the shell sets ``exchange.resume``; it is called with the next command, at most once, and never from
+  inside a call to this exchange (from inside another's ``on_end`` it may be).
 - A reused connection that dies before any response byte is retried by the shell on a fresh one, unreported.
 - Messages between control process and worker stand in ``proxy.worker_protocol``; ``Gateway`` (``exchange.gateway``)
   and ``build_snapshot`` (``snapshot``) are what a worker puts together from them.
@@ -68,7 +68,7 @@ class ExchangeContract(Protocol):
     changes_length: bool
     """Known after ``on_response_head``: the body's length may change, so Content-Length must not be passed on."""
     resume: Callable[[Forward | Respond], None] | None
-    """Set by the shell before ``on_head``; called when a ``Wait`` is over."""
+    """None until the shell got ``Wait``; called when the wait is over."""
 
     def on_head(self, now: float) -> Command: ...
     def on_body(self, body: bytes, now: float) -> Respond | Forward | Wait: ...

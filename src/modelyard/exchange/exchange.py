@@ -14,7 +14,7 @@ from modelyard.bodies.errors import sse_error
 from modelyard.bodies.facts import BodyError
 from modelyard.bodies.model_rewrite import rewrite_model
 from modelyard.exchange import refusals
-from modelyard.exchange.body_reading import NO_FACTS, read_body
+from modelyard.exchange.body_reading import NO_FACTS, read_body, takes_body
 from modelyard.exchange.commands import Forward, ReadBody, Respond, Wait
 from modelyard.exchange.dot_segments import without_dot_segments
 from modelyard.exchange.forwarding import forward
@@ -134,10 +134,11 @@ class Exchange:
         self._candidates = candidates = table.candidates(self.client.listener, head.host, head.path)
         if candidates is None:
             return self._no_route()
-        if head.has_body and (
-            candidates.reaches_pool or not candidates.reads_headers.isdisjoint(gateway.body_header_names | _BASE)
-        ):
-            return ReadBody(gateway.settings.body_limit)
+        if candidates.reaches_pool or self._routes_by_model():
+            if head.has_body:
+                return ReadBody(gateway.settings.body_limit)
+            if takes_body(head.method, head.path):
+                return self.on_body(b"", now)
         return self._route(now)
 
     def on_body(self, body: bytes, now: float) -> Respond | Forward | Wait:
@@ -230,9 +231,7 @@ class Exchange:
         model = self.facts.model
         if model is None:
             if state.is_pool and self.body is not None and self.facts.dialect:
-                return self._refuse(
-                    400, "The request names no model: add the field 'model'.", "missing_model", param="model"
-                )
+                return self._no_model_named()
             return None
         targets = state.targets
         self.priority = self.record.priority = targets.priority(model, _first(head.by_name, OBJECTIVE_HEADERS))
@@ -277,11 +276,22 @@ class Exchange:
             param="model",
         )
 
+    def _no_model_named(self) -> Respond:
+        return self._refuse(400, "The request names no model: add the field 'model'.", "missing_model", param="model")
+
     def _no_route(self) -> Respond:
         if self.facts.model is not None:
             return self._no_model(self.facts.model)
+        if self.facts.dialect and self._routes_by_model():
+            return self._no_model_named()
         head = self.head
         return self._refuse(404, f"No route for {head.method} {head.path} on host {head.host!r}.", "no_route")
+
+    def _routes_by_model(self) -> bool:
+        candidates = self._candidates
+        return candidates is not None and not candidates.reads_headers.isdisjoint(
+            self._gateway.body_header_names | _BASE
+        )
 
     # ── admission ──
 
