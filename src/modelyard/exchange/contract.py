@@ -7,7 +7,7 @@
     exchange.on_body(body, now)              -> Respond | Forward | Wait
     exchange.on_body_too_large()             -> Respond
     exchange.on_upstream_failure(kind, replayable, now)
-                                             -> Forward (another endpoint) | Respond      before the first response byte
+                                             -> Forward (another endpoint) | Respond      before the client has a byte
     exchange.on_response_head(head, now)     -> ResponseHead as the client shall get it   (mutated in place)
     exchange.on_response_data(chunk)         -> bytes for the client (the same object when nothing changes)
     exchange.on_response_end()               -> last bytes for the client
@@ -67,6 +67,10 @@ class ExchangeContract(Protocol):
 
     changes_length: bool
     """Known after ``on_response_head``: the body's length may change, so Content-Length must not be passed on."""
+    holds_head: bool
+    """Known after ``on_response_head``: the shell keeps a head that comes alone until the first body byte, and an
+    answer that breaks off before it is a failed attempt (``on_upstream_failure``). Engines send the head of a stream
+    when they queue the request, long before its first token; what the client has seen nothing of need not be lost."""
     resume: Callable[[Forward | Respond], None] | None
     """None until the shell got ``Wait``; called when the wait is over."""
 

@@ -34,13 +34,15 @@ log = logging.getLogger(__name__)
 class ClientConnection(BodyIntake):
     """An asyncio protocol and an entry of the timing wheel."""
 
-    __slots__ = ("facts", "listener", "write_paused")
+    __slots__ = ("_searched", "facts", "listener", "write_paused")
 
     def __init__(self, plane: DataPlane, listener: str) -> None:
         BodyIntake.__init__(self, plane)
         self.listener = listener
         self.facts = ClientFacts(listener, "")
         self.write_paused = False
+        self._searched = 0
+        """Bytes of a partial head in which its end is not."""
 
     # -- what the transport says
 
@@ -56,7 +58,7 @@ class ClientConnection(BodyIntake):
 
     def data_received(self, data: bytes) -> None:
         phase = self._phase
-        if phase == HEAD and not self.write_paused:
+        if phase == HEAD:
             self._take_head(data)
         elif phase == BODY:
             self._take_body(data)
@@ -88,17 +90,17 @@ class ClientConnection(BodyIntake):
         self.write_paused = False
         if self.relay is not None:
             self.relay.client_writable()
-        elif self._phase == HEAD:
+        elif self._phase == BUSY:
             self._await_request()
 
     # -- requests
 
     def _take_head(self, data: bytes) -> None:
-        searched = len(self._pending)
-        if searched:
+        searched = self._searched
+        if self._pending:
             data = self._pending + data
             self._pending = b""
-        end = data.find(b"\r\n\r\n", searched - 3 if searched > 3 else 0) + 4
+        end = data.find(b"\r\n\r\n", searched) + 4
         if data[0] == 13 and data[:2] == b"\r\n":
             self._skip_empty_lines(data)
         elif end < 4 or end > self.plane.limits.max_request_head:
@@ -109,6 +111,7 @@ class ClientConnection(BodyIntake):
             except MalformedRequest as fault:
                 self._refuse(fault)
                 return
+            self._searched = 0
             if len(data) > end:
                 self._pending = data[end:]
             self._begin(head)
@@ -127,6 +130,7 @@ class ClientConnection(BodyIntake):
             self._refuse(fault)
             return
         self._pending = data
+        self._searched = max(0, len(data) - 3)
         if not searched:
             self.set_due(time.monotonic() + self.plane.limits.header_timeout)
 
@@ -165,11 +169,12 @@ class ClientConnection(BodyIntake):
         self._decoder = None
         phase = self._phase
         if phase == BUSY and keep_alive and not unread:
-            self._phase = HEAD
             plane = self.plane
             plane.wheel.set(self, plane.wheel.now + plane.limits.keep_alive_idle)
             if self._pending or self.read_paused or self.write_paused:
                 plane.loop.call_soon(self._await_request)
+            else:
+                self._phase = HEAD
         elif phase < LINGER:
             self._collected = None
             if unread or phase == BODY or self._pending or self.read_paused:
@@ -179,16 +184,18 @@ class ClientConnection(BodyIntake):
 
     def _await_request(self) -> None:
         """Go on with what came early, unless the client does not take its answers."""
-        if self._phase != HEAD or self.relay is not None:
+        if self._phase != BUSY or self.relay is not None:
             return
         if self.write_paused:
             self.pause_reading()
             return
-        self.resume_reading()
+        self._phase = HEAD
         pending, self._pending = self._pending, b""
         self.set_due(time.monotonic() + self.plane.limits.keep_alive_idle)
         if pending:
             self._take_head(pending)
+        if len(self._pending) <= self.plane.limits.max_pipelined:
+            self.resume_reading()
 
     # -- the end of the connection
 
@@ -249,7 +256,7 @@ class ClientConnection(BodyIntake):
         phase = self._phase
         if relay is not None and now >= relay.deadline:
             relay.deadline_passed()
-        elif phase == HEAD and not self.write_paused:
+        elif phase == HEAD:
             self._waited_too_long()
         elif self.write_paused or relay is None:
             self.transport.abort()

@@ -1,8 +1,8 @@
 """One exchange on its way between a client's connection and an endpoint's: performs what the Exchange commands.
 
 Phases: ``DECIDING`` (reading a body, waiting in the queue, or between attempts) → ``CONNECTING`` → ``SENT`` (no
-response byte passed on yet; another endpoint may be tried) → ``ANSWERING`` (the client has the head; no way
-back) → ``ENDED``.
+response byte passed on yet; another endpoint may be tried) → perhaps ``HELD`` (as before, but the head is here and
+waits for the first byte of the body) → ``ANSWERING`` (the client has the head; no way back) → ``ENDED``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,15 @@ from modelyard.http1.message_heads import Headers, RequestHead, ResponseHead
 from modelyard.http1.serialising import UnsendableHead, response_head
 from modelyard.proxy import own_answers
 from modelyard.proxy.client_framing import CHUNKED, NO_BODY, UNTIL_CLOSE, frame_answer, framing_lines
-from modelyard.proxy.request_forwarding import ANSWERING, CONNECTING, DECIDING, ENDED, SENT, RequestForwarding
+from modelyard.proxy.request_forwarding import (
+    ANSWERING,
+    CONNECTING,
+    DECIDING,
+    ENDED,
+    HELD,
+    SENT,
+    RequestForwarding,
+)
 from modelyard.proxy.timing_wheel import FAR
 from modelyard.proxy.tunnel import open_tunnel
 from modelyard.proxy.upstream_connection import UpstreamConnection
@@ -30,11 +38,13 @@ if TYPE_CHECKING:
 class ExchangeRelay(RequestForwarding):
     """Performs commands and reports what came of them (see ``exchange.contract``)."""
 
-    __slots__ = ("_framing", "_keep_alive", "_out", "_seen", "response_bytes")
+    __slots__ = ("_begun", "_framing", "_keep_alive", "_out", "_seen", "response_bytes")
 
     def __init__(self, client: ClientConnection, request: RequestHead, exchange: ExchangeContract) -> None:
         RequestForwarding.__init__(self, client, request, exchange)
         self.response_bytes = 0
+        self._begun = 0.0
+        """When a held head went out."""
         self._framing = NO_BODY
         self._keep_alive = False
         self._out = b""
@@ -79,6 +89,9 @@ class ExchangeRelay(RequestForwarding):
             connection.pause_reading()
 
     def upstream_flush(self) -> None:
+        if self.exchange.holds_head:
+            self._phase = HELD
+            return
         self.client.transport.write(self._out)
         self._out = b""
 
@@ -90,6 +103,9 @@ class ExchangeRelay(RequestForwarding):
         if self._out:
             data = self._out + data
             self._out = b""
+            if self._phase == HELD:
+                self._phase = ANSWERING
+                self._begun = time.monotonic()
         if last:
             self._out = data
         else:
@@ -186,8 +202,11 @@ class ExchangeRelay(RequestForwarding):
             self._attempt_failed("head-timeout")
         elif self._phase == ANSWERING and self._seen == self.response_bytes:
             self._break_off("upstream-broken")
+        elif self._phase == HELD and self._seen == 0:
+            self._drop_upstream()
+            self._attempt_failed("head-timeout")
         elif self._phase != ENDED:
-            if self._phase == ANSWERING:
+            if self._phase >= HELD:
                 self._seen = self.response_bytes
             self.client.set_due(FAR if self._phase == DECIDING else now + self.client.plane.limits.upstream_stall)
 
@@ -205,6 +224,8 @@ class ExchangeRelay(RequestForwarding):
         record = exchange.on_end(outcome, time.monotonic())
         record.request_bytes = self.request_bytes
         record.response_bytes = self.response_bytes
+        if self._begun:
+            record.time_to_first_byte = self._begun - record.started
         for mirror in self._mirrors or ():
             mirror.abandon()
         self.client.plane.record_sink(record)

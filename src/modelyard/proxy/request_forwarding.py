@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 else:
     _UpstreamUser = object
 
-DECIDING, CONNECTING, SENT, ANSWERING, ENDED = range(5)
+DECIDING, CONNECTING, SENT, HELD, ANSWERING, ENDED = range(6)
 _JOIN_BELOW = 64 * 1024
 """Bodies up to this size are joined with their head into one write; above, copying costs more than a second write."""
 

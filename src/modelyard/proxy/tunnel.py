@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from modelyard.proxy.exchange_relay import ExchangeRelay
     from modelyard.proxy.timing_wheel import TimingWheel
 
+HALF_CLOSED_IDLE = 60.0
+"""Seconds that a half-closed tunnel may be silent: an end that vanished looks like one that only stopped sending."""
+
 
 class TunnelEnd(asyncio.Protocol):
     """One of the two ends; takes over a transport from the HTTP protocol that had it."""
@@ -37,6 +40,7 @@ class TunnelEnd(asyncio.Protocol):
     def eof_received(self) -> bool:
         """Half-close: the other direction goes on."""
         self.eof = True
+        self.tunnel.shorten()
         other = self.other
         if other.lost or other.eof or not other.transport.can_write_eof():
             other.transport.close()
@@ -87,6 +91,11 @@ class Tunnel:
             return
         self._seen = seen
         self._wheel.set(self, now + self._idle)
+
+    def shorten(self) -> None:
+        """One direction has ended: the other may not be silent for as long as before."""
+        self._idle = min(self._idle, HALF_CLOSED_IDLE)
+        self._wheel.set(self, time.monotonic() + self._idle)
 
     def end_lost(self) -> None:
         client, endpoint = self._ends

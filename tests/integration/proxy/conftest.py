@@ -1,9 +1,11 @@
-"""A data plane over real sockets: the real Gateway, endpoints that do as each test says, clients that speak raw bytes."""
+"""A data plane over real sockets: the real Gateway, endpoints that do as a test says, clients that speak bytes."""
 
 from __future__ import annotations
 
 import asyncio
 import random
+import socket
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -91,7 +93,7 @@ def run(test: Coroutine[Any, Any, None], seconds: float = 20.0) -> None:
 async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
     """Wait for a state."""
     async with asyncio.timeout(seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - the state is anywhere, not behind an event
             await asyncio.sleep(0.005)
 
 
@@ -169,6 +171,10 @@ class Peer:
         self.writer.close()
 
     def abort(self) -> None:
+        """Close with a TCP reset."""
+        sock = self.writer.get_extra_info("socket")
+        if not self.writer.transport.is_closing():
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
 
 
