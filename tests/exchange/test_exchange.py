@@ -178,6 +178,22 @@ spec:
     assert (record.input_tokens, record.output_tokens) == (3, 4)
 
 
+def test_the_head_of_a_stream_is_held_and_an_attempt_that_ends_there_has_failed(two: Playbook) -> None:
+    exchange, first = two.post(CHAT, chat(stream=True))
+    head = ResponseHead(200, "OK", [("content-type", "text/event-stream; charset=utf-8")])
+    head.by_name = dict(head.headers)
+    exchange.on_response_head(head, two.now)
+    assert exchange.holds_head
+    second = exchange.on_upstream_failure("reset", True, two.now)
+    assert isinstance(second, Forward)
+    assert second.address != first.address
+    head = ResponseHead(400, "Bad Request", [("content-type", "application/json")])
+    head.by_name = dict(head.headers)
+    exchange.on_response_head(head, two.now)
+    assert not exchange.holds_head
+    assert exchange.on_end("done", two.now).status == 400
+
+
 def test_a_broken_stream_ends_visibly(two: Playbook) -> None:
     exchange, _ = two.post(CHAT, chat(stream=True))
     head = ResponseHead(200, "OK", [("content-type", "text/event-stream")])

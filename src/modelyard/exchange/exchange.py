@@ -61,6 +61,7 @@ class Exchange:
         "deadline",
         "facts",
         "head",
+        "holds_head",
         "path",
         "priority",
         "record",
@@ -79,6 +80,7 @@ class Exchange:
         self.client = client
         self.resume: Callable[[Forward | Respond], None] | None = None
         self.changes_length = False
+        self.holds_head = False
         self.facts = NO_FACTS
         self.rule: CompiledRule | None = None
         self.backend: CompiledBackend | None = None
@@ -399,9 +401,10 @@ class Exchange:
         )
 
     def on_upstream_failure(self, kind: FailureKind, replayable: bool, now: float) -> Forward | Respond:
-        """The attempt failed before its first byte: another endpoint, or the client's 502 or 504."""
+        """The attempt failed before a byte of it reached the client: another endpoint, or the client's 502 or 504."""
         address = self._release()
         self._tried.append(address)
+        self.record.time_to_first_byte = 0.0
         gateway = self._gateway
         if kind != "deadline":
             gateway.failed(address, kind, now)
@@ -443,7 +446,7 @@ class Exchange:
 
     def _observe(self, head: ResponseHead) -> None:
         content_type = head.by_name.get("content-type", "")
-        self._streams_events = content_type.startswith("text/event-stream")
+        self._streams_events = self.holds_head = content_type.startswith("text/event-stream")
         rename = self.facts.model if self.renames else None
         self._observer = observer = observe_answer(content_type, head.by_name.get("content-encoding", ""), rename)
         self.changes_length = observer.changes_length
