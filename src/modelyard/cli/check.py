@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import typer
 
 from modelyard.cli.exit_codes import ExitCode
-from modelyard.cli.manifests_option import ManifestsOption, print_errors
+from modelyard.cli.manifests_option import ManifestsOption, print_errors, split_pipe
 from modelyard.cli.output import Output, OutputOption, console, fail, print_json, table
 from modelyard.control.shown_resources import shown_resources
 from modelyard.manifests.reading import ReadResult, read_manifests
@@ -17,9 +17,9 @@ from modelyard.snapshot import Snapshot, build_snapshot
 
 def check(
     filename: ManifestsOption = None,
-    gateway_class: str | None = typer.Option(
-        None, "--gateway-class", help="Check only Gateways of this class (default: all)."
-    ),
+    gateway_class: Annotated[
+        str | None, typer.Option("--gateway-class", help="Check only Gateways of this class (default: all).")
+    ] = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Load manifests, compile them, and show every object's conditions; nothing is started.
@@ -30,11 +30,13 @@ def check(
 
       modelyard check -f manifests/
 
+      kustomize build overlays/test | modelyard check -f -
+
       modelyard check -f manifests/ --output json | jq '.errors'
     """
     if not filename:
         fail("say which manifests to check: -f FILE_OR_FOLDER.", ExitCode.USAGE)
-    read = read_manifests(filename)
+    read = read_manifests(*split_pipe(filename))
     snapshot = build_snapshot(read.resource_set, gateway_class=gateway_class)
     rows = _conditions(read, snapshot)
     bad = [row for row in rows if row["status"] == "False"]
@@ -57,7 +59,8 @@ def _conditions(read: ReadResult, snapshot: Snapshot) -> list[dict[str, Any]]:
     shown = shown_resources(read.resource_set, snapshot.compiled.statuses, "1970-01-01T00:00:00Z")
     rows: list[dict[str, Any]] = []
     for item in shown:
-        name = f"{item['metadata'].get('namespace', 'default')}/{item['metadata']['name']}"
+        metadata = item["metadata"]
+        name = f"{metadata.get('namespace', 'default')}/{metadata.get('name', '')}"
         for owner, conditions in _owners(item.get("status", {})):
             rows += [
                 {
@@ -111,6 +114,10 @@ def _show(read: ReadResult, snapshot: Snapshot, rows: list[dict[str, Any]]) -> N
         console.print(f"[yellow]![/] {problem.replace('[', chr(92) + '[')}")
     for item in _not_used(read):
         console.print(f"[dim]not used: {item['object']}: {item['reason'].replace('[', chr(92) + '[')}[/]")
-    files = len(read.files)
+    files = len(read.files) + any(item.origin.source == "-" for item in read.resource_set)
     objects = sum(1 for _ in read.resource_set)
-    console.print(f"{objects} objects in {files} file{'s' if files != 1 else ''}, {len(read.errors)} errors")
+    console.print(f"{_counted(objects, 'object')} in {_counted(files, 'file')}, {_counted(len(read.errors), 'error')}")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"

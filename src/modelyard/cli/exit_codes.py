@@ -9,6 +9,7 @@ class ExitCode(IntEnum):
     """What a script can rely on."""
 
     OK = 0
+    """All went well."""
     FAILED = 1
     """Something went wrong while running; standard error says what."""
     USAGE = 2

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.logging import RichHandler
 
 from modelyard.cli.exit_codes import ExitCode
-from modelyard.cli.manifests_option import read_or_fail
+from modelyard.cli.manifests_option import read_or_fail, split_pipe
 from modelyard.cli.output import Output, errors, fail
 from modelyard.cli.port_mapping import admin_address, bind_address, port_mapping
 from modelyard.cli.startup_report import StartupReport
@@ -47,8 +47,10 @@ def run_in_foreground(
     """Check everything, then run until stopped. Every failure ends with its own exit code."""
     _log_to_stderr(verbose)
     admin_host, admin_port = admin_address(admin)
+    files, piped = split_pipe(paths)
     settings = ControlSettings(
-        paths=tuple(paths),
+        paths=files,
+        piped=piped,
         urls=tuple(urls),
         home=Home.at(home),
         run_local=run_local,
@@ -64,7 +66,7 @@ def run_in_foreground(
         access_log=access_log,
         endpoint_header=endpoint_header,
     )
-    read = read_or_fail(paths) if paths else ReadResult(resource_set=ResourceSet(), errors=(), files=())
+    read = read_or_fail(files, piped) if paths else ReadResult(resource_set=ResourceSet(), errors=(), files=())
     report = StartupReport(output)
     try:
         run_yard(settings, read, report.run)

@@ -22,6 +22,8 @@ _SHOWN_REQUESTS = 4
 """Requests that are printed to be tried: one per model, but no wall of text."""
 _SETTLE_SECONDS = 20.0
 """How long the first list of models is waited for once everything is ready (a server may list none)."""
+_REST_SECONDS = 3.0
+"""How long, in all, the lists of the other endpoints are waited for: some may be down."""
 
 
 class StartupReport:
@@ -64,10 +66,10 @@ class StartupReport:
         return yard.readiness()[0] and all(item.ready for item in replicas)
 
     async def _models_known(self, yard: Yard, changed: asyncio.Event) -> None:
-        """Wait a little for the first model lists and health checks, so that the summary is whole."""
-        end = time.monotonic() + _SETTLE_SECONDS
-        while time.monotonic() < end and not models(yard) and yard.current_fleet.backends:
-            if not any(backend.endpoints for backend in yard.current_fleet.backends.values()):
+        """Wait a little for health checks and model lists, so that the summary is whole."""
+        began = time.monotonic()
+        while not _settled(yard):
+            if time.monotonic() - began > (_REST_SECONDS if models(yard) else _SETTLE_SECONDS):
                 return
             await _next(changed)
 
@@ -127,6 +129,12 @@ class StartupReport:
     def _event(self, event: str, **fields: Any) -> None:
         sys.stdout.write(json.dumps({"event": event, **fields}, default=str) + "\n")
         sys.stdout.flush()
+
+
+def _settled(yard: Yard) -> bool:
+    """Whether every endpoint is ready and has told its models."""
+    backends = yard.current_fleet.backends.values()
+    return all(state.ready and state.models is not None for backend in backends for state in backend.endpoints)
 
 
 def models(yard: Yard) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from modelyard.local.home import Home
 from modelyard.local.replica_plan import EngineMode
+from modelyard.resources.loading import LoadResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +17,8 @@ class ControlSettings:
 
     paths: tuple[Path, ...] = ()
     """Manifest files and folders, watched."""
+    piped: LoadResult | None = None
+    """Manifests from standard input; they stay as they are."""
     urls: tuple[str, ...] = ()
     """Model servers given by address (``http://host:8000``)."""
     home: Home

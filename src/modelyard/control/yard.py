@@ -95,7 +95,9 @@ class Yard:
         await self._apply()
         if self.settings.paths:
             self._watcher = asyncio.create_task(
-                watch_manifests(self.settings.paths, self._manifests_changed, last=self._first_read)
+                watch_manifests(
+                    self.settings.paths, self._manifests_changed, last=self._first_read, extra=self.settings.piped
+                )
             )
         self._write_yard_file()
 

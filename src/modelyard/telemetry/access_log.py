@@ -15,26 +15,47 @@ class AccessLine(msgspec.Struct, omit_defaults=True):
     time: float
     """Unix time of the end of the exchange."""
     method: str
+    """Request method."""
     path: str
+    """Request path without the query, at most 512 characters."""
     status: int
+    """Status sent to the client; 0: the client went away before any."""
     duration: float
+    """From the request head to the last byte of the answer."""
     listener: str = ""
+    """``namespace/gateway:port``."""
     route: str = ""
+    """HTTPRoute that was matched; ``models``: the list of models."""
     backend: str = ""
+    """Chosen backend."""
     endpoint: str = ""
+    """Endpoint that was tried last."""
     model: str = ""
+    """Model that the client asked for."""
     target_model: str = ""
+    """Model that the engine was asked for."""
     reason: str = ""
+    """Why Modelyard answered itself, or why the answer was cut; empty: the endpoint's own answer went through."""
     first_byte: float = 0.0
+    """From the request head to the first byte of the answer; 0: none came from an endpoint."""
     queued: float = 0.0
+    """Time spent waiting for admission."""
     attempts: int = 1
+    """Endpoints tried."""
     request_bytes: int = 0
+    """Body of the request."""
     response_bytes: int = 0
+    """Body of the answer."""
     input_tokens: int = 0
+    """Prompt tokens, as the engine reported them."""
     output_tokens: int = 0
+    """Generated tokens, as the engine reported them."""
     cached_tokens: int = 0
+    """Prompt tokens that the engine found in its prefix cache."""
     stream: bool = False
+    """The client asked for server-sent events."""
     priority: int = 0
+    """Of the request: InferenceObjective or criticality."""
 
 
 _PATH_LIMIT = 512
