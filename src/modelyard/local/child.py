@@ -27,8 +27,9 @@ import time
 
 ORPHAN_GRACE = 3.0
 """Seconds an engine gets to clean up (shared memory) after the control process has died."""
-STRAGGLER_GRACE = 1.0
-"""Seconds that remaining processes get to end by themselves after the engine's first process has ended."""
+STRAGGLER_GRACE = 5.0
+"""Seconds that the other processes get to end by themselves after the engine's first process has ended. vLLM's need
+some to remove their shared memory; most are done within one."""
 KILL_AGAIN = 0.05
 """Seconds between two looks at a family that is being killed."""
 LOG_BYTES = 10 * 1024 * 1024

@@ -34,7 +34,10 @@ class ClaimFiller:
 
         Raises :class:`ClaimError`.
         """
-        async with self._locks.setdefault(source.directory, asyncio.Lock()):
+        lock = self._locks.setdefault(source.directory, asyncio.Lock())
+        if lock.locked():
+            say(f"{source.directory} to be filled from {source.source}")
+        async with lock:
             if source in self._filled:
                 return
             if source.source != DEMO:

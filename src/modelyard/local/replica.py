@@ -156,7 +156,6 @@ class Replica:
         await asyncio.to_thread(make_directories, self.plan, anew=anew)
         await asyncio.to_thread(write_files, self.plan)
         for source in self.plan.weights:
-            self._wait_for(f"{source.directory} to be filled from {source.source}")
             await self._claims.fill(source, self.plan.argv[0], self._wait_for)
 
     async def _run_once(self) -> str:

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import pytest
+
+from modelyard.local.containers import NotHere, VllmCommand, recognise
+
+
+@pytest.mark.parametrize(
+    ("image", "command", "args", "arguments"),
+    [
+        ("vllm/vllm-openai:v0.11.0", [], ["--model", "m"], ("--model", "m")),
+        ("vllm/vllm-openai:v0.32.0", [], ["m", "--port=1"], ("--model", "m", "--port=1")),
+        ("registry.example/mirror/vllm-openai-cpu@sha256:00", [], ["--model=m"], ("--model=m",)),
+        ("x", ["python3", "-m", "vllm.entrypoints.openai.api_server"], ["--model=m"], ("--model=m",)),
+        ("x", ["/usr/bin/python3.12"], ["-m", "vllm.entrypoints.openai.api_server", "--port=1"], ("--port=1",)),
+        ("x", ["vllm", "serve"], ["m"], ("--model", "m")),
+        ("x", ["vllm"], ["serve", "m", "--port=1"], ("--model", "m", "--port=1")),
+        ("x", ["/bin/sh", "-c"], ["exec vllm serve m --port 1"], ("--model", "m", "--port", "1")),
+    ],
+)
+def test_a_vllm_server_is_recognised(image: str, command: list[str], args: list[str], arguments: tuple[str]) -> None:
+    assert recognise(image, command, args) == VllmCommand(arguments=arguments)
+
+
+@pytest.mark.parametrize(
+    ("image", "command", "args", "reason"),
+    [
+        ("nginx:1", [], [], "not known to be a vLLM server"),
+        ("", [], [], "(none)"),
+        ("vllm/vllm-openai", ["sleep"], ["9"], "(sleep 9) is not a vLLM server"),
+        ("x", ["bash", "-c"], ["vllm serve m && echo done"], "shell script"),
+        ("x", ["bash", "-c"], ["vllm serve 'm"], "shell script"),
+        ("x", ["bash", "/start.sh"], [], "shell script"),
+        ("registry/gateway-api-inference-extension/lora-syncer:main", [], [], "--lora-modules"),
+    ],
+)
+def test_what_has_no_meaning_here_says_why(image: str, command: list[str], args: list[str], reason: str) -> None:
+    found = recognise(image, command, args)
+    assert isinstance(found, NotHere)
+    assert reason in found.reason

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from modelyard.local.replica_files import make_directories, remove_directories, remove_stale_files, write_files
+from modelyard.local.replica_plan import LocalFile, ReplicaPlan
+
+
+def plan(folder: Path, *files: LocalFile) -> ReplicaPlan:
+    return ReplicaPlan(
+        name="m-0",
+        namespace="default",
+        deployment="m",
+        container="c",
+        labels={},
+        engine="vllm",
+        address="127.8.1.1",
+        ports=(),
+        argv=(),
+        env={},
+        directory=str(folder / "r"),
+        directories=(str(folder / "r" / "volumes" / "scratch"), str(folder / "claims" / "c")),
+        files=files,
+    )
+
+
+def test_a_new_replica_begins_empty_and_a_restarted_one_does_not(tmp_path: Path) -> None:
+    one = plan(tmp_path)
+    make_directories(one, anew=True)
+    left = tmp_path / "r" / "volumes" / "scratch" / "left"
+    left.touch()
+    make_directories(one, anew=False)
+    assert left.exists()
+    make_directories(one, anew=True)
+    assert not left.exists()
+
+
+def test_claims_outlive_their_replicas(tmp_path: Path) -> None:
+    one = plan(tmp_path)
+    make_directories(one, anew=True)
+    (tmp_path / "claims" / "c" / "weights").touch()
+    remove_directories(one)
+    assert not (tmp_path / "r").exists()
+    assert (tmp_path / "claims" / "c" / "weights").exists()
+
+
+def test_files_change_in_place(tmp_path: Path) -> None:
+    old = plan(tmp_path, LocalFile(path="v/a", content=b"1", mode=0o400), LocalFile(path="v/b", content=b"2"))
+    new = msgspec.structs.replace(old, files=(LocalFile(path="v/a", content=b"3", mode=0o600),))
+    write_files(old)
+    write_files(new)
+    remove_stale_files(old, new)
+    assert [(one.name, one.read_bytes(), one.stat().st_mode & 0o777) for one in (tmp_path / "r" / "v").iterdir()] == [
+        ("a", b"3", 0o600)
+    ]
