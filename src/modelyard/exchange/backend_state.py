@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from modelyard.fleet.endpoints import Endpoint
 from modelyard.fleet.fleet import BackendFleet, BackendKey
@@ -16,7 +16,7 @@ from modelyard.routing.model_targets import ModelTargets
 from modelyard.snapshot import PoolPlan
 
 if TYPE_CHECKING:
-    from modelyard.exchange.exchange import Exchange
+    from modelyard.exchange.model_request import ModelRequest
 
 _NO_TARGETS = ModelTargets()
 _SERVICE_CONFIG = scheduler_config(None)
@@ -54,8 +54,8 @@ class BackendState:
         """Every model that a ready endpoint serves; None: at least one ready endpoint has not said."""
         self.serving: Mapping[str, frozenset[str]] = {}
         """Model -> addresses that serve it, for models that not every ready endpoint serves."""
-        self.waiting: dict[int, Exchange] = {}
-        """Queued exchanges by ticket id."""
+        self.waiting: dict[int, ModelRequest[Any]] = {}
+        """Queued requests by ticket id."""
 
     def update(self, fleet: BackendFleet, now: float) -> None:
         """Take a new picture of the endpoints."""

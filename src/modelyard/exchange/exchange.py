@@ -5,113 +5,43 @@ The shell calls in the order that ``contract`` gives; every step answers with a 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from modelyard.bodies.answers import AnswerObserver, observe_answer
-from modelyard.bodies.api_paths import is_model_api, normalise_path
-from modelyard.bodies.errors import sse_error
 from modelyard.bodies.facts import BodyError
-from modelyard.bodies.model_rewrite import rewrite_model
-from modelyard.exchange import refusals
-from modelyard.exchange.body_reading import NO_FACTS, read_body, takes_body
+from modelyard.exchange.body_reading import read_body, takes_body
 from modelyard.exchange.commands import Forward, ReadBody, Respond, Wait
 from modelyard.exchange.dot_segments import without_dot_segments
 from modelyard.exchange.forwarding import forward
-from modelyard.exchange.record import ExchangeRecord
+from modelyard.exchange.model_request import ModelRequest
 from modelyard.exchange.trusted_headers import BASE_MODEL_NAME, MODEL_NAME, strip_trusted
-from modelyard.flow.admission import Admitted, Offer, Shed
 from modelyard.http1.serialising import UnsendableHead
-from modelyard.picking.contract import NoEndpoint, PickRequest, Why
+from modelyard.picking.contract import Decision
 
 if TYPE_CHECKING:
-    from modelyard.exchange.backend_state import BackendState
-    from modelyard.exchange.contract import ClientFacts, FailureKind, Outcome
+    from modelyard.exchange.contract import ClientFacts, FailureKind
     from modelyard.exchange.gateway import Gateway
-    from modelyard.http1.message_heads import Headers, RequestHead, ResponseHead
+    from modelyard.http1.message_heads import RequestHead, ResponseHead
     from modelyard.routing.backends import CompiledBackend
     from modelyard.routing.rules import CompiledRule
     from modelyard.routing.table import Candidates
 
-OBJECTIVE_HEADERS = ("x-llm-d-inference-objective", "x-gateway-inference-objective")
-FAIRNESS_HEADERS = ("x-llm-d-inference-fairness-id", "x-gateway-inference-fairness-id")
-DEFAULT_FAIRNESS_ID = "default-flow"
 
-
-class Exchange:
+class Exchange(ModelRequest[Forward]):
     """One request. Made by ``Gateway.open``; ends with exactly one ``on_end``."""
 
-    __slots__ = (
-        "_candidates",
-        "_ended",
-        "_explain",
-        "_gateway",
-        "_headers",
-        "_in_flight_at",
-        "_observer",
-        "_pick",
-        "_queued_at",
-        "_streams_events",
-        "_ticket",
-        "_tried",
-        "backend",
-        "body",
-        "changes_length",
-        "client",
-        "deadline",
-        "facts",
-        "head",
-        "holds_head",
-        "path",
-        "priority",
-        "record",
-        "resume",
-        "rule",
-        "state",
-        "target_model",
-        "why",
-    )
+    __slots__ = ("_candidates", "backend", "client", "deadline", "rule")
 
     def __init__(
         self, gateway: Gateway, head: RequestHead, client: ClientFacts, now: float, *, explain: bool = False
     ) -> None:
-        self._gateway = gateway
-        self.head = head
+        super().__init__(gateway, head, now, explain=explain)
         self.client = client
-        self.resume: Callable[[Forward | Respond], None] | None = None
-        self.changes_length = False
-        self.holds_head = False
-        self.facts = NO_FACTS
+        self.record.listener = client.listener
         self.rule: CompiledRule | None = None
         self.backend: CompiledBackend | None = None
-        self.state: BackendState | None = None
-        self.target_model = ""
-        self.priority = 0
-        self.why: Why | None = None
-        self.record = record = ExchangeRecord()
-        record.method = head.method
-        record.path = head.path
-        record.listener = client.listener
-        record.started = now
-        self.body: bytes | None = None
-        self._candidates: Candidates | None = None
         self.deadline = 0.0
-        self._ended = False
-        self._explain = explain
-        self._headers: Headers = []
-        self._in_flight_at = ""
-        self._observer: AnswerObserver | None = None
-        self.path = head.path
-        self._pick: PickRequest | None = None
-        self._queued_at = 0.0
-        self._streams_events = False
-        self._ticket = 0
-        self._tried: list[str] = []
-
-    @property
-    def renames(self) -> bool:
-        """The engine is asked for another model name than the client's, which its answer must show again."""
-        return self.facts.model is not None and self.target_model != self.facts.model
+        """Monotonic end of the whole exchange (request timeout); 0: none."""
+        self._candidates: Candidates | None = None
 
     # ── from head and body to a route ──
 
@@ -153,10 +83,6 @@ class Exchange:
             return self._refuse(error.status, error.message, error.code, param=error.param)
         self._note_facts()
         return self._route(now)
-
-    def _note_facts(self) -> None:
-        self.record.model = self.facts.model or ""
-        self.record.stream = self.facts.stream
 
     def on_body_too_large(self) -> Respond:
         """The body is larger than routing reads."""
@@ -221,66 +147,6 @@ class Exchange:
         )
         return Respond(redirect.status, [("location", location)])
 
-    # ── models ──
-
-    def _name_models(self, state: BackendState) -> Respond | None:
-        """Decide which model the engine is asked for; None: go on."""
-        head = self.head
-        if state.is_pool:
-            refused = self._narrow_path(state)
-            if refused is not None:
-                return refused
-        model = self.facts.model
-        if model is None:
-            if state.is_pool and self.body is not None and self.facts.dialect:
-                return self._no_model_named()
-            return None
-        targets = state.targets
-        self.priority = self.record.priority = targets.priority(model, _first(head.by_name, OBJECTIVE_HEADERS))
-        self.target_model = target = targets.target(model, self._gateway.random())
-        self.record.target_model = target
-        if state.is_pool and state.known_models is not None and target not in state.known_models:
-            return self._unknown_model(state, model, target)
-        if target != model and self.body is not None:
-            self.body = rewrite_model(self.body, self.facts, target)
-        return None
-
-    def _narrow_path(self, state: BackendState) -> Respond | None:
-        """Only the model API's paths go to a pool, in their one spelling, as they are after the route's rewrites."""
-        path = normalise_path(self.path)
-        if path is None or not is_model_api(path):
-            message = f"Path {self.path!r} is not part of the model API that {state.label} serves."
-            return self._refuse(404, message, "path_not_served")
-        if self.body is not None and not self.facts.dialect and path != self.head.path:
-            try:
-                self.facts = read_body(self._gateway, self.head, path, self.body)
-            except BodyError as error:
-                return self._refuse(error.status, error.message, error.code, param=error.param)
-            self._note_facts()
-        self.path = path
-        return None
-
-    def _unknown_model(self, state: BackendState, model: str, target: str) -> Respond:
-        if state.targets.defines(model):
-            return self._refuse(
-                503,
-                f"Model {model!r} stands for {target!r}, which no ready endpoint of {state.label} has loaded.",
-                "model_not_loaded",
-                param="model",
-            )
-        return self._no_model(model)
-
-    def _no_model(self, model: str) -> Respond:
-        return self._refuse(
-            404,
-            f"The model {model!r} does not exist here. GET /v1/models lists what there is.",
-            "model_not_found",
-            param="model",
-        )
-
-    def _no_model_named(self) -> Respond:
-        return self._refuse(400, "The request names no model: add the field 'model'.", "missing_model", param="model")
-
     def _no_route(self) -> Respond:
         if self.facts.model is not None:
             return self._no_model(self.facts.model)
@@ -295,110 +161,14 @@ class Exchange:
             self._gateway.body_header_names | _BASE
         )
 
-    # ── admission ──
-
-    def _admit(self, state: BackendState, now: float) -> Respond | Forward | Wait:
-        admission = state.admission
-        if self.priority >= 0 and not admission.enabled:
-            return self._first_attempt(state, now)
-        offer = Offer(
-            priority=self.priority,
-            fairness_id=_first(self.head.by_name, FAIRNESS_HEADERS) or DEFAULT_FAIRNESS_ID,
-            size=len(self.body or b""),
-        )
-        if self._explain:
-            return self._first_attempt(state, now)
-        verdict = admission.offer(offer, now, state.saturation_at(now))
-        if isinstance(verdict, Admitted):
-            return self._first_attempt(state, now)
-        if isinstance(verdict, Shed):
-            return self._shed(verdict.reason, verdict.retry_after)
-        self._queued_at = now
-        self._ticket = verdict.ticket.id
-        state.waiting[self._ticket] = self
-        return Wait(self._ticket)
-
-    def _shed(self, reason: str, retry_after: int) -> Respond:
-        return self._refuse(
-            429,
-            f"{self.record.backend} is busy ({reason}): try again in {retry_after} s.",
-            "saturated",
-            headers=[("retry-after", str(retry_after)), ("x-llm-d-request-dropped-reason", reason)],
-        )
-
-    def on_admitted(self, now: float) -> None:
-        """The queue let the request go; called by the Gateway."""
-        assert self.state is not None
-        self._leave_queue(now)
-        self._resume(self._first_attempt(self.state, now))
-
-    def on_queue_expired(self, now: float) -> None:
-        """The request waited as long as it may; called by the Gateway."""
-        self._leave_queue(now)
-        self._resume(self._shed("rejected-ttl-expired", 1))
-
-    def _leave_queue(self, now: float) -> None:
-        self.record.queued = now - self._queued_at
-        self._queued_at = 0.0
-
-    def _resume(self, command: Forward | Respond) -> None:
-        if self.resume is not None:
-            self.resume(command)
-
     # ── attempts ──
 
-    def _first_attempt(self, state: BackendState, now: float) -> Forward | Respond:
-        facts = self.facts
-        model = self.target_model
-        self._pick = PickRequest(
-            model,
-            self._gateway.base_of.get(model, model),
-            facts.prompt,
-            facts.prompt_tokens,
-            self.head.by_name,
-            self.priority,
-        )
-        return self._attempt(state, now)
-
-    def _attempt(self, state: BackendState, now: float) -> Forward | Respond:
-        """Pick an endpoint that was not tried and forward to it."""
-        assert self._pick is not None
-        exclude = (*self._tried, *self._gateway.avoided(now)) if self._tried or self._gateway.suspects else ()
-        subset = state.serving.get(self.target_model)
-        scheduler = state.scheduler
+    def _go(self, decision: Decision) -> Forward | Respond:
         try:
-            decision = scheduler.pick(self._pick, now, subset=subset, exclude=exclude, explain=self._explain)
-        except NoEndpoint as nothing:
-            if len(exclude) <= len(self._tried):
-                return self._no_endpoint(nothing)
-            try:
-                decision = scheduler.pick(self._pick, now, subset=subset, exclude=self._tried, explain=self._explain)
-            except NoEndpoint as still_nothing:
-                return self._no_endpoint(still_nothing)
-        endpoint = decision.targets[0]
-        self.why = decision.why
-        address = endpoint.address
-        if not self._explain:
-            scheduler.started(address, self._pick)
-            self._in_flight_at = address
-        record = self.record
-        record.endpoint = address
-        record.attempts += 1
-        try:
-            return forward(self, self._gateway, endpoint)
+            return forward(self, self._gateway, decision.targets[0])
         except UnsendableHead as problem:
-            message = f"HTTPRoute {record.route} makes a head that cannot be sent: {problem}"
+            message = f"HTTPRoute {self.record.route} makes a head that cannot be sent: {problem}"
             return self._refuse(500, message, "route_invalid")
-
-    def _no_endpoint(self, nothing: NoEndpoint) -> Respond:
-        if self._tried:
-            return self._refuse(502, "No endpoint answered, and there is no other to try.", "upstream_failed")
-        return self._refuse(
-            503,
-            f"{self.record.backend} has no ready endpoint ({nothing.reason}): try again soon.",
-            "no_ready_endpoint",
-            headers=[("x-llm-d-request-dropped-reason", "rejected-no-endpoints")],
-        )
 
     def on_upstream_failure(self, kind: FailureKind, replayable: bool, now: float) -> Forward | Respond:
         """The attempt failed before a byte of it reached the client: another endpoint, or the client's 502 or 504."""
@@ -444,92 +214,5 @@ class Exchange:
             head.headers.append(("x-modelyard-endpoint", record.endpoint))
         return head
 
-    def _observe(self, head: ResponseHead) -> None:
-        content_type = head.by_name.get("content-type", "")
-        self._streams_events = self.holds_head = content_type.startswith("text/event-stream")
-        rename = self.facts.model if self.renames else None
-        self._observer = observer = observe_answer(content_type, head.by_name.get("content-encoding", ""), rename)
-        self.changes_length = observer.changes_length
-
-    def on_response_data(self, chunk: bytes) -> bytes:
-        """Body bytes from the endpoint -> body bytes for the client (the same object when nothing changes)."""
-        observer = self._observer
-        return chunk if observer is None else observer.feed(chunk)
-
-    def on_response_end(self) -> bytes:
-        """The endpoint's answer is complete; what was held back comes now."""
-        return b"" if self._observer is None else self._observer.finish()
-
-    def on_response_broken(self) -> bytes:
-        """The endpoint broke off after its first byte: what makes that visible inside the body."""
-        observer = self._observer
-        if observer is None or not self._streams_events:
-            return b""
-        message = "The model server broke off before the answer was complete: send the request again."
-        return sse_error(message, "upstream_broken", self.facts.dialect, mid_event=observer.mid_event)
-
-    def on_end(self, outcome: Outcome, now: float) -> ExchangeRecord:
-        """The exchange is over, however it went; releases every counter. Safe to call once more."""
-        record = self.record
-        if self._ended:
-            return record
-        self._ended = True
-        self._gateway.open_exchanges -= 1
-        observer = self._observer
-        if observer is not None and observer.usage is not None:
-            usage = observer.usage
-            record.input_tokens = usage.input_tokens
-            record.output_tokens = usage.output_tokens
-            record.cached_tokens = usage.cached_tokens
-        self._release()
-        if self._queued_at:
-            self._cancel_wait(now)
-        record.duration = now - record.started
-        if outcome != "done":
-            record.reason = record.reason or outcome
-        if self.state is not None and self.state.waiting:
-            self._gateway.step(now)
-        return record
-
-    def _cancel_wait(self, now: float) -> None:
-        self._leave_queue(now)
-        if self.state is not None:
-            self.state.waiting.pop(self._ticket, None)
-            self.state.admission.cancel(self._ticket)
-
-    def _release(self) -> str:
-        """Give back the in-flight count of the current attempt; its address."""
-        address, self._in_flight_at = self._in_flight_at, ""
-        if address and self.state is not None:
-            self.state.scheduler.finished(address)
-            if self.state.admission.enabled:
-                self.state.admission.completed()
-        return address
-
-    def discard(self) -> None:
-        """End an exchange that was opened to explain only."""
-        self._ended = True
-
-    def _refuse(
-        self,
-        status: int,
-        message: str,
-        code: str,
-        *,
-        param: str | None = None,
-        headers: Headers | None = None,
-    ) -> Respond:
-        self.record.status = status
-        self.record.reason = code
-        dialect = self.facts.dialect or ("anthropic-messages" if self.head.path.startswith("/v1/messages") else "")
-        return refusals.refuse(status, message, code=code, param=param, headers=headers, dialect=dialect)
-
 
 _BASE = frozenset({BASE_MODEL_NAME, MODEL_NAME})
-
-
-def _first(by_name: dict[str, str], names: tuple[str, ...]) -> str | None:
-    for name in names:
-        if name in by_name:
-            return by_name[name]
-    return None
