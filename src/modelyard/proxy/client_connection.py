@@ -168,8 +168,8 @@ class ClientConnection(BodyIntake):
         self.relay = None
         self._decoder = None
         phase = self._phase
-        if phase == BUSY and keep_alive and not unread:
-            plane = self.plane
+        plane = self.plane
+        if phase == BUSY and keep_alive and not unread and not plane.draining:
             plane.wheel.set(self, plane.wheel.now + plane.limits.keep_alive_idle)
             if self._pending or self.read_paused or self.write_paused:
                 plane.loop.call_soon(self._await_request)
