@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -115,7 +115,6 @@ def figures(peer: Peer, readings: Sequence[Reading]) -> Figures:
     )
 
 
-def _micros(reading: Reading, pids: Sequence[int] | object) -> float:
-    assert hasattr(pids, "__iter__")
+def _micros(reading: Reading, pids: Iterable[int]) -> float:
     total = sum(reading.cpu.get(pid, 0.0) for pid in pids)
     return 1e6 * total / reading.count if reading.count else 0.0

@@ -48,6 +48,9 @@ class Measurement:
         self.count = 0
         self.errors = 0
         self.samples = array("d")
+        self.opened = 0
+        """Streams that have had an event."""
+        self.progress = asyncio.Event()
 
 
 class Client(asyncio.Protocol):
@@ -119,9 +122,12 @@ class StreamClient(Client):
             if not self.opened and not data.startswith(_OK):
                 self.measurement.errors += 1
             return
-        self.opened = True
-        now = time.perf_counter()
         measurement = self.measurement
+        if not self.opened:
+            self.opened = True
+            measurement.opened += 1
+            measurement.progress.set()
+        now = time.perf_counter()
         if measurement.running:
             measurement.count += events
             measurement.samples.append(now - self.since)
@@ -173,8 +179,9 @@ async def open_clients(target: str, case: Case, measurement: Measurement) -> lis
         await loop.create_connection(lambda client=client: client, host, int(port))  # type: ignore[misc]
         clients.append(client)
     async with asyncio.timeout(_OPENING_LIMIT):
-        while any(isinstance(client, StreamClient) and not client.opened for client in clients):
-            await asyncio.sleep(0.02)
+        while measurement.opened < case.connections and case.streams:
+            measurement.progress.clear()
+            await measurement.progress.wait()
     return clients
 
 

@@ -2,8 +2,8 @@
 
 Drives one client connection of a real data plane (routing by the body's model, default picking, metrics, access log)
 in this process, with transports that only keep what is written: what is left is the Python of the path, without
-sockets. Prints microseconds per request and per streamed event, then a profile of both by function. ``--endpoints`` sets the
-size of the pool; ``--body`` the body's bytes.
+sockets. Prints microseconds per request and per streamed event, then a profile of both by function. ``--endpoints``
+sets the size of the pool; ``--body`` the body's bytes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import io
 import pstats
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 import uvloop
@@ -37,13 +37,14 @@ from modelyard.proxy.client_connection import ClientConnection
 from modelyard.proxy.data_plane import DataPlane
 from modelyard.proxy.limits import ProxyLimits
 from modelyard.proxy.upstream_connection import UpstreamConnection
+from modelyard.proxy.upstream_pool import EndpointPool
 from modelyard.resources.loading import load_documents
 from modelyard.resources.resource_set import ResourceSet
 from modelyard.snapshot import build_snapshot
 from modelyard.telemetry.access_log import AccessLog
 from modelyard.telemetry.request_metrics import RequestMetrics
 
-_REPEATS = 5
+_REPEATS = 50
 
 
 class KeptWrites:
@@ -96,8 +97,6 @@ class Bench:
         self.stream_request = request_bytes("127.0.0.1:8080", chat_body(200, stream=True))
 
     def _connection(self, address: str) -> UpstreamConnection:
-        from modelyard.proxy.upstream_pool import EndpointPool
-
         endpoint = EndpointPool(self.plane.pool, address)
         self.plane.pool._endpoints[address] = endpoint
         connection = UpstreamConnection(endpoint)
@@ -132,8 +131,7 @@ class Bench:
         connection.data_received(answers.STREAM_END)
 
 
-def _fleet(specs: dict[BackendKey, BackendSpec] | object) -> Fleet:
-    assert isinstance(specs, dict)
+def _fleet(specs: Mapping[BackendKey, BackendSpec]) -> Fleet:
     backends = {}
     for key, spec in specs.items():
         states = tuple(
@@ -149,8 +147,9 @@ def _fleet(specs: dict[BackendKey, BackendSpec] | object) -> Fleet:
 
 
 def best_us(run: Callable[[int], None], count: int) -> float:
-    """Microseconds per turn: the best of several rounds, in this process's CPU time."""
-    run(count // 10)
+    """Microseconds per turn: the best of many short rounds, so that what else the machine does is left out."""
+    count = max(1, count // _REPEATS)
+    run(count)
     best = float("inf")
     for _ in range(_REPEATS):
         start = time.process_time()

@@ -26,9 +26,9 @@ class Modelyard(Peer):
         port = free_port(_ADDRESS)
         self.target = f"{_ADDRESS}:{port}"
         home = self.folder / f"modelyard-{len(self.endpoints)}"
-        manifests = self.folder / f"modelyard-{len(self.endpoints)}.yaml"
-        manifests.write_text(yaml.safe_dump_all(manifests(self.endpoints), sort_keys=False))
-        command = [tool("modelyard"), "gateway", "-f", str(manifests), "--home", str(home), "--workers", "1"]
+        file = self.folder / f"modelyard-{len(self.endpoints)}.yaml"
+        file.write_text(yaml.safe_dump_all(manifests(self.endpoints), sort_keys=False))
+        command = [tool("modelyard"), "gateway", "-f", str(file), "--home", str(home), "--workers", "1"]
         command += ["--bind", _ADDRESS, "--port", f"80={port}", "--admin", "127.0.0.1:0", "--drain", "1"]
         self.process = processes.start(command, self.cores.peer, log=self.log)
 

@@ -1,0 +1,142 @@
+"""A run's tables: for a terminal and as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.cases import BY_NAME
+from benchmarks.comparison import Figures
+from benchmarks.results_file import Results
+
+_OURS, _YARDSTICK = "modelyard", "envoy"
+
+
+class Grid(NamedTuple):
+    """One table as text."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+    note: str = ""
+
+
+def grids(results: Results) -> Iterator[Grid]:
+    """Every table that the results fill."""
+    if results.cases:
+        yield _cpu(results.cases)
+        yield _speed(results.cases)
+    if results.idle:
+        yield _idle(results)
+    if len(results.large_pool) > 1:
+        yield _large_pool(results.large_pool)
+
+
+def _cpu(cases: Mapping[str, Mapping[str, Figures]]) -> Grid:
+    peers = [name for name in next(iter(cases.values())) if name != "direct"]
+    rows = []
+    for case, by_peer in cases.items():
+        cells = [_with_control(by_peer[peer]) for peer in peers]
+        rows.append((f"{BY_NAME[case].title}, per {BY_NAME[case].unit}", *cells, *_ratios(by_peer)))
+    ratios = ("to Envoy",) if _OURS in peers and _YARDSTICK in peers else ()
+    note = (
+        "User and system time of the data plane's processes, medians of the rounds. `+` is Modelyard's control process "
+        "(scraping, health, admin) in the same time."
+    )
+    return Grid("CPU time, us", ("", *peers, *ratios), rows, note)
+
+
+def _with_control(figures: Figures) -> str:
+    control = f" + {figures.beside_us:.1f}" if figures.beside_us else ""
+    return f"{figures.cpu_us:.1f}{control}"
+
+
+def _ratios(by_peer: Mapping[str, Figures]) -> tuple[str, ...]:
+    ours, yardstick = by_peer.get(_OURS), by_peer.get(_YARDSTICK)
+    if ours is None or yardstick is None or not yardstick.cpu_us:
+        return ()
+    return (f"{ours.cpu_us / yardstick.cpu_us:.2f} x",)
+
+
+def _speed(cases: Mapping[str, Mapping[str, Figures]]) -> Grid:
+    peers = list(next(iter(cases.values())))
+    rows = []
+    for case, by_peer in cases.items():
+        what = "gap" if BY_NAME[case].streams else "latency"
+        cells = [_speed_cell(by_peer[peer]) for peer in peers]
+        rows.append((f"{BY_NAME[case].title}: {BY_NAME[case].unit}s/s, {what}", *cells))
+    note = (
+        "p50 / p99 in milliseconds; of streams the time between two events, which come every 20 ms. "
+        "Closed loop, so the busier a proxy is with one request, the longer the others wait."
+    )
+    return Grid("Throughput and latency", ("", *peers), rows, note)
+
+
+def _speed_cell(figures: Figures) -> str:
+    errors = f", {figures.errors} errors" if figures.errors else ""
+    return f"{figures.per_second:,.0f}/s, {figures.p50_ms:.2f} / {figures.p99_ms:.2f}{errors}"
+
+
+def _idle(results: Results) -> Grid:
+    rows = []
+    for count, by_peer in results.idle.items():
+        for peer, idle in by_peer.items():
+            control = f" (control {idle.beside_percent:.2f} %)" if idle.beside_mib else ""
+            memory = f" + {idle.beside_mib:.0f}" if idle.beside_mib else ""
+            rows.append((str(count), peer, f"{idle.cpu_percent:.2f} %{control}", f"{idle.resident_mib:.0f}{memory}"))
+    note = (
+        "Modelyard reads every endpoint's metrics each 200 ms and checks its health; the others, configured as above, "
+        "ask their endpoints rarely or never."
+    )
+    return Grid("Idle", ("endpoints", "peer", "of one core", "resident MiB"), rows, note)
+
+
+def _large_pool(large_pool: Mapping[str, Figures]) -> Grid:
+    base = next(iter(large_pool.values())).cpu_us
+    rows = [
+        (count, _with_control(figures), f"{figures.cpu_us / base:.2f} x" if base else "")
+        for count, figures in large_pool.items()
+    ]
+    note = "Interleaved rounds of two gateways, alike but for the size of the pool."
+    return Grid("Modelyard: 200 B body by size of the pool, CPU us", ("endpoints", "us", "ratio"), rows, note)
+
+
+def markdown(results: Results) -> str:
+    """The whole report."""
+    machine = results.machine
+    versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
+    lines = [
+        "# Benchmark",
+        "",
+        f"{results.started}; {machine.cpu}, {machine.cores} cores, {machine.system}; Python {machine.python}; "
+        f"{versions}.",
+        f"{results.rounds} interleaved rounds of {results.round_seconds:g} s, the proxy alone on one core, clients and "
+        f"backends on another; load average before: {machine.load_before:.1f}. Made by `make bench`.",
+        "",
+    ]
+    for grid in grids(results):
+        lines += [f"## {grid.title}", "", _row(grid.columns), _row(["---"] * len(grid.columns))]
+        lines += [_row(row) for row in grid.rows]
+        lines += ["", grid.note, ""]
+    lines += [f"- not measured: {failure}" for failure in results.failures]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _row(cells: tuple[str, ...] | list[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def show(results: Results, console: Console) -> None:
+    """The same on a terminal."""
+    for grid in grids(results):
+        table = Table(title=grid.title, title_justify="left", caption=grid.note, caption_justify="left")
+        for column in grid.columns:
+            table.add_column(column, no_wrap=True)
+        for row in grid.rows:
+            table.add_row(*row)
+        console.print(table)
+    for failure in results.failures:
+        console.print(f"not measured: {failure}")
