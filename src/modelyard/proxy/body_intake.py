@@ -174,11 +174,13 @@ class BodyIntake(asyncio.Protocol):
         if not self.read_paused:
             self.read_paused = True
             self.transport.pause_reading()
+            self.plane.departures.watch(self)
 
     def resume_reading(self) -> None:
         if self.read_paused:
             self.read_paused = False
             self.transport.resume_reading()
+            self.plane.departures.forget(self)
 
     def set_due(self, due: float) -> None:
         """Give the connection a deadline; the exchange's own end counts where it is earlier."""

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from modelyard.exchange.contract import ClientFacts, GatewayContract
 from modelyard.exchange.record import ExchangeRecord
 from modelyard.proxy.client_connection import ClientConnection
+from modelyard.proxy.departures import Departures
 from modelyard.proxy.limits import ProxyLimits
 from modelyard.proxy.timing_wheel import TimingWheel
 from modelyard.proxy.upstream_pool import UpstreamPool
@@ -25,6 +26,7 @@ class DataPlane:
         "_by_address",
         "_emptied",
         "clients",
+        "departures",
         "draining",
         "gateway",
         "limits",
@@ -49,6 +51,8 @@ class DataPlane:
         self.wheel = TimingWheel(loop)
         self.wheel.start()
         self.pool = UpstreamPool(loop, self.wheel, limits)
+        self.departures = Departures()
+        self.wheel.every_second(self.departures.look)
         self.clients: set[ClientConnection] = set()
         self.draining = False
         self._by_address: dict[str, int] = {}
@@ -86,6 +90,7 @@ class DataPlane:
 
     def dismiss(self, client: ClientConnection) -> None:
         """A connection is gone."""
+        self.departures.forget(client)
         if client not in self.clients:
             return
         self.clients.discard(client)

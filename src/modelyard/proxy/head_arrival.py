@@ -15,6 +15,8 @@ def fault_in_part(data: bytes, limit: int) -> MalformedRequest | None:
     """
     if len(data) >= limit:
         return MalformedRequest(431, f"The request's head is larger than {limit} bytes.")
+    if data == b"\r":
+        return None  # half of an empty line before the request (RFC 9112 section 2.2)
     first = data[0]
     if not (65 <= first <= 90):
         if 97 <= first <= 122:
