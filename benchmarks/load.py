@@ -20,7 +20,7 @@ import uvloop
 
 from benchmarks.answers import COMPLETION_TAIL, EVENT_MARK
 from benchmarks.cases import BY_NAME, Case
-from benchmarks.processes import cpu_seconds, raise_file_limit
+from benchmarks.processes import core_seconds, cpu_seconds, raise_file_limit
 
 _OK = b"HTTP/1.1 200"
 _OPENING_LIMIT = 20.0
@@ -35,6 +35,8 @@ class Reading(msgspec.Struct, kw_only=True):
     errors: int
     cpu: dict[int, float]
     """CPU time by process id."""
+    disturbed: float
+    """Share of the peers' core that processes used which are none of the peers."""
     p50: float
     """Of latencies of requests, or of gaps between the events of a stream."""
     p99: float
@@ -143,18 +145,20 @@ def request_bytes(target: str, body: bytes) -> bytes:
     return head.encode() + body
 
 
-async def measure(target: str, case: Case, seconds: float, warm_up: float, cpu_of: Sequence[int]) -> Reading:
+async def measure(target: str, case: Case, seconds: float, warm_up: float, cpu_of: Sequence[int], core: int) -> Reading:
     """Open the clients, let them run for ``warm_up`` seconds, then measure."""
     measurement = Measurement()
     clients = await open_clients(target, case, measurement)
     await asyncio.sleep(warm_up)
     before = {pid: cpu_seconds(pid) for pid in cpu_of}
+    busy = core_seconds(core)
     began = time.perf_counter()
     measurement.running = True
     await asyncio.sleep(seconds)
     measurement.running = False
     took = time.perf_counter() - began
     cpu = {pid: cpu_seconds(pid) - start for pid, start in before.items()}
+    busy = core_seconds(core) - busy
     for client in clients:
         client.leave()
     samples = sorted(measurement.samples)
@@ -163,6 +167,7 @@ async def measure(target: str, case: Case, seconds: float, warm_up: float, cpu_o
         count=measurement.count,
         errors=measurement.errors,
         cpu=cpu,
+        disturbed=max(0.0, busy - sum(cpu.values())) / took,
         p50=quantile(samples, 0.5),
         p99=quantile(samples, 0.99),
     )
@@ -197,10 +202,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--warm-up", type=float, default=0.5)
     parser.add_argument("--cpu-of", default="", help="process ids, separated by commas")
+    parser.add_argument("--core", type=int, default=0, help="the core that these run on")
     options = parser.parse_args()
     raise_file_limit()
     pids = [int(pid) for pid in options.cpu_of.split(",") if pid]
-    reading = uvloop.run(measure(options.target, BY_NAME[options.case], options.seconds, options.warm_up, pids))
+    case = BY_NAME[options.case]
+    reading = uvloop.run(measure(options.target, case, options.seconds, options.warm_up, pids, options.core))
     sys.stdout.buffer.write(msgspec.json.encode(reading) + b"\n")
 
 

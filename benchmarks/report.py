@@ -121,8 +121,16 @@ def markdown(results: Results) -> str:
         lines += [f"## {grid.title}", "", _row(grid.columns), _row(["---"] * len(grid.columns))]
         lines += [_row(row) for row in grid.rows]
         lines += ["", grid.note, ""]
+    lines += [_disturbance(results)] if results.cases else []
     lines += [f"- not measured: {failure}" for failure in results.failures]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _disturbance(results: Results) -> str:
+    shares = [
+        share for by_peer in results.cases.values() for figures in by_peer.values() for share in figures.disturbed
+    ]
+    return f"- other processes used up to {max(shares):.0%} of the peers' core in a round"
 
 
 def _row(cells: tuple[str, ...] | list[str]) -> str:
@@ -138,5 +146,7 @@ def show(results: Results, console: Console) -> None:
         for row in grid.rows:
             table.add_row(*row)
         console.print(table)
+    if results.cases:
+        console.print(_disturbance(results))
     for failure in results.failures:
         console.print(f"not measured: {failure}")
