@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from rich.logging import RichHandler
 
@@ -16,9 +17,11 @@ from modelyard.cli.output import Output, errors, fail
 from modelyard.cli.port_mapping import admin_address, bind_address, port_mapping
 from modelyard.cli.startup_report import StartupReport
 from modelyard.control.addresses import NoAddress
+from modelyard.control.free_addresses import AddressUnusable
 from modelyard.control.run import run_yard
 from modelyard.control.settings import ControlSettings
 from modelyard.control.url_resources import BadUrl
+from modelyard.control.yard_file import HomeInUse
 from modelyard.local.home import Home
 from modelyard.local.replica_plan import EngineMode
 from modelyard.manifests.reading import ReadResult
@@ -72,14 +75,29 @@ def run_in_foreground(
         run_yard(settings, read, report.run)
     except (BadUrl, NoAddress) as problem:
         fail(str(problem), ExitCode.USAGE)
+    except HomeInUse as problem:
+        fail(str(problem), next_step="Stop it (modelyard stop), or give this one a directory of its own (--home DIR).")
+    except AddressUnusable as problem:
+        _fail_on_gateway(problem)
     except OSError as problem:
         if problem.errno == errno.EADDRINUSE:
             fail(
-                f"the admin address {admin_host}:{admin_port} is taken: {problem.strerror}",
+                f"the admin address {admin_host}:{admin_port} is taken.",
                 ExitCode.ADDRESS_IN_USE,
                 next_step="Stop what uses it (is it a yard? modelyard ps), or choose another with --admin ADDR:PORT.",
             )
         fail(str(problem))
+
+
+def _fail_on_gateway(problem: AddressUnusable) -> NoReturn:
+    binding = problem.binding
+    name, taken = "/".join(binding.gateway), problem.errno == errno.EADDRINUSE
+    fail(
+        f"port {binding.port} of Gateway {name} cannot be served at {binding.host}:{binding.local_port}:"
+        f" {problem.strerror}.",
+        ExitCode.ADDRESS_IN_USE if taken else ExitCode.FAILED,
+        next_step=f"Choose another port with --port {binding.port}=LOCALPORT, or another address with --bind ADDR.",
+    )
 
 
 def _worker_count(text: str) -> int:

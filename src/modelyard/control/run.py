@@ -13,6 +13,7 @@ import uvloop
 
 from modelyard.control.settings import ControlSettings
 from modelyard.control.yard import Yard
+from modelyard.control.yard_file import only_yard
 from modelyard.manifests.reading import ReadResult
 
 log = logging.getLogger(__name__)
@@ -24,9 +25,11 @@ Report = Callable[[Yard, asyncio.Event], Coroutine[Any, Any, None]]
 def run_yard(settings: ControlSettings, read: ReadResult, report: Report) -> None:
     """Run until SIGTERM or Ctrl-C. A second signal ends open requests at once.
 
-    Raises OSError where the admin address is taken, and NoAddress or BadUrl for what cannot be bound or asked.
+    Raises OSError where the admin address is taken, AddressUnusable for a Gateway's, NoAddress or BadUrl for what
+    cannot be bound or asked, and HomeInUse where another yard runs in the home.
     """
-    uvloop.run(_run(settings, read, report))
+    with only_yard(settings.home):
+        uvloop.run(_run(settings, read, report))
 
 
 async def _run(settings: ControlSettings, read: ReadResult, report: Report) -> None:

@@ -20,6 +20,7 @@ from modelyard.control.binding_results import gateway_bindings
 from modelyard.control.configuration import Configuration
 from modelyard.control.explain_request import explain_request
 from modelyard.control.fleet_report import fleet_gauges, fleet_report
+from modelyard.control.free_addresses import require_free
 from modelyard.control.local_pods import pod_endpoints
 from modelyard.control.settings import ControlSettings
 from modelyard.control.shown_resources import shown_resources
@@ -80,7 +81,9 @@ class Yard:
     # ── life ──
 
     async def start(self) -> None:
-        """Bind, start workers, replicas and watching. Raises OSError where the admin address is taken."""
+        """Bind, start workers, replicas and watching. Raises OSError where the admin address is taken, and
+        AddressUnusable for a Gateway's."""
+        require_free(self.bindings)
         self.settings.home.logs.mkdir(parents=True, exist_ok=True)
         self.admin_port = await self._admin.start(self.settings.admin_host, self.settings.admin_port)
         self._scraper = Scraper(self._fleet_changed)

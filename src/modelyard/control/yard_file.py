@@ -1,8 +1,11 @@
-"""The file that says where a running yard can be reached: ``<home>/yard.json``."""
+"""The file that says where a running yard can be reached, ``<home>/yard.json``, and the lock that keeps it to one."""
 
 from __future__ import annotations
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -20,6 +23,25 @@ class YardFile(msgspec.Struct, frozen=True, kw_only=True):
     started: float = 0.0
     """Unix time."""
     version: str = ""
+
+
+class HomeInUse(RuntimeError):
+    """Another yard runs in this home; the message says which."""
+
+
+@contextmanager
+def only_yard(home: Home) -> Iterator[None]:
+    """Keep the home to one yard: a second would overwrite the first one's files. The kernel gives the lock back when
+    the process ends, however it ends. Raises :class:`HomeInUse`."""
+    home.root.mkdir(parents=True, exist_ok=True)
+    with (home.root / "yard.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            other = read_yard_file(home)
+            which = f" (process {other.pid})" if other is not None else ""
+            raise HomeInUse(f"another yard{which} runs in {home.root}") from None
+        yield
 
 
 def yard_path(home: Home) -> Path:
