@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from modelyard.picking.points import NEVER
@@ -45,43 +45,66 @@ class FlatBoard:
 
 
 class BlockBoard:
-    """A large pool's ranking, and what this request adds to few of its slots.
+    """A large pool's ranking, and what this request adds to few of its slots. Exact for one answer.
 
-    Exact for the primary. Fallbacks may miss an endpoint that only its share of a prefix held by many would lift.
+    Of the slots that the request favours only the best are remembered; further answers may miss others.
     """
 
-    __slots__ = ("_boost", "_overlay", "_ranking", "_slots")
+    __slots__ = ("_best", "_boost", "_out", "_overlay", "_ranking", "_slots", "_winners", "highest")
 
-    def __init__(self, ranking: Ranking, slots: Sequence[int], boost: Callable[[int], int]) -> None:
+    def __init__(
+        self, ranking: Ranking, slots: Sequence[int], boost: Callable[[int], int], out: Collection[int] = ()
+    ) -> None:
         self._ranking = ranking
         self._slots = slots
         self._boost = boost
+        self._out = out
         self._overlay = Overlay(ranking)
+        for slot in out:
+            self._overlay.put(slot, NEVER)
+        self.highest = self._overlay.top()
+        """The highest total before the request's own points."""
+        self._best = NEVER
+        self._winners: list[int] = []
 
-    def raise_slot(self, slot: int) -> None:
-        """Give ``slot`` what the request adds to it."""
-        self._overlay.put(slot, self._ranking.totals[slot] + self._boost(slot))
-
-    def top(self) -> int:
-        return self._overlay.top()
+    def favour(self, slots: Iterable[int]) -> None:
+        """Give ``slots`` what the request adds to them."""
+        totals, boost = self._ranking.totals, self._boost
+        for slot in slots:
+            total = totals[slot] + boost(slot)
+            if total > self._best:
+                self._best = total
+                self._winners = [slot]
+            elif total == self._best and slot not in self._winners:
+                self._winners.append(slot)
 
     def slots(self) -> Sequence[int]:
-        return self._slots
+        return [slot for slot in self._slots if slot not in self._out] if self._out else self._slots
 
     def total(self, slot: int) -> int:
         return self._ranking.totals[slot] + self._boost(slot)
 
     def ceiling(self) -> int:
-        return self._overlay.top()
+        return max(self.highest, self._best)
 
     def best(self, count: int, rng: random.Random) -> list[int]:
+        winners = self._winners
+        if count == 1 and self._best > self.highest:
+            return winners if len(winners) == 1 else [winners[int(rng.random() * len(winners))]]
         overlay = self._overlay
-        chosen: list[int] = []
-        while len(chosen) < count:
-            slot = overlay.draw(rng)
-            if slot < 0:
-                break
-            chosen.append(slot)
-            if len(chosen) < count:
-                overlay.put(slot, NEVER)
-        return chosen
+        if self._best >= max(self.highest, 0):
+            for slot in winners:
+                overlay.put(slot, self._best)
+        return _draw(overlay, self.ceiling(), count, rng)
+
+
+def _draw(overlay: Overlay, top: int, count: int, rng: random.Random) -> list[int]:
+    slot = overlay.draw(rng, top)
+    chosen = [] if slot < 0 else [slot]
+    while chosen and len(chosen) < count:
+        overlay.put(slot, NEVER)
+        slot = overlay.draw(rng)
+        if slot < 0:
+            break
+        chosen.append(slot)
+    return chosen

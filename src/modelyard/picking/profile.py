@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from modelyard.picking.board import BlockBoard, FlatBoard
 from modelyard.picking.candidate import Candidate
 from modelyard.picking.contract import PickRequest
+from modelyard.picking.groups import FEW, Groups, raise_slots
+from modelyard.picking.large_pool import large_board
 from modelyard.picking.memory import Memory
 from modelyard.picking.points import NEVER, POINT, add_points, clamp
 from modelyard.picking.policy import (
@@ -37,12 +39,6 @@ if TYPE_CHECKING:
 
 MAX_VIEWS = 16
 """Kept per fleet version, one per subset and per key of filters that read the request; the oldest goes first."""
-
-_FEW = 8
-"""Slots of a group up to which each is looked at."""
-
-Groups = list[tuple[int, Collection[int]]]
-"""Points and the slots that get them, most points first; a slot counts where it is named first."""
 
 
 class Profile:
@@ -136,21 +132,22 @@ class Profile:
         """Up to ``count`` slots for ``request``, the primary first; empty where all are taken out."""
         ranking = self._ranking(view, request)
         sources = self._boosts(request) if self._boosting else []
-        if self.pins and not exclude and not self.gates:
+        out = [by_address[address].slot for address in exclude if address in by_address]
+        if self.pins and not out and not self.gates:
             pinned = self._pinned(request, ranking.totals, by_address)
             if pinned is not None:
                 return (pinned,)
-        if ranking.maxima and not exclude and not self._always_flat:
-            board = self._block_board(ranking, view, sources, rng)
+        if count == 1 and ranking.maxima and not self._always_flat and len(out) <= FEW:
+            board = self._large_board(ranking, view, sources, out, rng)
             if board is not None:
                 return self.picker.pick(board, count, rng)
         totals = ranking.totals.copy()
         for groups in sources:
-            _raise_slots(totals, groups)
+            raise_slots(totals, groups)
         for weight, scorer in self._per_request:
             add_points(totals, view.slots, weight, scorer.score(view.candidates, request))
-        if exclude or self.gates:
-            self._take_out(totals, view.candidates, exclude, by_address)
+        if out or self.gates:
+            self._take_out(totals, view.candidates, out)
             pinned = self._pinned(request, totals, by_address)
             if pinned is not None:
                 return (pinned,)
@@ -182,33 +179,13 @@ class Profile:
                 sources.append([(int(scale * clamp(score) + 0.5), slots) for score, slots in groups])
         return sources
 
-    def _block_board(
-        self, ranking: Ranking, view: View, sources: list[Groups], rng: random.Random
+    def _large_board(
+        self, ranking: Ranking, view: View, sources: list[Groups], out: list[int], rng: random.Random
     ) -> BlockBoard | None:
-        """The board of a large pool; None where two scorers each favour many endpoints."""
-        board = BlockBoard(ranking, view.slots, lambda slot: _boost(slot, sources))
-        if not sources:
-            return board
-        many = [groups for groups in sources if len(groups[-1][1]) > _FEW]
-        if len(many) > 1:
-            return None
-        few = {slot for groups in sources for _, slots in groups if len(slots) <= _FEW for slot in slots}
-        for slot in few:
-            board.raise_slot(slot)
-        if many:
-            self._raise_champions(board, ranking, many[0], rng)
-        return board
+        def best_of(members: Collection[int]) -> int:
+            return ranking.best_of(members, self._dynamic, self._log, rng)
 
-    def _raise_champions(self, board: BlockBoard, ranking: Ranking, groups: Groups, rng: random.Random) -> None:
-        """Of a group with many members only the best can be chosen, and only if its points can lift it to the top."""
-        highest = max(ranking.maxima)
-        for added, slots in groups:
-            if len(slots) > _FEW:
-                if highest + added < board.top():
-                    break
-                slot = ranking.best_of(slots, self._dynamic, self._log, rng)
-                if slot >= 0:
-                    board.raise_slot(slot)
+        return large_board(ranking, view.slots, sources, out, best_of)
 
     def _pinned(self, request: PickRequest, totals: Sequence[int], by_address: Mapping[str, Candidate]) -> int | None:
         """The slot that the request belongs to, where it may be chosen."""
@@ -219,17 +196,9 @@ class Profile:
                 return candidate.slot
         return None
 
-    def _take_out(
-        self,
-        totals: list[int],
-        candidates: Sequence[Candidate],
-        exclude: Collection[str],
-        by_address: Mapping[str, Candidate],
-    ) -> None:
-        for address in exclude:
-            candidate = by_address.get(address)
-            if candidate is not None:
-                totals[candidate.slot] = NEVER
+    def _take_out(self, totals: list[int], candidates: Sequence[Candidate], out: Sequence[int]) -> None:
+        for slot in out:
+            totals[slot] = NEVER
         for _, gate in self.gates:
             left = [candidate for candidate in candidates if totals[candidate.slot] >= 0]
             closed = [candidate.slot for candidate in left if not gate.admits(candidate)]
@@ -262,27 +231,3 @@ class Profile:
             if not candidates:
                 return (), f"{name} left no endpoint"
         return candidates, ""
-
-
-def _boost(slot: int, sources: list[Groups]) -> int:
-    total = 0
-    for groups in sources:
-        for added, slots in groups:
-            if slot in slots:
-                total += added
-                break
-    return total
-
-
-def _raise_slots(totals: list[int], groups: Groups) -> None:
-    if len(groups) == 1:
-        added, slots = groups[0]
-        for slot in slots:
-            totals[slot] += added
-        return
-    done: set[int] = set()
-    for added, slots in groups:
-        for slot in slots:
-            if slot not in done:
-                totals[slot] += added
-        done.update(slots)

@@ -83,9 +83,10 @@ class Ranking:
     def best_of(self, members: Collection[int], dynamic: Sequence[int], log: Sequence[int], rng: random.Random) -> int:
         """The member with the highest total, equals at random; -1 where none may be chosen.
 
-        For a large pool. A large group gets a ranking of its own, kept as long as it is the same collection.
+        For a large pool. A large set gets a ranking of its own, kept as long as it is the same object; a list is taken
+        to be for once.
         """
-        if len(members) > _FEW_MEMBERS:
+        if len(members) > _FEW_MEMBERS and isinstance(members, set):
             group = self._group(members)
             group.catch_up(dynamic, log, self.epoch)
             return Overlay(group).draw(rng)
@@ -138,10 +139,11 @@ class Overlay:
         segment[slot & _MASK] = total
         self._maxima[block] = max(segment)
 
-    def draw(self, rng: random.Random) -> int:
-        """A slot with the highest total, each as likely; -1 where none may be chosen."""
+    def draw(self, rng: random.Random, top: int | None = None) -> int:
+        """A slot with the highest total (``top``, if known), each as likely; -1 where none may be chosen."""
         maxima = self._maxima
-        top = max(maxima)
+        if top is None:
+            top = max(maxima)
         if top < 0:
             return -1
         if maxima.count(top) > 1:

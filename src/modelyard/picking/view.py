@@ -10,7 +10,7 @@ from modelyard.picking.points import NEVER, add_points
 from modelyard.picking.policy import KeyedScorer
 from modelyard.picking.ranking import Ranking
 
-MAX_RANKINGS = 32
+MAX_RANKINGS = 64
 """Kept per view, one per combination of scorers' keys; the oldest goes first. At 1,000 endpoints 16 KB each."""
 
 Weighted = tuple[float, KeyedScorer[Any]]

@@ -26,7 +26,7 @@ LOADS = [load(1, "a"), load(2, "b"), load(1, "b"), load(1, "b", "a"), load(3, "b
         (PickRequest("", ""), [1.0] * 7),
     ],
 )
-@pytest.mark.parametrize("copies", [1, 20])
+@pytest.mark.parametrize("copies", [1, 40])
 def test_scores_and_their_parts(build: Any, asked: PickRequest, expected: list[float], copies: int) -> None:
     candidates = [build.candidate(index, each) for index, each in enumerate(LOADS * copies)]
     scorer = build.policy(LoraAffinityScorer)

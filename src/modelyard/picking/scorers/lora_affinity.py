@@ -13,10 +13,6 @@ ROOM = 0.8
 WAITING = 0.6
 FULL = 0.0
 
-_FEW = 8
-"""Up to this many endpoints that know an adapter it is cheaper to look at each than to keep scores per adapter."""
-_ANY_ADAPTER = object()
-
 
 class LoraAffinityScorer(KeyedScorer[NoParameters]):
     """1 where the adapter runs, 0.8 where a slot is free, 0.6 where it already waits for one, else 0.
@@ -30,45 +26,61 @@ class LoraAffinityScorer(KeyedScorer[NoParameters]):
     _candidates: Sequence[Candidate] = ()
     _known: dict[str, list[Candidate]] | None = None
     """Adapter -> endpoints where it runs or waits; built at the first adapter request after a change."""
+    _boosts: dict[str, Sequence[Boost]]
+    """The same as points to add, for adapters that were asked for."""
 
     def score(self, candidates: Sequence[Candidate], request: PickRequest) -> Scores:
-        if request.target_model == request.base_model:
+        if _is_base(request):
             return [ACTIVE] * len(candidates)
         return [_score(candidate, request.target_model) for candidate in candidates]
 
     def new_fleet(self, candidates: Sequence[Candidate]) -> None:
         self._candidates = candidates
         self._known = None
+        self._boosts = {}
 
     def key(self, request: PickRequest) -> Hashable:
-        if request.target_model == request.base_model:
-            return None
-        if len(self._knowing(request.target_model)) > _FEW:
-            return request.target_model
-        return _ANY_ADAPTER
+        return _is_base(request)
 
     def base(self, candidates: Sequence[Candidate], key: Hashable) -> Scores:
-        if key is None:
-            return [ACTIVE] * len(candidates)
-        adapter = key if isinstance(key, str) else ""
-        return [_score(candidate, adapter) for candidate in candidates]
+        """For an adapter, as if no engine knew it."""
+        return [ACTIVE] * len(candidates) if key else [_score(candidate, "") for candidate in candidates]
 
     def boosts(self, request: PickRequest) -> Sequence[Boost]:
-        if request.target_model == request.base_model:
+        if _is_base(request):
             return ()
-        knowing = self._knowing(request.target_model)
-        if not 0 < len(knowing) <= _FEW:
-            return ()
-        return [(_score(c, request.target_model) - _score(c, ""), (c.slot,)) for c in knowing]
-
-    def _knowing(self, adapter: str) -> Sequence[Candidate]:
+        adapter = request.target_model
         if self._known is None:
-            self._known = {}
-            for candidate in self._candidates:
-                if candidate.load is not None:
-                    for name in candidate.load.running_loras | candidate.load.waiting_loras:
-                        self._known.setdefault(name, []).append(candidate)
-        return self._known.get(adapter, ())
+            self._known = _knowing(self._candidates)
+        if adapter not in self._known:
+            return ()
+        boosts = self._boosts.get(adapter)
+        if boosts is None:
+            boosts = self._boosts[adapter] = _additions(self._known[adapter], adapter)
+        return boosts
+
+
+def _is_base(request: PickRequest) -> bool:
+    return request.target_model == request.base_model
+
+
+def _knowing(candidates: Sequence[Candidate]) -> dict[str, list[Candidate]]:
+    """Adapter -> endpoints where it runs or waits."""
+    known: dict[str, list[Candidate]] = {}
+    for candidate in candidates:
+        if candidate.load is not None:
+            for name in candidate.load.running_loras | candidate.load.waiting_loras:
+                known.setdefault(name, []).append(candidate)
+    return known
+
+
+def _additions(knowing: Sequence[Candidate], adapter: str) -> Sequence[Boost]:
+    """What knowing the adapter adds to an endpoint's score."""
+    slots: dict[float, set[int]] = {}
+    for candidate in knowing:
+        added = _score(candidate, adapter) - _score(candidate, "")
+        slots.setdefault(added, set()).add(candidate.slot)
+    return sorted(slots.items(), reverse=True)
 
 
 def _score(candidate: Candidate, adapter: str) -> float:
