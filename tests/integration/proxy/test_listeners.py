@@ -150,7 +150,7 @@ def test_a_certificate_is_chosen_by_the_name_asked_for() -> None:
                 facts = [c.facts for c in gw.plane.clients]
                 assert name.lower() in {each.server_name for each in facts}
                 assert all(each.tls for each in facts)
-            with pytest.raises(ssl.SSLError, match=r"(?i)unrecognized"):
+            with pytest.raises((ssl.SSLError, ConnectionResetError)):
                 await client.connect(port, "elsewhere.net")
             sockets.close()
 
