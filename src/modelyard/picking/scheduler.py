@@ -15,6 +15,7 @@ from modelyard.picking.prefix_index import PrefixIndex
 from modelyard.picking.profile import Profile
 from modelyard.picking.profile_choice import ProfileChoice
 from modelyard.picking.roster import OwnRequests, Roster
+from modelyard.picking.session_affinity import SessionParameters
 from modelyard.picking.settings import SchedulerConfig
 from modelyard.picking.targets import Targets
 from modelyard.picking.view import View
@@ -40,6 +41,11 @@ class Scheduler:
         self._keeps_prefixes = any(policy.reads_prefixes for policy in policies)
         self.in_flight: Mapping[str, int] = OwnRequests(self._roster)
         """Own open requests by address, where there are any; a live view. Those of endpoints that left are kept."""
+        self.session_header = next(
+            (policy.parameters.token_header for policy in policies if isinstance(policy.parameters, SessionParameters)),
+            "",
+        )
+        """Header that answers should carry with ``session_token(endpoint)``; empty: none, no policy reads it."""
         self._fleet: BackendFleet | None = None
         self._now = 0.0
 

@@ -71,6 +71,12 @@ class SessionParameters(Parameters, frozen=True, kw_only=True):
     session_id_config: SessionIdConfig = SessionIdConfig()
     """Settings of the other."""
 
+    @property
+    def token_header(self) -> str:
+        """Header of tokens, lower case; empty where there are none."""
+        encoded = self.strategy == "encoded_endpoint_header"
+        return self.encoded_endpoint_header_config.header.lower() if encoded else ""
+
 
 class Sessions:
     """Which endpoint a request's session belongs to."""
@@ -97,7 +103,7 @@ class Sessions:
         if self._parameters.strategy == "session_id":
             known = self._by_session.get(self._session_id(request))
             return known[0] if known else None
-        token = request.headers.get(self._parameters.encoded_endpoint_header_config.header.lower())
+        token = request.headers.get(self._parameters.token_header)
         return self._by_name.get(decode_token(token)) if token else None
 
     def started(self, address: str, request: PickRequest, now: float) -> None:

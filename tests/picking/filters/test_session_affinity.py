@@ -27,3 +27,10 @@ def test_a_session_moves_when_its_endpoint_is_out(build: Any) -> None:
     assert scheduler.pick(asked, 0.1, subset=[build.address(2)]).targets[0].address == build.address(2)
     scheduler.update(build.fleet([build.state(0), build.state(1, ready=False)], 2), 0.1)
     assert scheduler.pick(asked, 0.1).targets[0].address == build.address(0)
+
+
+def test_answers_should_carry_a_token_only_where_a_policy_reads_it(build: Any) -> None:
+    assert build.scheduler(build.equal_fleet(1), CONFIG).session_header == "x-session-token"
+    assert build.scheduler(build.equal_fleet(1)).session_header == ""
+    by_id = "plugins: [{type: session-affinity-filter, parameters: {strategy: session_id}}]"
+    assert build.scheduler(build.equal_fleet(1), by_id).session_header == ""
