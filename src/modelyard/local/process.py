@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 WATCHDOG = Path(__file__).with_name("child.py")
-_PID_SECONDS = 10.0
+_PID_SECONDS = 30.0
 _WATCHDOG_MARGIN = 5.0
 """Seconds beyond the grace period after which the watchdog itself is taken to be stuck."""
 
