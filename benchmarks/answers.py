@@ -7,7 +7,10 @@ from typing import Final
 
 MODEL: Final = "bench-model"
 WANTS_EVENTS: Final = b'"stream":true'
-_MAX_TOKENS: Final = b'"max_tokens":'
+MAX_TOKENS: Final = b'"max_tokens":'
+"""How many events a stream is to have; without it there is no end."""
+CHOICES: Final = b'"n":'
+"""How many events are sent together each time."""
 FIELDS_WITHIN: Final = 1024
 """Last bytes of a request that hold the fields above, also where a proxy wrote the body anew and added its own."""
 COMPLETION_TAIL: Final = b'"total_tokens":48,"completion_tokens":20,"prompt_tokens_details":null}}'
@@ -118,10 +121,10 @@ def to_get(request: bytes) -> bytes:
     return MODELS if target.startswith(b"/v1/models") else HEALTHY
 
 
-def wanted_events(request: bytes) -> int:
-    """How many events a stream is to have; -1: no end."""
-    at = request.find(_MAX_TOKENS, -FIELDS_WITHIN)
+def number(request: bytes, field: bytes, default: int) -> int:
+    """The value of a numeric field among a request's last bytes."""
+    at = request.find(field, -FIELDS_WITHIN)
     if at < 0:
-        return -1
-    digits = request[at + len(_MAX_TOKENS) :].lstrip()
+        return default
+    digits = request[at + len(field) :].lstrip()
     return int(digits[: next(index for index, byte in enumerate(digits) if not 48 <= byte <= 57)])

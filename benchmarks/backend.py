@@ -55,7 +55,7 @@ class Pacer:
 class Connection(asyncio.Protocol):
     """One connection of a peer."""
 
-    __slots__ = ("_left", "_pacer", "_paused", "_pending", "_slot", "_transport", "_want")
+    __slots__ = ("_event", "_left", "_pacer", "_paused", "_pending", "_slot", "_transport", "_want")
 
     def __init__(self, pacer: Pacer) -> None:
         self._pacer = pacer
@@ -65,6 +65,7 @@ class Connection(asyncio.Protocol):
         self._want = 0
         """Bytes of the request under way, head and body; 0: not known yet."""
         self._left = 0
+        self._event = answers.EVENT
         self._paused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -105,7 +106,8 @@ class Connection(asyncio.Protocol):
             self._transport.write(answers.to_get(request))
 
     def _stream(self, request: bytes) -> None:
-        self._left = answers.wanted_events(request)
+        self._left = answers.number(request, answers.MAX_TOKENS, -1)
+        self._event = answers.EVENT * answers.number(request, answers.CHOICES, 1)
         self._transport.write(answers.STREAM_HEAD)
         self._slot = self._pacer.add(self)
 
@@ -115,7 +117,7 @@ class Connection(asyncio.Protocol):
             return
         self._left -= 1
         if self._left:
-            self._transport.write(answers.EVENT)
+            self._transport.write(self._event)
         else:
             self._transport.write(answers.STREAM_END)
             self._leave()

@@ -27,9 +27,11 @@ class Case:
         return "event" if self.streams else "request"
 
 
-def chat_body(size: int, *, stream: bool = False) -> bytes:
+def chat_body(size: int, *, stream: bool = False, choices: int = 1) -> bytes:
     """A chat completion request of about ``size`` bytes."""
     request = {"model": MODEL, "messages": [{"role": "user", "content": ""}], "temperature": 0.7}
+    if choices > 1:
+        request["n"] = choices
     if stream:
         request["stream"] = True
     bare = json.dumps(request, separators=(",", ":"))

@@ -42,9 +42,9 @@ class Figures(msgspec.Struct, kw_only=True):
 
 
 @contextmanager
-def backends(count: int, cores: processes.Cores) -> Iterator[list[str]]:
-    """A backend process; its ``ip:port`` addresses."""
-    command = [sys.executable, "-m", "benchmarks.backend", "--addresses", str(count)]
+def backends(count: int, cores: processes.Cores, *options: str) -> Iterator[list[str]]:
+    """A backend process with these ``options``; its ``ip:port`` addresses."""
+    command = [sys.executable, "-m", "benchmarks.backend", "--addresses", str(count), *options]
     process = processes.start(command, cores.others, output=subprocess.PIPE)
     try:
         assert process.stdout is not None
