@@ -45,8 +45,10 @@ def test_some_answers_have_no_length(status: int) -> None:
 
 
 def test_an_answer_to_head_has_the_length_but_no_body() -> None:
-    head, body = split(own_answers.answer(Respond(200, [], b"hello"), HEAD, close=False))
+    respond = Respond(200, [("content-type", "application/json")], b"hello")
+    head, body = split(own_answers.answer(respond, HEAD, close=False))
     assert b"content-length: 5" in head
+    assert b"content-type" not in head
     assert body == b""
 
 

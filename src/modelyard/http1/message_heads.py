@@ -29,7 +29,7 @@ class RequestHead:
     """Host header as sent (with port)."""
     headers: Headers
     by_name: dict[str, str]
-    """First value of each field."""
+    """First value of each field; of Connection, TE and X-Forwarded-For all values, as one list."""
     content_length: int | None = None
     """None: no Content-Length."""
     chunked: bool = False

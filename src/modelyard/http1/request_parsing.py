@@ -2,13 +2,16 @@
 
 The only way in is ``parse_request_head``. What it returns has one meaning only: one Host, one framing, an
 origin-form target without raw control characters. Everything behind it trusts that.
+
+What is refused is a 4xx, also where RFC 9110 offers 501 and 505: a 5xx of the gateway means that it, or an endpoint, is
+at fault.
 """
 
 from __future__ import annotations
 
 import re
 
-from modelyard.http1.header_fields import TOKEN, MalformedField, has_token, index_fields, parse_fields
+from modelyard.http1.header_fields import MalformedField, has_token, index_fields, parse_fields
 from modelyard.http1.message_heads import Headers, RequestHead
 from modelyard.http1.remembered_heads import RememberedHeads, split_length
 
@@ -23,6 +26,8 @@ _TARGET = re.compile(r"[\x21\x22\x24-\x7e]+")  # printable ASCII without '#'
 _ABSOLUTE = re.compile(r"https?://([^/?]*)(/[^?]*)?(?:\?(.*))?", re.IGNORECASE)
 _AUTHORITY = re.compile(r"([A-Za-z0-9_](?:[A-Za-z0-9._-]{0,253})|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?")
 _ONLY_ONCE = ("host", "content-length", "transfer-encoding")
+_LISTS = ("connection", "te", "x-forwarded-for")
+"""Lists that are read here or in the exchange: one value over several lines (RFC 9110 section 5.3)."""
 _TUNNELLED = frozenset({"websocket"})  # an allow-list: a tunnelled h2c would carry requests that nobody checks
 
 _RequestLine = tuple[str, str, str, str, int]
@@ -119,15 +124,13 @@ def _read_head(data: bytes) -> RequestHead:
 def _parse_request_line(line: str) -> _RequestLine:
     method, target, version = _split_request_line(line)
     if not _METHOD.fullmatch(method):
-        if re.fullmatch(TOKEN, method):
-            raise MalformedRequest(501, "The request's method is not supported.")
-        raise MalformedRequest(400, "The request's method is malformed.")
+        raise MalformedRequest(400, "The request's method is not written in capital letters.")
     if len(target) > MAX_TARGET:
         raise MalformedRequest(414, f"The request's target is longer than {MAX_TARGET} bytes.")
     if not _TARGET.fullmatch(target):
         raise MalformedRequest(400, "The request's target has characters that must be percent-encoded.")
     if method == "CONNECT":
-        raise MalformedRequest(501, "This gateway does not open tunnels (CONNECT).")
+        raise MalformedRequest(405, "This gateway does not open tunnels (CONNECT).")
     if target == "*" and method != "OPTIONS":
         raise MalformedRequest(400, "The target * is for OPTIONS only.")
     path, _, query = target.partition("?")
@@ -146,7 +149,7 @@ def _split_request_line(line: str) -> tuple[str, str, str]:
     method, target, version = parts
     if version not in ("HTTP/1.1", "HTTP/1.0"):
         if _VERSION.fullmatch(version):
-            raise MalformedRequest(505, "Only HTTP/1.1 and HTTP/1.0 are spoken here.")
+            raise MalformedRequest(400, "Only HTTP/1.1 and HTTP/1.0 are spoken here.")
         raise MalformedRequest(400, "The request line is not 'METHOD target HTTP/1.1'.")
     return method, target, version
 
@@ -202,7 +205,7 @@ def _check_coding(coding: str, minor: int) -> None:
         return
     if codings[-1] != "chunked" or codings.count("chunked") > 1 or "" in codings:
         raise MalformedRequest(400, "Transfer-Encoding must end with one 'chunked'.")
-    raise MalformedRequest(501, "Only the transfer coding 'chunked' is supported.")
+    raise MalformedRequest(400, "Only the transfer coding 'chunked' is supported.")
 
 
 def _read_connection(head: RequestHead, by_name: dict[str, str]) -> None:
@@ -210,7 +213,6 @@ def _read_connection(head: RequestHead, by_name: dict[str, str]) -> None:
     if connection is None:
         head.keep_alive = head.minor_version == 1
     elif connection != "keep-alive":
-        connection = ",".join(value for name, value in head.headers if name == "connection").lower()
         head.keep_alive = not has_token(connection, "close") and (
             head.minor_version == 1 or has_token(connection, "keep-alive")
         )
@@ -228,4 +230,8 @@ def _checked_repeats(headers: Headers) -> dict[str, str]:
     for name in _ONLY_ONCE:
         if names.count(name) > 1:
             raise MalformedRequest(400, f"The request has more than one {name.title()} header.")
-    return index_fields(headers)
+    by_name = index_fields(headers)
+    for name in _LISTS:
+        if names.count(name) > 1:
+            by_name[name] = ", ".join([value for known, value in headers if known == name])
+    return by_name

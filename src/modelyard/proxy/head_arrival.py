@@ -19,8 +19,6 @@ def fault_in_part(data: bytes, limit: int) -> MalformedRequest | None:
         return None  # half of an empty line before the request (RFC 9112 section 2.2)
     first = data[0]
     if not (65 <= first <= 90):
-        if 97 <= first <= 122:
-            return MalformedRequest(501, "The request's method is not supported.")
         return MalformedRequest(400, "This is not HTTP/1.1 (is it TLS, or HTTP/2, on a plain port?).")
     if data.count(b"\n") != data.count(b"\r\n"):
         return MalformedRequest(400, "A line of the request's head ends without CR.")

@@ -12,6 +12,8 @@ from modelyard.http1.response_parsing import has_no_body
 from modelyard.http1.serialising import UnsendableHead, reason_phrase, response_head
 
 _FRAMING_NAMES = frozenset({"content-length", "transfer-encoding", "connection", "date"})
+_WITHOUT_BODY = _FRAMING_NAMES | {"content-type"}
+"""An answer to HEAD that names a type makes some clients parse a body that is not there (RFC 9110 9.3.2 lets it go)."""
 _date: tuple[int, str] = (0, "")
 
 
@@ -25,7 +27,9 @@ def answer(respond: Respond, request: RequestHead | None, *, close: bool) -> byt
 
 def _answer(respond: Respond, request: RequestHead | None, close: bool) -> bytes:
     method, minor = (request.method, request.minor_version) if request is not None else ("GET", 1)
-    fields = [field for field in respond.headers if field[0] not in _FRAMING_NAMES]
+    bodiless = has_no_body(method, respond.status)
+    left_out = _WITHOUT_BODY if bodiless else _FRAMING_NAMES
+    fields = [field for field in respond.headers if field[0] not in left_out]
     lines = f"date: {http_date()}\r\n"
     if respond.status not in (204, 304):
         lines += f"content-length: {len(respond.body)}\r\n"
@@ -34,7 +38,7 @@ def _answer(respond: Respond, request: RequestHead | None, close: bool) -> bytes
     elif not minor:
         lines += "connection: keep-alive\r\n"
     head = response_head(respond.status, reason_phrase(respond.status), fields, lines)
-    return head if has_no_body(method, respond.status) else head + respond.body
+    return head if bodiless else head + respond.body
 
 
 def http_date() -> str:

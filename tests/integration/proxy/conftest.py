@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
@@ -151,16 +152,15 @@ class Peer:
     async def request(self) -> tuple[bytes, bytes]:
         """As an endpoint: the next request's head and body."""
         head = await self.head()
-        lower = head.lower()
-        if b"transfer-encoding: chunked" in lower:
+        if re.search(rb"\r\ntransfer-encoding: chunked\r\n", head, re.IGNORECASE):
             body = b""
-            while size := int(await self.reader.readline(), 16):
+            while size := int(await self.until(b"\r\n"), 16):
                 body += await self.exactly(size)
                 await self.exactly(2)
             await self.exactly(2)
             return head, body
-        at = lower.find(b"content-length: ")
-        return head, await self.exactly(int(lower[at + 16 :].split(b"\r\n")[0])) if at >= 0 else b""
+        length = re.search(rb"\r\ncontent-length: ([0-9]+)\r\n", head, re.IGNORECASE)
+        return head, await self.exactly(int(length[1])) if length else b""
 
     async def response(self) -> tuple[int, bytes, bytes]:
         """As a client: status, head and body of an answer framed by length or chunks."""
