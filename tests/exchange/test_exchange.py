@@ -339,3 +339,22 @@ def test_explain_scores_every_candidate_and_counts_nothing(two: Playbook) -> Non
     assert len(answer["why"]["candidates"]) == 2
     assert {score["policy"] for score in answer["why"]["candidates"][0]["scores"]} >= {"queue-scorer"}
     assert two.in_flight() == {}
+
+
+SESSIONS = """
+---
+apiVersion: llm-d.ai/v1alpha1
+kind: EndpointPickerConfig
+plugins: [{type: session-affinity-scorer}]
+schedulingProfiles: [{name: default, plugins: [{pluginRef: session-affinity-scorer, weight: 100}]}]
+"""
+
+
+def test_a_session_token_on_the_answer_brings_the_client_back(playbook: Callable[..., Playbook]) -> None:
+    book = playbook(MANIFEST + SESSIONS)
+    book.fleet({POOL: [endpoint(f"10.0.0.{number}:80", "m") for number in range(1, 9)]})
+    exchange, command = book.post(CHAT, chat())
+    head = exchange.on_response_head(ResponseHead(200, "OK", []), book.now)
+    token = dict(head.headers)["x-session-token"]
+    again = {book.post(CHAT, chat(), f"x-session-token: {token}")[1].address for _ in range(10)}
+    assert again == {command.address}

@@ -16,6 +16,7 @@ from modelyard.exchange.model_request import ModelRequest
 from modelyard.exchange.trusted_headers import BASE_MODEL_NAME, MODEL_NAME, strip_trusted
 from modelyard.http1.serialising import UnsendableHead
 from modelyard.picking.contract import Decision
+from modelyard.picking.session_affinity import session_token
 
 if TYPE_CHECKING:
     from modelyard.exchange.contract import ClientFacts, FailureKind
@@ -210,6 +211,9 @@ class Exchange(ModelRequest[Forward]):
                     head.headers = filters.response_headers.apply(head.headers)
                 if filters.cors is not None:
                     head.headers = filters.cors.apply(self.head.by_name.get("origin"), head.headers)
+        session_header = self.state.scheduler.session_header if self.state is not None else ""
+        if session_header and self._endpoint is not None:
+            head.headers.append((session_header, session_token(self._endpoint)))
         if self._gateway.settings.endpoint_header:
             head.headers.append(("x-modelyard-endpoint", record.endpoint))
         return head

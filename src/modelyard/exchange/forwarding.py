@@ -75,6 +75,8 @@ def _own_fields(exchange: Exchange, gateway: Gateway, endpoint: Endpoint) -> Hea
     if "x-request-id" not in by_name:
         headers.append(("x-request-id", gateway.request_ids.new()))
     client = exchange.client
+    if "x-forwarded-proto" in by_name:
+        headers = [field for field in headers if field[0] != "x-forwarded-proto"]
     headers.append(("x-forwarded-proto", "https" if client.tls else "http"))
     if exchange.renames and "accept-encoding" in by_name:
         # A compressed answer could not be read, so the client would see the engine's model name.

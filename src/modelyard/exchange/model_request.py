@@ -18,11 +18,13 @@ from modelyard.exchange.commands import Respond, Wait
 from modelyard.exchange.record import ExchangeRecord
 from modelyard.flow.admission import Admitted, Offer, Shed
 from modelyard.picking.contract import Decision, NoEndpoint, PickRequest, Why
+from modelyard.picking.profile_choice import UnknownProfile
 
 if TYPE_CHECKING:
     from modelyard.exchange.backend_state import BackendState
     from modelyard.exchange.contract import Outcome
     from modelyard.exchange.gateway import Gateway
+    from modelyard.fleet.endpoints import Endpoint
     from modelyard.http1.message_heads import Headers, RequestHead, ResponseHead
 
 Go = TypeVar("Go")
@@ -38,6 +40,7 @@ class ModelRequest(Generic[Go]):
 
     __slots__ = (
         "_ended",
+        "_endpoint",
         "_explain",
         "_gateway",
         "_in_flight_at",
@@ -78,6 +81,7 @@ class ModelRequest(Generic[Go]):
         record.started = now
         self.body: bytes | None = None
         self.path = head.path
+        self._endpoint: Endpoint | None = None
         self._ended = False
         self._explain = explain
         self._in_flight_at = ""
@@ -238,7 +242,8 @@ class ModelRequest(Generic[Go]):
             except NoEndpoint as still_nothing:
                 return self._no_endpoint(still_nothing)
         self.why = decision.why
-        address = decision.targets[0].address
+        self._endpoint = endpoint = decision.targets[0]
+        address = endpoint.address
         if not self._explain:
             scheduler.started(address, self._pick)
             self._in_flight_at = address
@@ -252,6 +257,8 @@ class ModelRequest(Generic[Go]):
         raise NotImplementedError
 
     def _no_endpoint(self, nothing: NoEndpoint) -> Respond:
+        if isinstance(nothing, UnknownProfile):
+            return self._refuse(UnknownProfile.status, nothing.reason, "unknown_profile")
         if self._tried:
             return self._refuse(502, "No endpoint answered, and there is no other to try.", "upstream_failed")
         return self._refuse(
@@ -318,9 +325,8 @@ class ModelRequest(Generic[Go]):
         """Give back the in-flight count of the current attempt; its address."""
         address, self._in_flight_at = self._in_flight_at, ""
         if address and self.state is not None:
-            self.state.scheduler.finished(address)
-            if self.state.admission.enabled:
-                self.state.admission.completed()
+            self.state.scheduler.finished(address, self.facts.prompt_tokens)
+            self.state.admission.completed()
         return address
 
     def discard(self) -> None:

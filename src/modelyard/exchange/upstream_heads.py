@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
+from modelyard.http1.header_fields import HOP_BY_HOP
 from modelyard.http1.message_heads import Headers, RequestHead
 from modelyard.http1.serialising import request_head
 
-HOP_BY_HOP = frozenset(
-    {
-        "connection",
-        "keep-alive",
-        "proxy-connection",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-        "content-length",
-        "expect",
-        "host",
-    }
-)
-"""Fields of the client's connection (RFC 9110 section 7.6.1), and those written anew."""
+NOT_PASSED_ON = HOP_BY_HOP | {"content-length", "expect", "host"}
+"""Fields of the client's connection, and those written anew."""
 
 
 def upstream_headers(head: RequestHead) -> Headers:
     """The client's end-to-end fields."""
     connection = head.by_name.get("connection")
     if connection is None or connection == "keep-alive":
-        return [field for field in head.headers if field[0] not in HOP_BY_HOP]
+        return [field for field in head.headers if field[0] not in NOT_PASSED_ON]
     named = {name.strip().lower() for name in connection.split(",")}
-    return [field for field in head.headers if field[0] not in HOP_BY_HOP and field[0] not in named]
+    return [field for field in head.headers if field[0] not in NOT_PASSED_ON and field[0] not in named]
 
 
 def upstream_head(
