@@ -11,8 +11,8 @@ from modelyard.control.addresses import Binding, NoAddress, local_port, plan_bin
 A, B, C = ("default", "a"), ("default", "b"), ("other", "a")
 
 
-def plan(*wanted: tuple[tuple[str, str], int, bool], bind: str = "127.0.0.1", ports=None, privileged=False):
-    return plan_bindings(wanted, bind=bind, ports=ports or {}, may_bind_privileged=privileged)
+def plan(*wanted: tuple[tuple[str, str], int, bool], bind: str = "127.0.0.1", ports=None, privileged=False, before=()):
+    return plan_bindings(wanted, bind=bind, ports=ports or {}, may_bind_privileged=privileged, before=before)
 
 
 def test_the_first_gateway_takes_the_bind_address_and_port_80_moves() -> None:
@@ -31,6 +31,26 @@ def test_gateways_on_different_ports_share_the_address() -> None:
 def test_all_ports_of_a_gateway_stay_on_one_address() -> None:
     bindings = plan((A, 80, False), (B, 443, True), (B, 80, False))
     assert {binding.host for binding in bindings if binding.gateway == B} == {"127.7.0.1"}
+
+
+def hosts_of(bindings) -> dict[tuple[str, str], str]:
+    return {binding.gateway: binding.host for binding in bindings}
+
+
+def test_a_gateway_stays_where_it_is_while_others_come_and_go() -> None:
+    three = plan((A, 80, False), (B, 80, False), (C, 80, False))
+    fewer = plan((B, 80, False), (C, 80, False), before=three)
+    assert hosts_of(fewer) == {B: "127.7.0.1", C: "127.7.0.2"}
+    again = plan((A, 80, False), (B, 80, False), (C, 80, False), before=fewer)
+    assert hosts_of(again) == hosts_of(three)
+    new_first = plan((C, 80, False), (A, 80, False), (B, 80, False), before=plan((A, 80, False), (B, 80, False)))
+    assert hosts_of(new_first) == {A: "127.0.0.1", B: "127.7.0.1", C: "127.7.0.2"}
+
+
+def test_a_gateway_that_asks_for_a_taken_port_is_the_one_that_moves() -> None:
+    before = plan((A, 80, False), (B, 443, True))
+    after = plan((A, 80, False), (A, 443, True), (B, 443, True), before=before)
+    assert hosts_of(after) == {A: "127.7.0.1", B: "127.0.0.1"}
 
 
 def test_a_given_port_wins() -> None:

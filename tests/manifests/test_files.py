@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from modelyard.manifests.files import find_files, folders_below, os_error
+from modelyard.manifests.files import FoundFiles, find_files, folders_below, os_error, vanished
 
 
 @pytest.fixture
@@ -49,9 +49,16 @@ def test_config_map_volumes_are_read_through_their_links(tmp_path):
     assert names(find_files([tmp_path]), tmp_path) == ["a.yaml"]
 
 
-def test_a_folder_without_manifests_is_an_error(tmp_path):
-    (error,) = find_files([tmp_path]).errors
-    assert str(error) == f"{tmp_path}: holds no manifest (*.yaml, *.yml, *.json)"
+def test_a_folder_may_be_filled_later(tmp_path):
+    assert find_files([tmp_path]) == FoundFiles()
+
+
+def test_what_was_removed_meanwhile_has_vanished_and_a_dangling_link_has_not(tmp_path):
+    (tmp_path / "link.yaml").symlink_to("nowhere.yaml")
+    missing = FileNotFoundError(2, "x")
+    assert vanished(str(tmp_path / "gone.yaml"), missing)
+    assert not vanished(str(tmp_path / "link.yaml"), missing)
+    assert not vanished(str(tmp_path / "gone.yaml"), PermissionError(13, "x"))
 
 
 @pytest.mark.parametrize(

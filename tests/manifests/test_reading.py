@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from modelyard.manifests import reading
+from modelyard.manifests.files import FoundFiles
 from modelyard.manifests.reading import read_manifests
 from modelyard.resources.loading import load_documents
 
@@ -41,6 +43,18 @@ def test_errors_of_files_do_not_hide_other_files(tmp_path):
     ]
     assert "not a regular file" in messages[-1]
     assert "not UTF-8" in messages[2]
+
+
+def test_a_file_of_a_folder_that_goes_away_while_it_is_read_is_not_there(tmp_path, monkeypatch):
+    (tmp_path / "stays.yaml").write_text(CONFIG_MAP % "a")
+    listed = FoundFiles(files=(str(tmp_path / "gone.yaml"), str(tmp_path / "stays.yaml")))
+    monkeypatch.setattr(reading, "find_files", lambda paths: listed)
+    result = read_manifests([tmp_path])
+    assert result.errors == ()
+    assert list(result.resource_set.config_maps) == [("default", "a")]
+    assert [str(error) for error in read_manifests([tmp_path / "gone.yaml"]).errors] == [
+        f"{tmp_path}/gone.yaml: does not exist; check the path"
+    ]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

@@ -61,6 +61,18 @@ def test_one_class_only(load: Load) -> None:
     assert compiled.statuses.status_of("GatewayClass", "", "mine", now=NOW) is None
 
 
+def test_every_class_of_the_served_controller_has_a_status(load: Load) -> None:
+    second = "{apiVersion: gateway.networking.k8s.io/v1, kind: GatewayClass, metadata: {name: second}, %s}"
+    ours = compile_routes(
+        load(MANIFESTS + "---\n" + second % "spec: {controllerName: example.net/mine}"), gateway_class="mine"
+    )
+    assert ours.statuses.status_of("GatewayClass", "", "second", now=NOW) is not None
+    other = compile_routes(
+        load(MANIFESTS + "---\n" + second % "spec: {controllerName: example.net/other}"), gateway_class="mine"
+    )
+    assert other.statuses.status_of("GatewayClass", "", "second", now=NOW) is None
+
+
 def test_only_hostnames_that_can_be_reached_are_in_the_table(load: Load) -> None:
     compiled = compile_routes(load(MANIFESTS))
     assert [entry.hostname for entry in compiled.table.entries("default/mine:80")] == ["a.test", "b.test"]

@@ -37,6 +37,8 @@ def check(
     if not filename:
         fail("say which manifests to check: -f FILE_OR_FOLDER.", ExitCode.USAGE)
     read = read_manifests(*split_pipe(filename))
+    if not read.errors and not any(True for _ in read.resource_set):
+        fail(f"no manifest in {', '.join(map(str, filename))} (*.yaml, *.yml, *.json).", ExitCode.INVALID)
     snapshot = build_snapshot(read.resource_set, gateway_class=gateway_class)
     rows = _conditions(read, snapshot)
     bad = [row for row in rows if row["status"] == "False"]

@@ -2,11 +2,13 @@
 
 The first Gateway takes the bind address; another Gateway that wants a port which is taken gets the next loopback
 address, so that every Gateway keeps the port numbers of its manifest. Privileged ports move (80 becomes 8080).
+A Gateway that has an address keeps it while others come and go.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +18,11 @@ PRIVILEGED_DEFAULTS: Mapping[int, int] = {80: 8080, 443: 8443}
 PRIVILEGED_BELOW = 1024
 _UNPRIVILEGED_OFFSET = 8000
 _FIRST_EXTRA = "127.7.0.1"
+
+Gateway = tuple[str, str]
+"""Namespace and name."""
+Socket = tuple[str, int]
+"""Local address and port."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -42,27 +49,36 @@ def plan_bindings(
     bind: str,
     ports: Mapping[int, int],
     may_bind_privileged: bool,
+    before: Sequence[Binding] = (),
 ) -> tuple[Binding, ...]:
     """Bindings for (gateway, port, tls) in order of importance. ``ports`` maps a Gateway's port to a local one.
 
-    Stable: the same input gives the same addresses. Raises :class:`NoAddress` where ``bind`` is not a loopback
-    address and two Gateways want one port.
+    Stable: the same input gives the same addresses, and a Gateway stays where it is in ``before`` unless it asks for
+    a port that another one has there. Raises :class:`NoAddress` where ``bind`` is not a loopback address and two
+    Gateways want one port.
     """
-    taken: set[tuple[str, int]] = set()
-    host_of: dict[tuple[str, str], str] = {}
-    wants: dict[tuple[str, str], list[tuple[int, int, bool]]] = {}
+    wants: dict[Gateway, list[tuple[int, int, bool]]] = {}
     for gateway, port, tls in wanted:
         local = ports.get(port) or local_port(port, may_bind_privileged)
         wants.setdefault(gateway, []).append((port, local, tls))
+    old_host = {binding.gateway: binding.host for binding in before}
+    owner = _kept(wants, before)
+    host_of: dict[Gateway, str] = {}
     for gateway, rows in wants.items():
-        host = _free_host(bind, [local for _, local, _ in rows], taken, gateway)
-        host_of[gateway] = host
-        taken.update((host, local) for _, local, _ in rows)
+        sockets = [local for _, local, _ in rows]
+        host = host_of[gateway] = _free_host(old_host.get(gateway, bind), bind, sockets, owner, gateway)
+        owner.update(((host, local), gateway) for local in sockets)
     return tuple(
         Binding(f"{gateway[0]}/{gateway[1]}:{port}", gateway, port, host_of[gateway], local, tls)
         for gateway, rows in wants.items()
         for port, local, tls in rows
     )
+
+
+def _kept(wants: Mapping[Gateway, Sequence[tuple[int, int, bool]]], before: Sequence[Binding]) -> dict[Socket, Gateway]:
+    """Sockets of ``before`` that the same Gateway still wants."""
+    still = {(gateway, local) for gateway, rows in wants.items() for _, local, _ in rows}
+    return {(b.host, b.local_port): b.gateway for b in before if (b.gateway, b.local_port) in still}
 
 
 def local_port(port: int, may_bind_privileged: bool) -> int:
@@ -72,16 +88,15 @@ def local_port(port: int, may_bind_privileged: bool) -> int:
     return PRIVILEGED_DEFAULTS.get(port, port + _UNPRIVILEGED_OFFSET)
 
 
-def _free_host(bind: str, locals_: list[int], taken: set[tuple[str, int]], gateway: tuple[str, str]) -> str:
-    candidate = bind
+def _free_host(first: str, bind: str, locals_: list[int], owner: Mapping[Socket, Gateway], gateway: Gateway) -> str:
+    """``first`` or, where another Gateway has one of the ports there, ``bind`` or the next loopback address."""
     extra = ipaddress.ip_address(_FIRST_EXTRA)
-    while any((candidate, port) in taken for port in locals_):
+    for candidate in itertools.chain((first, bind), (str(extra + count) for count in itertools.count())):
+        if all(owner.get((candidate, port), gateway) == gateway for port in locals_):
+            return candidate
         if not ipaddress.ip_address(bind).is_loopback:
-            name = "/".join(gateway)
-            raise NoAddress(
-                f"Gateway {name} wants a port that another Gateway has on {bind}: give one of them another local port"
-                " (--port GATEWAYPORT=LOCALPORT) or bind to a loopback address, where each Gateway gets its own"
-            )
-        candidate = str(extra)
-        extra += 1
-    return candidate
+            break
+    raise NoAddress(
+        f"Gateway {'/'.join(gateway)} wants a port that another Gateway has on {bind}: give one of them another local"
+        " port (--port GATEWAYPORT=LOCALPORT) or bind to a loopback address, where each Gateway gets its own"
+    )

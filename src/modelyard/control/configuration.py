@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from modelyard.control.generations import numbered
 from modelyard.manifests.reading import ReadResult
 from modelyard.resources.errors import ResourceError
 from modelyard.resources.resource_set import ResourceSet
@@ -18,13 +19,19 @@ class Configuration:
     errors: tuple[ResourceError, ...] = ()
     """Errors of the newest reading; not empty means that ``resources`` are older than the files."""
 
+    @staticmethod
+    def first(read: ReadResult) -> Configuration:
+        """The configuration to start with; ``read`` is free of errors."""
+        return Configuration(numbered(read.resource_set, ResourceSet()))
+
     def after(self, read: ReadResult) -> Configuration:
         """Take a new reading: whole, or (where it has errors) only its errors."""
         if read.errors:
             return Configuration(self.resources, self.generation, tuple(read.errors))
-        if read.resource_set == self.resources:
+        resources = numbered(read.resource_set, self.resources)
+        if resources == self.resources:
             return Configuration(self.resources, self.generation)
-        return Configuration(read.resource_set, self.generation + 1)
+        return Configuration(resources, self.generation + 1)
 
     @property
     def stale(self) -> bool:

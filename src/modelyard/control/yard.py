@@ -59,9 +59,10 @@ class Yard:
         self._on_change = on_change
         self._first_read = read
         self._urls = url_endpoints(settings.urls)
-        self.configuration = Configuration(read.resource_set)
+        self.configuration = Configuration.first(read)
         self.snapshot: Snapshot = self._build()
-        self.bindings: tuple[Binding, ...] = self._plan_bindings()
+        self.bindings: tuple[Binding, ...] = ()
+        self.bindings = self._plan_bindings()
         self.applied_at = _utc_now()
         self.admin_port = settings.admin_port
         self._workers = WorkerPool(
@@ -193,6 +194,7 @@ class Yard:
             bind=self.settings.bind,
             ports=self.settings.ports,
             may_bind_privileged=os.geteuid() == 0 and self.settings.bind_privileged,
+            before=self.bindings,
         )
 
     # ── the fleet ──

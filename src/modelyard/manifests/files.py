@@ -22,8 +22,8 @@ class FoundFiles(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find_files(paths: Iterable[str | Path]) -> FoundFiles:
-    """Files as they are, folders with all below them. Hidden entries are left out: editors and ConfigMap
-    volumes keep their own things there. Never raises.
+    """Files as they are, folders with all below them (an empty one may be filled later). Hidden entries are left
+    out: editors and ConfigMap volumes keep their own things there. Never raises.
     """
     files: dict[str, str] = {}
     errors: list[ResourceError] = []
@@ -36,11 +36,7 @@ def find_files(paths: Iterable[str | Path]) -> FoundFiles:
 def _files_of(path: str, errors: list[ResourceError]) -> list[str]:
     if not os.path.isdir(path):
         return [path]
-    before = len(errors)
-    found = list(_walk(path, set(), errors))
-    if not found and len(errors) == before:
-        errors.append(_error(path, f"holds no manifest ({', '.join('*' + end for end in SUFFIXES)})"))
-    return found
+    return list(_walk(path, set(), errors))
 
 
 def is_hidden(name: str) -> bool:
@@ -65,13 +61,20 @@ def _walk(folder: str, seen: set[str], errors: list[ResourceError]) -> Iterator[
         with os.scandir(folder) as entries:
             found = sorted((entry.name, entry.path) for entry in entries if not is_hidden(entry.name))
     except OSError as error:
-        errors.append(os_error(folder, error))
+        if len(seen) == 1 or not vanished(folder, error):
+            errors.append(os_error(folder, error))
         return
     for name, path in found:
         if os.path.isdir(path):
             yield from _walk(path, seen, errors)
         elif name.endswith(SUFFIXES):
             yield path
+
+
+def vanished(path: str, error: OSError) -> bool:
+    """Whether an entry of a folder was removed between the listing and the look: then it is simply not there. A link
+    that leads nowhere has not vanished."""
+    return isinstance(error, FileNotFoundError) and not os.path.lexists(path)
 
 
 def os_error(path: str, error: OSError) -> ResourceError:

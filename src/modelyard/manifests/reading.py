@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from modelyard.manifests.files import find_files, os_error
+from modelyard.manifests.files import find_files, os_error, vanished
 from modelyard.resources.errors import ResourceError
 from modelyard.resources.kinds import AnyResource
 from modelyard.resources.loading import MAX_BYTES, LoadResult, load_documents
@@ -32,21 +32,25 @@ def read_manifests(paths: Iterable[str | Path], extra: LoadResult | None = None)
 
     ``extra`` is what the caller loaded from elsewhere, for example from standard input; it comes first.
     """
-    found = find_files(paths)
+    given = [str(path) for path in paths]
+    found = find_files(given)
     objects: list[AnyResource] = list(extra.objects) if extra is not None else []
     errors: list[ResourceError] = [*(extra.errors if extra is not None else ()), *found.errors]
     for file in found.files:
-        loaded = _load_file(file)
+        loaded = _load_file(file, named=file in given)
         objects.extend(loaded.objects)
         errors.extend(loaded.errors)
     resource_set, duplicates = ResourceSet.of(objects)
     return ReadResult(resource_set=resource_set, errors=(*errors, *duplicates), files=found.files)
 
 
-def _load_file(path: str) -> LoadResult:
+def _load_file(path: str, *, named: bool) -> LoadResult:
+    """``named``: the user gave this very path, which must then be there."""
     try:
         content = _read(path)
     except OSError as error:
+        if not named and vanished(path, error):
+            return LoadResult()
         return LoadResult(errors=(os_error(path, error),))
     if content is None:
         message = "is not a regular file; use '-' to read from standard input"

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from modelyard.resources.gateway import GatewayClass
 from modelyard.resources.http_route import HTTPRoute
 from modelyard.resources.references import GATEWAY_GROUP, ParentReference
 from modelyard.resources.resource_set import ResourceSet
@@ -134,11 +135,19 @@ class _Compilation:
         known = self._resources.gateway_classes.get(("", gateway.gateway.spec.gateway_class_name))
         return CONTROLLER if known is None else known.spec.controller_name
 
+    def _is_ours(self, gateway_class: GatewayClass) -> bool:
+        """As for any controller: by the controller's name, which is that of the class whose Gateways are served."""
+        if self._class is None:
+            return True
+        served = self._resources.gateway_classes.get(("", self._class))
+        controller = CONTROLLER if served is None else served.spec.controller_name
+        return gateway_class.spec.controller_name == controller
+
     def _report_parents(self) -> None:
         for key, state in self._gateways.items():
             self._reports["Gateway", *key] = gateway_report(state, self._attached[key])
         for key, gateway_class in self._resources.gateway_classes.items():
-            if self._class in (None, gateway_class.metadata.name):
+            if self._is_ours(gateway_class):
                 self._reports["GatewayClass", *key] = class_report(gateway_class)
         for key, pool in self._resources.inference_pools.items():
             self._reports["InferencePool", *key] = pool_report(pool, self._pools[key])
