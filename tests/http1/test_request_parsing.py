@@ -229,6 +229,14 @@ def test_first_of_repeated_fields() -> None:
     assert [value for name, value in head.headers if name == "a"] == ["1", "2"]
 
 
+@pytest.mark.parametrize("name", ["connection", "te", "x-forwarded-for"])
+def test_lists_over_several_lines_are_one_list(name: str) -> None:
+    lines = [f"{name.title()}: {value}".encode() for value in ("keep-alive", "a, b", "close")]
+    head = parse_request_head(head_with(lines[0], b"x: y", *lines[1:]))
+    assert head.by_name[name] == "keep-alive, a, b, close"
+    assert head.keep_alive is (name != "connection")
+
+
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(junk: bytes) -> None:
     for data in (junk + b"\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\n" + junk + b"\r\n\r\n"):
