@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +11,7 @@ import typer
 from modelyard.cli.exit_codes import ExitCode
 from modelyard.cli.output import Output, OutputOption, console, fail, print_json, table
 from modelyard.cli.running_yard import HomeOption, ask, running_yard
+from modelyard.control.explain_request import as_clients_write
 
 
 def explain(
@@ -64,7 +64,7 @@ def _body(model: str | None, prompt: str, data: str | None) -> str:
     if data is None:
         if model is None:
             return ""
-        return json.dumps({"model": model, "messages": [{"role": "user", "content": prompt}]})
+        return as_clients_write({"model": model, "messages": [{"role": "user", "content": prompt}]})
     if not data.startswith("@"):
         return data
     try:

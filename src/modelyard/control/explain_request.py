@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from modelyard.control.addresses import Binding
 from modelyard.http1.serialising import request_head
@@ -70,5 +71,11 @@ def _headers(given: Any) -> list[tuple[str, str]]:
 def _body(given: Any) -> bytes:
     if given is None:
         return b""
-    text = given if isinstance(given, str) else json.dumps(given)
+    text = given if isinstance(given, str) else as_clients_write(given)
     return text.encode()
+
+
+def as_clients_write(value: Any) -> str:
+    """JSON as the OpenAI clients write it: no spaces, nothing escaped without need. Which prefix a prompt shares with
+    earlier ones is told by its bytes, so another spelling of the same request would be explained as a new one."""
+    return msgspec.json.encode(value).decode()
