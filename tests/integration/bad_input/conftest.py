@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from .yard import Yard, running_yard
+
+
+@pytest.fixture(scope="session")
+def shared_yard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
+    with running_yard(tmp_path_factory.mktemp("bad_input")) as yard:
+        yield yard
+
+
+@pytest.fixture
+def yard(shared_yard: Yard) -> Iterator[Yard]:
+    """The gateway under test, at rest; what a test leaves open or a worker that died fails the test."""
+    shared_yard.settle()
+    worker = shared_yard.gateway.worker().pid
+    yield shared_yard
+    shared_yard.all_released()
+    assert shared_yard.gateway.worker().pid == worker
