@@ -47,8 +47,9 @@ class ProxyLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     upstream_idle: float = 4.0
     """How long an unused connection to an endpoint is kept. Below uvicorn's keep-alive of 5 s (vLLM, Ray
     Serve), so that the endpoint rarely closes a connection that is being used again."""
-    upstream_max_connections: int = 8192
-    """Connections per endpoint and worker; further requests wait for one within their connect timeout."""
+    upstream_max_connections: int = 0
+    """Connections per endpoint and worker; further requests wait for one within their connect timeout. 0: no bound,
+    since admission already decides how much an endpoint gets."""
     upstream_stall: float = 600.0
     """How long an endpoint may send nothing in the middle of an answer; then it is broken. Long: a preempted
     request pauses for minutes under load."""

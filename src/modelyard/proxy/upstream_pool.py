@@ -99,7 +99,7 @@ class EndpointPool:
 
     def connect(self, user: UpstreamUser) -> None:
         """Open a connection for ``user``, or queue it where the endpoint has as many as it may."""
-        if self.open >= self.limits.upstream_max_connections:
+        if 0 < self.limits.upstream_max_connections <= self.open:
             self.waiting.append(user)
             return
         self.open += 1

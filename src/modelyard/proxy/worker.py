@@ -45,6 +45,8 @@ log = logging.getLogger(__name__)
 _decode_delta = msgspec.msgpack.Decoder(FleetDelta).decode
 _encode_rows = msgspec.msgpack.Encoder().encode
 
+_OWN_DESCRIPTORS = 32
+"""Kept for listeners, logs and the control process."""
 _GC_THRESHOLDS = (50_000, 20, 50)
 """Requests make no cycles, so the collector has little to find; it should not walk every open stream for it."""
 
@@ -64,7 +66,7 @@ class Worker:
         self._gateway = Gateway(
             build_snapshot(ResourceSet(), generation=0), random.Random(), on_failure=self._endpoint_failed
         )
-        self._plane = DataPlane(loop, self._gateway, self._record, ProxyLimits())
+        self._plane = DataPlane(loop, self._gateway, self._record, limits_here())
         self._listeners = Listeners(self._plane, reuse_port=options.reuse_port)
         hello = protocol.Hello(worker=options.worker, pid=os.getpid())
         self._link = ControlLink(options.control, hello, self._take)
@@ -122,7 +124,7 @@ class Worker:
             gateway_class=order.gateway_class,
         )
         self._gateway.swap(snapshot)
-        self._plane.limits = ProxyLimits(max_body=order.body_limit)
+        self._plane.limits = limits_here(max_body=order.body_limit)
         faults = await self._listeners.apply(order.bindings, snapshot.compiled.table.listeners)
         gc.collect()
         gc.freeze()
@@ -186,10 +188,21 @@ def open_log(path: str) -> BinaryIO | None:
 
 
 def raise_file_limit() -> None:
-    """Two descriptors per open stream: take as many as the system allows."""
+    """Take as many descriptors as the system allows."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def limits_here(**settings: int) -> ProxyLimits:
+    """Limits that this process can keep: an open stream takes two descriptors, and running out of them would look
+    like endpoints that refuse."""
+    limits = ProxyLimits(**settings)
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = max(1, (soft - _OWN_DESCRIPTORS) // 2)
+    if soft == resource.RLIM_INFINITY or most >= limits.max_connections > 0:
+        return limits
+    return msgspec.structs.replace(limits, max_connections=most)
 
 
 def options_of(arguments: Sequence[str]) -> argparse.Namespace:
