@@ -13,7 +13,7 @@ records = st.builds(
     route=st.sampled_from(["", "default/r"]),
     backend=st.just("InferencePool/default/p"),
     model=st.sampled_from(["", "m", "n"]),
-    status=st.sampled_from([200, 404, 0]),
+    status=st.sampled_from([200, 503, 0]),
     duration=st.floats(0, 1000),
     time_to_first_byte=st.floats(0, 1000),
     attempts=st.integers(0, 4),
@@ -66,3 +66,16 @@ def test_a_model_that_was_never_routed_is_no_label() -> None:
     metrics = RequestMetrics()
     metrics.record(ExchangeRecord(model="made-up", status=404))
     assert [row.model for row in metrics.drain()] == [OTHER]
+
+
+def test_names_that_no_backend_knows_leave_room_for_models() -> None:
+    metrics = RequestMetrics()
+    for number in range(2 * MAX_MODELS):
+        metrics.record(ExchangeRecord(backend="b", model=f"made-up-{number}", status=404))
+    for status in (200, 404):
+        metrics.record(ExchangeRecord(backend="b", model="m", status=status))
+    assert [(row.model, row.status, row.count) for row in metrics.drain()] == [
+        (OTHER, 404, 2 * MAX_MODELS),
+        ("m", 200, 1),
+        ("m", 404, 1),
+    ]

@@ -106,7 +106,6 @@ class RequestForwarding(_UpstreamUser):
         command = self._command
         body = command.body
         if body:
-            self.request_bytes = len(body)
             if len(body) < _JOIN_BELOW:
                 connection.send(self, self.request.method, command.head + body, True, False)
             else:
@@ -140,6 +139,7 @@ class RequestForwarding(_UpstreamUser):
             connection.request_done = True
 
     def body_collected(self, body: bytes) -> None:
+        self.request_bytes = len(body)
         self.perform(self.exchange.on_body(body, time.monotonic()))
 
     def body_piece(self, payload: bytes, done: bool) -> None:

@@ -105,8 +105,9 @@ class RequestMetrics:
         row.cached_tokens += record.cached_tokens
 
     def _admit(self, model: str, record: ExchangeRecord) -> str:
-        """A model name becomes a label only once a request for it was routed, and only up to the cap."""
-        if not record.backend or len(self._models) >= MAX_MODELS:
+        """A model name becomes a label only once a request for it was routed to something that knows it, and only up to
+        the cap: names that clients make up leave room for the models that there are."""
+        if not record.backend or record.status == 404 or len(self._models) >= MAX_MODELS:
             return OTHER
         self._models.add(model)
         return model
