@@ -116,7 +116,8 @@ def _show(read: ReadResult, snapshot: Snapshot, rows: list[dict[str, Any]]) -> N
         console.print(f"[yellow]![/] {problem.replace('[', chr(92) + '[')}")
     for item in _not_used(read):
         console.print(f"[dim]not used: {item['object']}: {item['reason'].replace('[', chr(92) + '[')}[/]")
-    files = len(read.files) + any(item.origin.source == "-" for item in read.resource_set)
+    sources = [*(item.origin.source for item in read.resource_set), *(error.source for error in read.errors)]
+    files = len(read.files) + ("-" in sources)
     objects = sum(1 for _ in read.resource_set)
     console.print(f"{_counted(objects, 'object')} in {_counted(files, 'file')}, {_counted(len(read.errors), 'error')}")
 

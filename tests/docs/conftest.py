@@ -1,0 +1,9 @@
+"""Makes ``docs.examples`` (beside this file) and ``docs.tables`` (the documentation's own script) importable."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+TESTS = Path(__file__).parents[1]
+sys.path[:0] = [str(TESTS), str(TESTS.parent)]

@@ -1,0 +1,67 @@
+"""The documentation's examples beside a running yard."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from docs.examples import ROOT, Block, Place, blocks
+
+START_LINES = 200
+STOP_SECONDS = 60
+
+
+@pytest.fixture(scope="module")
+def yard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """The quickstart on simulated servers."""
+    home = tmp_path_factory.mktemp("home")
+    command = [
+        *(sys.executable, "-m", "modelyard.cli.main", "up", "-f", "examples/quickstart/", "--engine", "sim"),
+        *("--home", str(home), "--port", f"80={_free_port()}", "--admin", "127.0.0.1:0", "--output", "json"),
+    ]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        yield Place(env={"MODELYARD_HOME": str(home)}, addresses=_addresses(process))
+    finally:
+        process.terminate()
+        process.communicate(timeout=STOP_SECONDS)
+    assert process.returncode == 0
+
+
+def _addresses(process: subprocess.Popen[str]) -> dict[str, str]:
+    """Wait until it is ready; the addresses of the documentation and its own."""
+    assert process.stdout is not None
+    admin = ""
+    for _, line in zip(range(START_LINES), process.stdout, strict=False):
+        event = json.loads(line)
+        if event["event"] == "starting":
+            admin = event["admin"].removeprefix("http://")
+        elif event["event"] == "ready":
+            return {"127.0.0.1:8080": event["address"].removeprefix("http://"), "127.0.0.1:9901": admin}
+    raise AssertionError("the yard did not become ready")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("block", blocks("run: yard"), ids=str)
+def test_it_runs_beside_a_yard(block: Block, yard: Place) -> None:
+    yard.run(block)
+
+
+@pytest.mark.engine
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("block", blocks("run: vllm"), ids=str)
+def test_it_runs_on_real_vllm(block: Block, tmp_path: Path) -> None:
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    Place(directory=tmp_path, seconds=880).run(block)
