@@ -43,8 +43,8 @@ else
 endif
 
 check: $(CORE) ## Format, lint, types, layers, unit tests (under a minute)
-	@$(BIN)/ruff format --check --quiet src tests benchmarks examples
-	$(BIN)/ruff check --quiet src tests benchmarks examples
+	@$(BIN)/ruff format --check --quiet src tests benchmarks examples docs
+	$(BIN)/ruff check --quiet src tests benchmarks examples docs
 	$(BIN)/mypy --no-error-summary
 	$(BIN)/lint-imports --no-logo >.venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
 	$(BIN)/python -m pytest -q -n 2 -m "not integration and not engine"
@@ -56,10 +56,13 @@ test: $(ENGINE) ## Everything that CI runs: check, then real sockets, processes,
 bench: $(BENCH) ## Measure against Envoy and vllm-router on this machine; writes benchmarks/results/
 	@$(BIN)/python -m benchmarks.run
 
+docs: $(CORE) ## Write the tables of the documentation anew from the code
+	@$(BIN)/python docs/tables.py
+
 lock: $(CORE) ## Make requirements/*.txt anew from pyproject.toml
 	@requirements/lock.sh
 
 clean: ## Remove the environment and caches
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 
-.PHONY: help demo check test bench lock clean
+.PHONY: help demo check test bench docs lock clean
