@@ -59,6 +59,22 @@ status: {podIP: 10.0.0.3, phase: Running}
 """
 
 
+def test_endpoints_of_services_are_told_from_those_of_pools() -> None:
+    found = backends_of(
+        resources(
+            POOL
+            + """---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {selector: {app: llama}, ports: [{port: 80, targetPort: 8000}]}
+"""
+        )
+    )
+    assert [spec.from_service for spec in found[service("web", 80)].endpoints] == [True, True]
+    assert not any(spec.from_service for spec in found[pool("llama")].endpoints)
+
+
 def test_a_pool_takes_every_target_port_of_every_selected_pod_of_its_namespace() -> None:
     specs = backends_of(resources(POOL))[pool("llama")].endpoints
     assert shown(specs) == [

@@ -226,9 +226,9 @@ class WorkerPool:
             worker = self.workers[first.worker]
             worker.writer = writer
             worker.fleet = Fleet()
+            self._send_fleet(worker)
             if self._configure is not None:
                 worker.send(self._configure)
-            self._send_fleet(worker)
             if self._stopping:
                 worker.send(protocol.Drain(seconds=0.0))
             while (message := await protocol.read_from_worker(reader)) is not None:

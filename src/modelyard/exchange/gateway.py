@@ -60,6 +60,8 @@ class Gateway:
         self.states: Mapping[CompiledBackend, BackendState] = {
             backend: self._states[key] for backend, key in keys.items()
         }
+        for key in wanted - self._fleet.backends.keys():
+            self._states[key].update(BackendFleet(key=key), 0.0)
         self._take_fleet(0.0)
 
     def _state(self, key: BackendKey) -> BackendState:
@@ -78,8 +80,12 @@ class Gateway:
         self._take_fleet(now)
 
     def _take_fleet(self, now: float) -> None:
+        """A backend that has left the fleet keeps its endpoints until the snapshot that goes with this fleet is in
+        force: requests on the way to it are not refused."""
         for key, state in self._states.items():
-            state.update(self._fleet.backends.get(key) or BackendFleet(key=key), now)
+            backend = self._fleet.backends.get(key)
+            if backend is not None:
+                state.update(backend, now)
         self.base_of = dict(self.snapshot.base_models.base_of)
         for backend in self._fleet.backends.values():
             for endpoint in backend.endpoints:

@@ -19,6 +19,10 @@ class EndpointSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Why it is not ready, for people."""
     health: HealthCheck | None = None
     """How to check it; None: the default of its engine, or a TCP connection where the engine is unknown."""
+    from_service: bool = False
+    """Reached as an endpoint of a Service. Kubernetes sends a Service's traffic to whatever it calls ready, so the
+    first check is not waited for unless someone asked for a certain one (``health``). A pool's endpoints wait: how
+    their requests are handled depends on the engine."""
 
 
 class BackendSpec(msgspec.Struct, frozen=True, kw_only=True):

@@ -90,13 +90,13 @@ class _Discovery:
             return
         always = service.spec.publish_not_ready_addresses
         for pod, number in slice_endpoints(self._resources, service, port, self._by_name):
-            yield self._spec(key, pod, number, always=always)
+            yield self._spec(key, pod, number, always=always, from_service=True)
         target = port.target_port if port.target_port is not None else port.port
         for pod in self._pods if service.spec.selector else ():
             if selected(service.spec.selector, key.namespace, pod):
                 named = self._number(pod, target)
                 if named is not None:
-                    yield self._spec(key, pod, named, always=always)
+                    yield self._spec(key, pod, named, always=always, from_service=True)
 
     def _number(self, pod: PodEndpoint, target: int | str) -> int | None:
         """The container port of a target port; a name is looked up in the Pod, then in its Deployment."""
@@ -115,6 +115,7 @@ class _Discovery:
         *,
         serving_ports: Sequence[int] = (),
         always: bool = False,
+        from_service: bool = False,
     ) -> EndpointSpec:
         port = pod.port_map.get(number, number)
         endpoint = Endpoint(
@@ -131,6 +132,7 @@ class _Discovery:
             ready=ready,
             reason="" if ready else pod.reason or "not ready",
             health=self._health.check(key, pod, number),
+            from_service=from_service,
         )
 
 

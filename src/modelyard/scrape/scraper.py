@@ -56,7 +56,8 @@ class Scraper:
         return self._board.fleet
 
     def set_backends(self, backends: Mapping[BackendKey, BackendSpec]) -> None:
-        """Watch exactly these from now on. What is known of endpoints that stay is kept."""
+        """Watch exactly these from now on. What is known of endpoints that stay is kept. ``on_change`` gets the new
+        fleet before this returns."""
         wanted: dict[str, list[EndpointSpec]] = {}
         for backend in backends.values():
             for spec in backend.endpoints:
@@ -72,7 +73,7 @@ class Scraper:
             watch.use_checks(_checks(specs))
         self._specs = backends
         self._board.set_backends(backends, self._watches)
-        self._publish_soon()
+        self._publish(time.monotonic())
 
     def report_failure(self, address: str, now: float | None = None) -> None:
         """The data plane could not use an endpoint (refused, reset, or timed out before the first byte).
@@ -118,10 +119,13 @@ class Scraper:
         if not self._publishing:
             self._publishing = True
             now = time.monotonic()
-            self._wheel.add(max(now, self._published + self._settings.batch), self._publish)
+            self._wheel.add(max(now, self._published + self._settings.batch), self._publish_batch)
+
+    def _publish_batch(self, now: float) -> None:
+        self._publishing = False
+        self._publish(now)
 
     def _publish(self, now: float) -> None:
-        self._publishing = False
         fleet = self._board.publish(now)
         if fleet is not None and not self._closed:
             self._published = now

@@ -84,8 +84,12 @@ class Watch:
         if not spec.ready:
             return Verdict(False, spec.reason or "not ready")
         job = self._checks.get(spec.health)
-        if job is None or not job.state.ready:
-            return Verdict(False, job.state.reason if job is not None else "not checked yet")
+        if job is None:
+            return Verdict(False, "not checked yet")
+        if job.state.ready is None and spec.from_service and spec.health is None:
+            return Verdict(True)
+        if not job.state.ready:
+            return Verdict(False, job.state.reason)
         if set_aside(self._passive, job.state, now):
             return Verdict(False, "set aside after failures in traffic", aside=True)
         return Verdict(True)

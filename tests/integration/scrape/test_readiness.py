@@ -54,6 +54,21 @@ def test_an_endpoint_of_a_pod_that_is_not_ready_is_not_ready(kit: Any) -> None:
     kit.run(scenario)
 
 
+def test_an_endpoint_of_a_service_takes_traffic_before_its_first_check(kit: Any) -> None:
+    async def scenario() -> None:
+        async with kit.serving({}) as server:
+            service = EndpointSpec(endpoint=Endpoint(address=server.address), from_service=True)
+            async with kit.watching(service) as watched:
+                assert watched.fleets[0].backends[kit.KEY].endpoints[0].ready
+                await watched.until(lambda state: state.ready and server.asked)
+            async with kit.watching(msgspec.structs.replace(service, health=FAST)) as watched:
+                assert not watched.fleets[0].backends[kit.KEY].endpoints[0].ready
+        async with kit.watching(service) as watched:
+            await watched.until(lambda state: not state.ready and "refused" in state.reason)
+
+    kit.run(scenario)
+
+
 def test_a_refused_endpoint_says_so_and_is_found_when_it_opens(kit: Any) -> None:
     async def scenario() -> None:
         async with kit.serving() as probe:
