@@ -81,7 +81,7 @@ def test_a_request_is_one_line(yard: Yard) -> None:
 
 def test_bytes_are_the_client_s(yard: Yard) -> None:
     """Counted as they came, also where nothing went further."""
-    for path, model in (("/v1/chat//completions", "solo"), ("/v1/./chat/completions", "gpt-9")):
+    for path, model in (("/v1/a/../chat/completions", "solo"), ("/v1/b/../chat/completions", "gpt-9")):
         body = chat(model, max_tokens=1)
         yard.ask(post(path, body))
         (line,) = log_of(yard, path)

@@ -6,6 +6,7 @@ Hosts are the gateway's doors: ``models.test`` routes by the body's model, ``poo
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -103,10 +104,11 @@ class Yard:
         until(lambda: not self.gateway.in_flight(), "nothing in flight")
 
     def all_released(self) -> None:
-        """After a test: every counter is back where it was."""
+        """After a test: every counter is back where it was, and no worker died."""
         gateway = self.gateway
         until(lambda: not gateway.in_flight() and not gateway.metric("modelyard_open_exchanges"), "nothing in flight")
         assert not any(sim.working for sims in self.sims.values() for sim in sims)
+        assert json.loads(gateway.admin("/api/summary")[1])["workers"][0]["restarts"] == 0
 
     def reached(self) -> list[str]:
         """Paths that reached any simulated server."""
