@@ -257,3 +257,17 @@ def test_one_changed_byte_never_adds_a_field(at: int, byte: int) -> None:
     except MalformedRequest:
         return
     assert len(head.headers) <= 4
+
+
+def test_equal_heads_share_what_was_derived_from_them() -> None:
+    first = parse_request_head(PLAIN)
+    first.shared["a"] = 1
+    assert parse_request_head(PLAIN.replace(b": 12", b": 13")).shared == {"a": 1}
+    assert parse_request_head(PLAIN.replace(b"X-A", b"X-B")).shared == {}
+
+
+def test_an_empty_length_is_refused_also_after_the_same_head_with_a_length() -> None:
+    assert parse_request_head(head_with(b"Content-Length: 7", b"X-Only: here")).content_length == 7
+    for value in (b"", b"\n", b" ", b"-7", b"7 7"):
+        with pytest.raises(MalformedRequest):
+            parse_request_head(head_with(b"Content-Length: " + value, b"X-Only: here"))

@@ -98,3 +98,9 @@ def test_any_bytes_are_read_or_refused(junk: bytes) -> None:
         except MalformedResponse:
             continue
         assert 100 <= head.status < 600
+
+
+def test_an_empty_length_is_refused_also_after_the_same_head_with_a_length() -> None:
+    assert parse_response_head(b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\nX-Only: here\r\n\r\n").content_length == 7
+    with pytest.raises(MalformedResponse):
+        parse_response_head(b"HTTP/1.1 200 OK\r\nContent-Length: \r\nX-Only: here\r\n\r\n")

@@ -5,6 +5,7 @@ wire had.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 Headers = list[tuple[str, str]]
 """Header fields in order: (lower-case name, value without surrounding white space)."""
@@ -38,6 +39,9 @@ class RequestHead:
     expect_continue: bool = False
     upgrade: str = ""
     """Lower-case protocol of an Upgrade request (``websocket``), else empty."""
+    shared: dict[str, Any] = field(default_factory=dict)
+    """For values derived from the head and from nothing else but its Content-Length: what one request puts here, every
+    later one with the same bytes (but for the length) finds. Bounded with the table of remembered heads."""
 
     @property
     def has_body(self) -> bool:

@@ -31,7 +31,11 @@ class RememberedHeads(dict[bytes, Kept], Generic[Kept]):
 
 
 def split_length(data: bytes) -> tuple[bytes, bytes]:
-    """A head without the digits of its last Content-Length, and these digits; empty where there is none."""
+    """A key for a head without the digits of its last Content-Length, and these digits; empty where there is none.
+
+    A key without digits has no final LF, as no head has: one that came with an empty Content-Length, which is refused,
+    must never be taken for one whose digits were removed here.
+    """
     start = data.rfind(_NAME) + _NAME_LENGTH
     if start < _NAME_LENGTH:
         start = data.rfind(_SMALL_NAME) + _NAME_LENGTH
@@ -40,5 +44,5 @@ def split_length(data: bytes) -> tuple[bytes, bytes]:
     end = data.find(b"\r\n", start)
     digits = data[start:end]
     if digits.isdigit() and len(digits) <= 18:
-        return data[:start] + data[end:], digits
+        return data[:start] + data[end:-1], digits
     return data, b""

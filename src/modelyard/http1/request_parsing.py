@@ -88,6 +88,7 @@ def _recall(known: tuple[RequestHead, int], digits: bytes) -> RequestHead:
         head.keep_alive,
         head.expect_continue,
         head.upgrade,
+        head.shared,
     )
 
 

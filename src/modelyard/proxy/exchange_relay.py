@@ -38,11 +38,13 @@ if TYPE_CHECKING:
 class ExchangeRelay(RequestForwarding):
     """Performs commands and reports what came of them (see ``exchange.contract``)."""
 
-    __slots__ = ("_begun", "_framing", "_keep_alive", "_out", "_seen", "response_bytes")
+    __slots__ = ("_answered", "_begun", "_framing", "_keep_alive", "_out", "_seen", "response_bytes")
 
     def __init__(self, client: ClientConnection, request: RequestHead, exchange: ExchangeContract) -> None:
         RequestForwarding.__init__(self, client, request, exchange)
         self.response_bytes = 0
+        self._answered: Respond | None = None
+        """The answer that no endpoint gave."""
         self._begun = 0.0
         """When a held head went out."""
         self._framing = NO_BODY
@@ -57,6 +59,7 @@ class ExchangeRelay(RequestForwarding):
     def _respond(self, respond: Respond) -> None:
         client = self.client
         request = self.request
+        self._answered = respond
         unread = client.body_unread(request)
         close = respond.close or unread or not request.keep_alive or client.plane.draining
         if request.method != "HEAD":
@@ -78,7 +81,10 @@ class ExchangeRelay(RequestForwarding):
         if client.plane.draining or not connection.request_done:
             keep_alive = False
         self._keep_alive = keep_alive
-        lines = framing_lines(framing, head.content_length, request.minor_version, keep_alive)
+        length = None if head.status == 204 else head.content_length
+        lines = framing_lines(framing, length, request.minor_version, keep_alive)
+        if "date" not in head.by_name:
+            lines += f"date: {own_answers.http_date()}\r\n"  # RFC 9110 section 6.6.1
         try:
             self._out = response_head(head.status, head.reason, head.headers, lines)
         except UnsendableHead:
@@ -224,6 +230,10 @@ class ExchangeRelay(RequestForwarding):
         record = exchange.on_end(outcome, time.monotonic())
         record.request_bytes = self.request_bytes
         record.response_bytes = self.response_bytes
+        answered = self._answered
+        if answered is not None:
+            record.status = answered.status
+            record.reason = record.reason or answered.reason
         if self._begun:
             record.time_to_first_byte = self._begun - record.started
         for mirror in self._mirrors or ():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from typing import TYPE_CHECKING, cast
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from modelyard.proxy.upstream_connection import UpstreamUser as _UpstreamUser
 else:
     _UpstreamUser = object
+
+log = logging.getLogger(__name__)
+
+log = logging.getLogger(__name__)
 
 DECIDING, CONNECTING, SENT, HELD, ANSWERING, ENDED = range(6)
 _JOIN_BELOW = 64 * 1024
@@ -73,12 +78,18 @@ class RequestForwarding(_UpstreamUser):
             self._respond(command)
         else:
             self.exchange.resume = self._resume
+            self.deadline = command.deadline or FAR
             self.client.set_due(FAR)
 
     def _resume(self, command: Forward | Respond) -> None:
         self.exchange.resume = None
-        if self._phase == DECIDING:
+        if self._phase != DECIDING:
+            return
+        try:
             self.perform(command)
+        except Exception:
+            log.exception("an exchange failed after its wait")
+            self.fail()
 
     def _forward(self, command: Forward) -> None:
         self._command = command
@@ -225,7 +236,11 @@ class RequestForwarding(_UpstreamUser):
     def _attempt_failed(self, kind: FailureKind) -> None:
         self._phase = DECIDING
         self.client.pause_body()
-        self.perform(self.exchange.on_upstream_failure(kind, self._replayable(), time.monotonic()))
+        try:
+            self.perform(self.exchange.on_upstream_failure(kind, self._replayable(), time.monotonic()))
+        except Exception:
+            log.exception("an exchange failed on a failed attempt")
+            self.fail()
 
     def _drop_upstream(self) -> None:
         connection, self.upstream = self.upstream, None

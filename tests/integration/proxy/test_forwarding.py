@@ -402,3 +402,27 @@ def test_a_body_that_says_more_than_it_has_is_not_the_next_request() -> None:
             assert [(r.method, r.path) for r in gw.records] == [("POST", "/a"), ("GET", "/b")]
 
     run(test())
+
+
+@pytest.mark.parametrize("date", [b"", b"Date: today\r\n"])
+def test_an_answer_has_one_date(date: bytes) -> None:
+    async def test() -> None:
+        answer = b"HTTP/1.1 200 OK\r\n" + date + b"content-length: 2\r\n\r\nok"
+        async with endpoint(always(answer)) as server, yard(server.address) as gw:
+            _, head, _ = await gw.ask(GET)
+            assert head.count(b"\r\ndate: ") == 1
+            assert (b"\r\ndate: today\r\n" in head) is bool(date)
+
+    run(test())
+
+
+def test_an_answer_without_content_has_no_length() -> None:
+    async def test() -> None:
+        answer = b"HTTP/1.1 204 No Content\r\ncontent-length: 0\r\n\r\n"
+        async with endpoint(always(answer)) as server, yard(server.address) as gw:
+            client = await gw.client()
+            for _ in range(2):
+                client.send(GET)
+                assert b"content-length" not in await client.head()
+
+    run(test())
