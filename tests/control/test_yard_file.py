@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import fcntl
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from modelyard.control.yard_file import (
     HomeInUse,
     YardFile,
+    in_use,
     only_yard,
     read_yard_file,
     remove_yard_file,
@@ -25,6 +28,26 @@ def test_a_home_has_one_yard_at_a_time(tmp_path: Path) -> None:
             pass
     with only_yard(home):
         pass
+
+
+def test_a_home_is_in_use_while_its_yard_runs_whatever_its_file_says(tmp_path: Path) -> None:
+    home = Home.at(tmp_path / "home")
+    assert not in_use(home)
+    with only_yard(home):
+        assert in_use(home)
+    write_yard_file(home, YardFile(pid=os.getpid(), admin_url="http://127.0.0.1:9901"))
+    assert not in_use(home)
+
+
+def test_a_look_at_the_lock_does_not_keep_a_yard_from_starting(tmp_path: Path) -> None:
+    home = Home.at(tmp_path)
+    with (tmp_path / "yard.lock").open("a") as look:
+        fcntl.flock(look, fcntl.LOCK_SH)
+        release = threading.Timer(0.05, look.close)
+        release.start()
+        with only_yard(home):
+            assert in_use(home)
+        release.join()
 
 
 def test_the_file_is_read_as_it_was_written(tmp_path: Path) -> None:

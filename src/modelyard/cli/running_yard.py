@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -14,7 +13,7 @@ import typer
 
 from modelyard.cli.exit_codes import ExitCode
 from modelyard.cli.output import fail
-from modelyard.control.yard_file import YardFile, read_yard_file
+from modelyard.control.yard_file import YardFile, in_use, read_yard_file
 from modelyard.local.home import Home
 
 HomeOption = Annotated[
@@ -33,7 +32,7 @@ def running_yard(home: Path | None) -> YardFile:
     """The yard of ``home``; ends with a clear error where none runs."""
     place = Home.at(home)
     found = read_yard_file(place)
-    if found is None or not _alive(found.pid):
+    if found is None or not in_use(place):
         fail(
             f"no yard is running in {place.root}.",
             ExitCode.NOT_RUNNING,
@@ -60,13 +59,3 @@ def _message(body: bytes) -> str:
         return str(msgspec.json.decode(body)["error"]["message"])
     except (msgspec.DecodeError, KeyError, TypeError):
         return ""
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

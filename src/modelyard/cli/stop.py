@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -12,6 +13,8 @@ import typer
 from modelyard.cli.exit_codes import ExitCode
 from modelyard.cli.output import Output, OutputOption, console, fail, print_json
 from modelyard.cli.running_yard import HomeOption, running_yard
+from modelyard.control.yard_file import in_use
+from modelyard.local.home import Home
 
 _POLL_SECONDS = 0.1
 
@@ -27,11 +30,12 @@ def stop(
 
       modelyard stop
     """
-    yard = running_yard(home)
-    os.kill(yard.pid, signal.SIGTERM)
+    yard, place = running_yard(home), Home.at(home)
+    with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+        os.kill(yard.pid, signal.SIGTERM)
     end = time.monotonic() + timeout
     while time.monotonic() < end:
-        if _gone(yard.pid):
+        if not in_use(place):
             if output is Output.JSON:
                 print_json({"stopped": True, "pid": yard.pid})
             else:
@@ -43,11 +47,3 @@ def stop(
         ExitCode.FAILED,
         next_step="Wait longer (--timeout), or send it SIGTERM again to end open requests at once.",
     )
-
-
-def _gone(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return False

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import msgspec
 
 from modelyard.local.home import Home
 
+_LOOK_SECONDS = 0.2
+"""Others hold the lock for moments only, to see whether it is free (``in_use``)."""
+
 
 class YardFile(msgspec.Struct, frozen=True, kw_only=True):
-    """Written when the yard serves, removed when it ends; a stale one is recognised by its process id."""
+    """Written when the yard serves, removed when it ends; a stale one is recognised by the lock that nobody holds."""
 
     pid: int
     admin_url: str
@@ -34,14 +39,40 @@ def only_yard(home: Home) -> Iterator[None]:
     """Keep the home to one yard: a second would overwrite the first one's files. The kernel gives the lock back when
     the process ends, however it ends. Raises :class:`HomeInUse`."""
     home.root.mkdir(parents=True, exist_ok=True)
-    with (home.root / "yard.lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    with _lock_path(home).open("a") as lock:
+        if not _locked(lock, fcntl.LOCK_EX, _LOOK_SECONDS):
             other = read_yard_file(home)
             which = f" (process {other.pid})" if other is not None else ""
-            raise HomeInUse(f"another yard{which} runs in {home.root}") from None
+            raise HomeInUse(f"another yard{which} runs in {home.root}")
         yield
+
+
+def in_use(home: Home) -> bool:
+    """Whether a yard runs in this home. Unlike a look at its process id, this is not fooled by another process that has
+    got the id since, nor by a dead one that its parent has not collected yet."""
+    try:
+        with _lock_path(home).open() as lock:
+            return not _locked(lock, fcntl.LOCK_SH, 0.0)
+    except FileNotFoundError:
+        return False
+
+
+def _locked(lock: IO[str], kind: int, seconds: float) -> bool:
+    """Take the lock, within so many seconds."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(lock, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                return False
+            time.sleep(_LOOK_SECONDS / 10)
+        else:
+            return True
+
+
+def _lock_path(home: Home) -> Path:
+    return home.root / "yard.lock"
 
 
 def yard_path(home: Home) -> Path:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from .running_yard import QUICKSTART, RunningYard
+from .running_yard import QUICKSTART, RunningYard, resident_mib
 
 DRAIN_SECONDS = 30
 
@@ -24,11 +24,18 @@ class YardPlace:
             files = {name: (QUICKSTART / name).read_text() for name in ("gateway.yaml", "models.yaml")}
             self._yard = RunningYard(self._factory.mktemp("yard"), files, "--drain", str(DRAIN_SECONDS))
             self._yard.start()
+            print(f"\nready after {self._yard.start_seconds:.0f} s;", ", ".join(memory(self._yard)))
         return self._yard
 
     def end(self) -> None:
         if self._yard is not None:
             self._yard.end()
+
+
+def memory(yard: RunningYard) -> list[str]:
+    """Of each replica's processes together."""
+    sizes = {name: resident_mib(item["pid"]) for name, item in yard.replicas().items()}
+    return [f"{name}: RSS {size['rss']} MiB, PSS {size['pss']} MiB" for name, size in sizes.items()]
 
 
 @pytest.fixture(scope="session")

@@ -115,6 +115,9 @@ def test_a_replica_that_stands_still_gets_no_new_requests(yard: RunningYard) -> 
 
     run(test)
     assert all(one.whole for one in load.streams), [one for one in load.streams if not one.whole][:3]
+    at_victim = [one.asked - stopped_at[0] for one in load.streams if one.replica == address]
+    last = max((at for at in at_victim if at < PAUSE_SECONDS), default=0.0)
+    print(f"\nstopped: the last request for it came after {last:.2f} s")
     later = [one for one in load.streams if NO_TRAFFIC_AFTER < one.asked - stopped_at[0] < PAUSE_SECONDS]
     assert later, "every client hung at the victim: the test shows nothing"
     assert {one.replica for one in later} == {f"{yard.replicas()['demo-llama-1']['address']}:8000"}
