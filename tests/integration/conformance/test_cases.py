@@ -13,8 +13,8 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")
-def sockets(gateway: RunningGateway, backends: EchoBackends, pem: tuple[str, str]) -> SocketGateway:
-    return SocketGateway(gateway, backends, gateway.bind, pem)
+def sockets(conformance_gateway: RunningGateway, backends: EchoBackends, pem: tuple[str, str]) -> SocketGateway:
+    return SocketGateway(conformance_gateway, backends, conformance_gateway.bind, pem)
 
 
 @pytest.mark.parametrize("name", CASES)
