@@ -273,6 +273,64 @@ def test_a_client_that_leaves_the_queue_leaves_nothing(full: Playbook) -> None:
     assert full.gateway.open_exchanges == 0
 
 
+@pytest.mark.parametrize(
+    "after",
+    [MANIFEST, MANIFEST + QUEUEING.replace("30s", "20s")],
+    ids=["the pool has other policies", "the pool queues otherwise"],
+)
+def test_requests_wait_on_where_they_began_when_their_pool_is_configured_anew(full: Playbook, after: str) -> None:
+    exchange, _ = full.post(CHAT, chat())
+    resumed: list[object] = []
+    exchange.resume = resumed.append
+    full.gateway.swap(snapshot_of(after, 2))
+    full.now += 5
+    full.fleet({POOL: [endpoint("10.0.0.1:80", "m", waiting=0, at=full.now)]})
+    full.gateway.step(full.now)
+    assert [type(item) for item in resumed] == [Forward]
+    assert full.in_flight() == {"10.0.0.1:80": 1}
+    exchange.on_end("done", full.now)
+    assert full.in_flight() == {}
+
+
+def test_requests_of_a_pool_that_went_are_counted_until_they_end_and_queued_ones_expire(full: Playbook) -> None:
+    exchange, _ = full.post(CHAT, chat())
+    resumed: list[object] = []
+    exchange.resume = resumed.append
+    full.gateway.swap(snapshot_of(MANIFEST.replace("name: pool", "name: other"), 2))
+    full.fleet({})
+    full.now += 31
+    full.gateway.step(full.now)
+    assert [item.status for item in resumed] == [429]
+    exchange.on_end("done", full.now)
+    full.fleet({})
+    assert POOL not in full.gateway.in_flight()
+
+
+def test_the_request_timeout_counts_while_a_request_waits(playbook: Callable[..., Playbook]) -> None:
+    timed = MANIFEST.replace("    backendRefs", "    timeouts: {request: 3s}\n    backendRefs") + QUEUEING
+    book = playbook(timed)
+    book.fleet({POOL: [endpoint("10.0.0.1:80", "m", waiting=50, at=book.now)]})
+    exchange, command = book.post(CHAT, chat())
+    assert isinstance(command, Wait)
+    assert command.deadline == book.now + 3
+    assert error_of(exchange.on_upstream_failure("deadline", True, book.now + 3)) == (504, "upstream_timeout")
+    exchange.on_end("done", book.now + 3)
+    state = book.gateway.state_of(POOL)
+    assert state is not None
+    assert state.admission.queued == 0
+
+
+def test_a_snapshot_that_comes_while_a_body_is_on_its_way_decides_alone(two: Playbook) -> None:
+    def body_after(manifest: str) -> object:
+        exchange = two.open(f"POST {CHAT} HTTP/1.1\r\nhost: gw\r\ncontent-length: 5\r\n\r\n".encode())
+        assert isinstance(exchange.on_head(two.now), ReadBody)
+        two.gateway.swap(snapshot_of(manifest, 2))
+        return exchange.on_body(json.dumps(chat()).encode(), two.now)
+
+    assert isinstance(body_after(MANIFEST), Forward)
+    assert error_of(body_after(MANIFEST.replace("value: /v1", "value: /v2"))) == (404, "model_not_found")
+
+
 def test_the_model_list_is_merged_and_single_models_are_found(two: Playbook) -> None:
     _, command = two.get("/v1/models")
     listed = json.loads(command.body)["data"]

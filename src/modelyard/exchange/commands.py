@@ -25,6 +25,8 @@ class Respond:
     body: bytes = b""
     close: bool = False
     """Close the client's connection after the answer."""
+    reason: str = ""
+    """Stable name of an error, as in its ``code``; for the record."""
 
 
 @dataclass(slots=True, eq=False)
@@ -64,6 +66,8 @@ class Wait:
     ``resume`` (set by the shell) with the next command, or the client goes away (``Exchange.on_end``)."""
 
     ticket: int
+    deadline: float = 0.0
+    """Monotonic time at which the whole exchange ends (request timeout); 0: none."""
 
 
 Command = ReadBody | Respond | Forward | Wait

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 class Exchange(ModelRequest[Forward]):
     """One request. Made by ``Gateway.open``; ends with exactly one ``on_end``."""
 
-    __slots__ = ("_candidates", "backend", "client", "deadline", "rule")
+    __slots__ = ("_candidates", "_snapshot", "backend", "client", "rule")
 
     def __init__(
         self, gateway: Gateway, head: RequestHead, client: ClientFacts, now: float, *, explain: bool = False
@@ -40,9 +40,9 @@ class Exchange(ModelRequest[Forward]):
         self.record.listener = client.listener
         self.rule: CompiledRule | None = None
         self.backend: CompiledBackend | None = None
-        self.deadline = 0.0
-        """Monotonic end of the whole exchange (request timeout); 0: none."""
         self._candidates: Candidates | None = None
+        self._snapshot = gateway.snapshot
+        """In force when ``_candidates`` were found."""
 
     # ── from head and body to a route ──
 
@@ -53,7 +53,9 @@ class Exchange(ModelRequest[Forward]):
         strip_trusted(head, gateway.body_header_names)
         path = without_dot_segments(head.path)
         if path is None:
-            return self._refuse(400, f"Path {head.path!r} leads above the root: send it without '..'.", "invalid_path")
+            return self._refuse(
+                400, f"Path {head.path!r} leads above the root: send it without '..'.", "invalid_path"
+            )
         if path is not head.path:
             head.path = self.path = path
         if head.method == "GET" and head.path.startswith("/v1/models"):
@@ -63,7 +65,9 @@ class Exchange(ModelRequest[Forward]):
                 return listed
         table = gateway.snapshot.table
         if self.client.tls and table.misdirected(self.client.listener, self.client.server_name, head.host):
-            return self._refuse(421, f"This connection is for another host than {head.host!r}.", "misdirected")
+            return self._refuse(
+                421, f"This connection is for another host than {head.host!r}.", "misdirected"
+            )
         self._candidates = candidates = table.candidates(self.client.listener, head.host, head.path)
         if candidates is None:
             return self._no_route()
@@ -83,7 +87,15 @@ class Exchange(ModelRequest[Forward]):
         except BodyError as error:
             return self._refuse(error.status, error.message, error.code, param=error.param)
         self._note_facts()
+        if self._gateway.snapshot is not self._snapshot:
+            self._match_again()
         return self._route(now)
+
+    def _match_again(self) -> None:
+        """Another snapshot came into force while the body was on its way: a decision reads one only."""
+        self._snapshot = snapshot = self._gateway.snapshot
+        head = self.head
+        self._candidates = snapshot.table.candidates(self.client.listener, head.host, head.path)
 
     def on_body_too_large(self) -> Respond:
         """The body is larger than routing reads."""
@@ -96,8 +108,8 @@ class Exchange(ModelRequest[Forward]):
 
     def _route(self, now: float) -> Respond | Forward | Wait:
         head = self.head
-        assert self._candidates is not None
-        rule = self._candidates.select(head.method, head.by_name, head.query)
+        candidates = self._candidates
+        rule = candidates.select(head.method, head.by_name, head.query) if candidates is not None else None
         if rule is None:
             return self._no_route()
         self.rule = rule
@@ -120,7 +132,9 @@ class Exchange(ModelRequest[Forward]):
         self.backend = backend
         state = self._gateway.states.get(backend)
         if state is None:
-            return self._refuse(500, f"HTTPRoute {rule.route}: backend {backend.ref} is unknown.", "backend_invalid")
+            return self._refuse(
+                500, f"HTTPRoute {rule.route}: backend {backend.ref} is unknown.", "backend_invalid"
+            )
         self.state = state
         self.record.backend = state.label
         if backend.filters.redirect is not None:
@@ -191,7 +205,9 @@ class Exchange(ModelRequest[Forward]):
                 return command
         if kind in ("deadline", "head-timeout", "connect-timeout"):
             return self._refuse(504, f"The endpoint did not answer in time ({kind}).", "upstream_timeout")
-        return self._refuse(502, f"The endpoint could not be reached or broke off ({kind}).", "upstream_failed")
+        return self._refuse(
+            502, f"The endpoint could not be reached or broke off ({kind}).", "upstream_failed"
+        )
 
     # ── the answer ──
 

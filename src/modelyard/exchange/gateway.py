@@ -47,6 +47,8 @@ class Gateway:
         self._stepping = False
         self._fleet = Fleet()
         self._states: dict[BackendKey, BackendState] = {}
+        self._retired: list[BackendState] = []
+        """States of former snapshots that still have requests, open or waiting: these end where they began."""
         self.swap(snapshot)
 
     def swap(self, snapshot: Snapshot) -> None:
@@ -56,7 +58,8 @@ class Gateway:
         self.body_header_names = frozenset(item.header for item in snapshot.body_headers)
         keys = backend_keys(snapshot.compiled)
         wanted = {*keys.values(), *snapshot.pools, *mirror_keys(snapshot.compiled)}
-        self._states = {key: self._state(key) for key in wanted}
+        before, self._states = self._states, {key: self._state(key) for key in wanted}
+        self._retired += [state for key, state in before.items() if self._states.get(key) is not state]
         self.states: Mapping[CompiledBackend, BackendState] = {
             backend: self._states[key] for backend, key in keys.items()
         }
@@ -86,6 +89,9 @@ class Gateway:
             backend = self._fleet.backends.get(key)
             if backend is not None:
                 state.update(backend, now)
+        self._retired = [state for state in self._retired if state.waiting or state.scheduler.in_flight]
+        for state in self._retired:
+            state.update(self._fleet.backends.get(state.key) or state.fleet, now)
         self.base_of = dict(self.snapshot.base_models.base_of)
         for backend in self._fleet.backends.values():
             for endpoint in backend.endpoints:
@@ -131,7 +137,7 @@ class Gateway:
             return
         self._stepping = True
         try:
-            for state in self._states.values():
+            for state in (*self._states.values(), *self._retired) if self._retired else self._states.values():
                 if state.waiting:
                     self._step_admission(state, now)
         finally:
@@ -151,7 +157,12 @@ class Gateway:
 
     def in_flight(self) -> Mapping[BackendKey, Mapping[str, int]]:
         """Requests that this worker has open, by backend and address."""
-        return {key: dict(state.scheduler.in_flight) for key, state in self._states.items()}
+        counts = {key: dict(state.scheduler.in_flight) for key, state in self._states.items()}
+        for state in self._retired:
+            row = counts.setdefault(state.key, {})
+            for address, count in state.scheduler.in_flight.items():
+                row[address] = row.get(address, 0) + count
+        return counts
 
     def explain(self, head: RequestHead, body: bytes, client: ClientFacts, now: float) -> dict[str, Any]:
         """Where the request would go and why, without sending it or counting it."""

@@ -5,6 +5,7 @@ for, admission, picking, and what its answer tells. How it came in and how it go
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from modelyard.bodies.answers import AnswerObserver, observe_answer
@@ -52,6 +53,7 @@ class ModelRequest(Generic[Go]):
         "_tried",
         "body",
         "changes_length",
+        "deadline",
         "facts",
         "head",
         "holds_head",
@@ -69,6 +71,8 @@ class ModelRequest(Generic[Go]):
         self.head = head
         self.resume: Callable[[Go | Respond], None] | None = None
         self.changes_length = False
+        self.deadline = 0.0
+        """Monotonic end of the whole exchange (request timeout); 0: none."""
         self.holds_head = False
         self.facts = NO_FACTS
         self.state: BackendState | None = None
@@ -171,6 +175,7 @@ class ModelRequest(Generic[Go]):
             priority=self.priority,
             fairness_id=_first(self.head.by_name, FAIRNESS_HEADERS) or DEFAULT_FAIRNESS_ID,
             size=len(self.body or b""),
+            deadline=self.deadline or inf,
         )
         if self._explain:
             return self._first_attempt(state, now)
@@ -182,7 +187,7 @@ class ModelRequest(Generic[Go]):
         self._queued_at = now
         self._ticket = verdict.ticket.id
         state.waiting[self._ticket] = self
-        return Wait(self._ticket)
+        return Wait(self._ticket, self.deadline)
 
     def _shed(self, reason: str, retry_after: int) -> Respond:
         return self._refuse(

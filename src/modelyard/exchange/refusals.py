@@ -21,4 +21,4 @@ def refuse(
     fields: Headers = [("content-type", "application/json")]
     if headers:
         fields += headers
-    return Respond(status, fields, error_body_for(dialect, message, status, param, code))
+    return Respond(status, fields, error_body_for(dialect, message, status, param, code), reason=code)
