@@ -8,10 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from modelyard.bodies.facts import BodyError
+from modelyard.bodies.model_rewrite import rewrite_model
 from modelyard.exchange.body_reading import read_body, takes_body
 from modelyard.exchange.commands import Forward, ReadBody, Respond, Wait
 from modelyard.exchange.dot_segments import without_dot_segments
 from modelyard.exchange.forwarding import forward
+from modelyard.exchange.known_route import KnownHead, KnownRoute, is_plain, known_head, remember_head
 from modelyard.exchange.model_request import ModelRequest
 from modelyard.exchange.trusted_headers import BASE_MODEL_NAME, MODEL_NAME, strip_trusted
 from modelyard.http1.serialising import UnsendableHead
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 class Exchange(ModelRequest[Forward]):
     """One request. Made by ``Gateway.open``; ends with exactly one ``on_end``."""
 
-    __slots__ = ("_candidates", "_snapshot", "backend", "client", "rule")
+    __slots__ = ("_candidates", "_known", "_snapshot", "backend", "client", "rule", "way")
 
     def __init__(
         self, gateway: Gateway, head: RequestHead, client: ClientFacts, now: float, *, explain: bool = False
@@ -43,6 +45,9 @@ class Exchange(ModelRequest[Forward]):
         self._candidates: Candidates | None = None
         self._snapshot = gateway.snapshot
         """In force when ``_candidates`` were found."""
+        self._known: KnownHead | None = None
+        self.way: KnownRoute | None = None
+        """The way of earlier requests like this one, where they left it."""
 
     # ── from head and body to a route ──
 
@@ -50,12 +55,16 @@ class Exchange(ModelRequest[Forward]):
         """The request head is here. Answers :class:`ReadBody` where the route depends on the body."""
         head = self.head
         gateway = self._gateway
+        known = known_head(head, gateway, self.client)
+        if known is not None:
+            self._known = known
+            self._candidates = known.candidates
+            return known.read_body
+        fields = head.headers
         strip_trusted(head, gateway.body_header_names)
         path = without_dot_segments(head.path)
         if path is None:
-            return self._refuse(
-                400, f"Path {head.path!r} leads above the root: send it without '..'.", "invalid_path"
-            )
+            return self._refuse(400, f"Path {head.path!r} leads above the root: send it without '..'.", "invalid_path")
         if path is not head.path:
             head.path = self.path = path
         if head.method == "GET" and head.path.startswith("/v1/models"):
@@ -65,14 +74,14 @@ class Exchange(ModelRequest[Forward]):
                 return listed
         table = gateway.snapshot.table
         if self.client.tls and table.misdirected(self.client.listener, self.client.server_name, head.host):
-            return self._refuse(
-                421, f"This connection is for another host than {head.host!r}.", "misdirected"
-            )
+            return self._refuse(421, f"This connection is for another host than {head.host!r}.", "misdirected")
         self._candidates = candidates = table.candidates(self.client.listener, head.host, head.path)
         if candidates is None:
             return self._no_route()
         if candidates.reaches_pool or self._routes_by_model():
             if head.has_body:
+                if head.headers is fields and path is self.record.path:
+                    self._known = remember_head(head, gateway, self.client, candidates)
                 return ReadBody(gateway.settings.body_limit)
             if takes_body(head.method, head.path):
                 return self.on_body(b"", now)
@@ -94,6 +103,7 @@ class Exchange(ModelRequest[Forward]):
     def _match_again(self) -> None:
         """Another snapshot came into force while the body was on its way: a decision reads one only."""
         self._snapshot = snapshot = self._gateway.snapshot
+        self._known = None
         head = self.head
         self._candidates = snapshot.table.candidates(self.client.listener, head.host, head.path)
 
@@ -108,6 +118,11 @@ class Exchange(ModelRequest[Forward]):
 
     def _route(self, now: float) -> Respond | Forward | Wait:
         head = self.head
+        known, model = self._known, self.facts.model
+        if known is not None and model is not None:
+            way = known.routes.get(model)
+            if way is not None and way.base == head.by_name.get(BASE_MODEL_NAME):
+                return self._follow(way, model, now)
         candidates = self._candidates
         rule = candidates.select(head.method, head.by_name, head.query) if candidates is not None else None
         if rule is None:
@@ -132,9 +147,7 @@ class Exchange(ModelRequest[Forward]):
         self.backend = backend
         state = self._gateway.states.get(backend)
         if state is None:
-            return self._refuse(
-                500, f"HTTPRoute {rule.route}: backend {backend.ref} is unknown.", "backend_invalid"
-            )
+            return self._refuse(500, f"HTTPRoute {rule.route}: backend {backend.ref} is unknown.", "backend_invalid")
         self.state = state
         self.record.backend = state.label
         if backend.filters.redirect is not None:
@@ -145,6 +158,31 @@ class Exchange(ModelRequest[Forward]):
         refused = self._name_models(state)
         if refused is not None:
             return refused
+        if known is not None and model is not None and is_plain(rule, backend) and not state.targets.draws(model):
+            base = head.by_name.get(BASE_MODEL_NAME)
+            self.way = way = KnownRoute(rule, backend, state, self.path, self.priority, self.target_model, base)
+            known.keep(model, way)
+        return self._admit(state, now)
+
+    def _follow(self, way: KnownRoute, model: str, now: float) -> Respond | Forward | Wait:
+        """Go where an equal request went (see ``known_route``)."""
+        self.way = way
+        self.rule = rule = way.rule
+        self.backend = way.backend
+        self.state = state = way.state
+        self.path = way.path
+        self.target_model = target = way.target
+        record = self.record
+        record.route = rule.route
+        record.backend = state.label
+        record.target_model = target
+        self.priority = record.priority = way.priority
+        if rule.request_timeout:
+            self.deadline = record.started + rule.request_timeout
+        if state.is_pool and state.known_models is not None and target not in state.known_models:
+            return self._unknown_model(state, model, target)
+        if target != model and self.body is not None:
+            self.body = rewrite_model(self.body, self.facts, target)
         return self._admit(state, now)
 
     def _redirect(self, rule: CompiledRule) -> Respond:
@@ -205,9 +243,7 @@ class Exchange(ModelRequest[Forward]):
                 return command
         if kind in ("deadline", "head-timeout", "connect-timeout"):
             return self._refuse(504, f"The endpoint did not answer in time ({kind}).", "upstream_timeout")
-        return self._refuse(
-            502, f"The endpoint could not be reached or broke off ({kind}).", "upstream_failed"
-        )
+        return self._refuse(502, f"The endpoint could not be reached or broke off ({kind}).", "upstream_failed")
 
     # ── the answer ──
 

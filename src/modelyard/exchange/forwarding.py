@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from modelyard.exchange.commands import Forward, Mirror
+from modelyard.exchange.known_route import ADDRESS_MARK, ID_MARK, LENGTH_MARK, HeadTemplate, KnownRoute
 from modelyard.exchange.trusted_headers import BASE_MODEL_NAME, MULTIPLEXED_MODEL_ID
 from modelyard.exchange.upstream_heads import upstream_head, upstream_headers
 
@@ -28,24 +29,30 @@ def forward(exchange: Exchange, gateway: Gateway, endpoint: Endpoint) -> Forward
     assert rule is not None
     assert backend is not None
     head = exchange.head
-    headers = _own_fields(exchange, gateway, endpoint)
-    path, host = exchange.path, head.authority
-    for filters in (rule.filters, backend.filters):
-        if filters:
-            if filters.request_headers is not None:
-                headers = filters.request_headers.apply(headers)
-            if filters.rewrite is not None:
-                host = filters.rewrite.hostname or host
     body = exchange.body
+    way = exchange.way
+    template = None if way is None else _template(way, exchange, gateway, endpoint)
+    if template is not None and body is not None:
+        wire = template.fill(gateway.request_ids.new(), exchange.client.address, len(body))
+        return Forward(
+            endpoint.address,
+            wire,
+            body,
+            False,
+            gateway.settings.connect_timeout,
+            rule.backend_timeout,
+            exchange.deadline,
+        )
     length, chunked = (head.content_length, head.chunked) if body is None else (len(body), False)
-    wire = upstream_head(
-        head.method,
-        f"{path}?{head.query}" if head.query else path,
-        host or endpoint.address,
-        headers,
-        length=length,
+    request_id = head.by_name.get("x-request-id") or gateway.request_ids.new()
+    wire = _head(
+        exchange,
+        gateway,
+        endpoint,
+        request_id,
+        exchange.client.address,
+        length=None if length is None else str(length),
         chunked=chunked,
-        upgrade=head.upgrade,
     )
     return Forward(
         endpoint.address,
@@ -60,7 +67,50 @@ def forward(exchange: Exchange, gateway: Gateway, endpoint: Endpoint) -> Forward
     )
 
 
-def _own_fields(exchange: Exchange, gateway: Gateway, endpoint: Endpoint) -> Headers:
+def _template(way: KnownRoute, exchange: Exchange, gateway: Gateway, endpoint: Endpoint) -> HeadTemplate | None:
+    """The head for endpoints of this engine with gaps; made when the way is first taken to such a one."""
+    engine = endpoint.engine
+    if engine not in way.templates:
+        wire = _head(exchange, gateway, endpoint, ID_MARK, ADDRESS_MARK, length=LENGTH_MARK, chunked=False)
+        way.templates[engine] = HeadTemplate.of(wire)
+    return way.templates[engine]
+
+
+def _head(
+    exchange: Exchange,
+    gateway: Gateway,
+    endpoint: Endpoint,
+    request_id: str,
+    address: str,
+    *,
+    length: str | None,
+    chunked: bool,
+) -> bytes:
+    """The request head for ``endpoint``: the client's fields, Modelyard's own, the route's filters applied."""
+    rule, backend = exchange.rule, exchange.backend
+    assert rule is not None
+    assert backend is not None
+    head = exchange.head
+    headers = _own_fields(exchange, gateway, endpoint, request_id, address)
+    path, host = exchange.path, head.authority
+    for filters in (rule.filters, backend.filters):
+        if filters:
+            if filters.request_headers is not None:
+                headers = filters.request_headers.apply(headers)
+            if filters.rewrite is not None:
+                host = filters.rewrite.hostname or host
+    return upstream_head(
+        head.method,
+        f"{path}?{head.query}" if head.query else path,
+        host or endpoint.address,
+        headers,
+        length=length,
+        chunked=chunked,
+        upgrade=head.upgrade,
+    )
+
+
+def _own_fields(exchange: Exchange, gateway: Gateway, endpoint: Endpoint, request_id: str, address: str) -> Headers:
     """The client's end-to-end fields and those that Modelyard adds."""
     head = exchange.head
     by_name = head.by_name
@@ -73,7 +123,7 @@ def _own_fields(exchange: Exchange, gateway: Gateway, endpoint: Endpoint) -> Hea
     if endpoint.engine == RAY_ENGINE and exchange.target_model:
         headers.append((MULTIPLEXED_MODEL_ID, _on_the_wire(exchange.target_model)))
     if "x-request-id" not in by_name:
-        headers.append(("x-request-id", gateway.request_ids.new()))
+        headers.append(("x-request-id", request_id))
     client = exchange.client
     if "x-forwarded-proto" in by_name:
         headers = [field for field in headers if field[0] != "x-forwarded-proto"]
@@ -81,7 +131,7 @@ def _own_fields(exchange: Exchange, gateway: Gateway, endpoint: Endpoint) -> Hea
     if exchange.renames and "accept-encoding" in by_name:
         # A compressed answer could not be read, so the client would see the engine's model name.
         headers = [field for field in headers if field[0] != "accept-encoding"]
-    return _with_forwarded_for(headers, by_name.get("x-forwarded-for"), client.address)
+    return _with_forwarded_for(headers, by_name.get("x-forwarded-for"), address)
 
 
 def _with_forwarded_for(headers: Headers, known: str | None, address: str) -> Headers:

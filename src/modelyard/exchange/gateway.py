@@ -11,6 +11,7 @@ from modelyard.exchange.commands import ReadBody
 from modelyard.exchange.contract import ClientFacts, FailureKind
 from modelyard.exchange.exchange import Exchange
 from modelyard.exchange.explanation import explanation
+from modelyard.exchange.known_route import forget_heads
 from modelyard.exchange.listed_models import ListedModels
 from modelyard.exchange.request_ids import RequestIds
 from modelyard.exchange.retry_budget import RetryBudget
@@ -43,6 +44,8 @@ class Gateway:
         self.request_ids = RequestIds(rng)
         self.suspects: dict[str, float] = {}
         self.open_exchanges = 0
+        self.known_heads: list[dict[str, Any]] = []
+        """Where ``known_route`` left something; emptied with every snapshot."""
         self._on_failure = on_failure
         self._stepping = False
         self._fleet = Fleet()
@@ -56,6 +59,8 @@ class Gateway:
         self.snapshot = snapshot
         self.settings = snapshot.settings
         self.body_header_names = frozenset(item.header for item in snapshot.body_headers)
+        forget_heads(self)
+        self.routes_by_model_only = all(item.field == "model" for item in snapshot.body_headers)
         keys = backend_keys(snapshot.compiled)
         wanted = {*keys.values(), *snapshot.pools, *mirror_keys(snapshot.compiled)}
         before, self._states = self._states, {key: self._state(key) for key in wanted}

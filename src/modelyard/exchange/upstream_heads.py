@@ -25,7 +25,7 @@ def upstream_head(
     host: str,
     headers: Headers,
     *,
-    length: int | None,
+    length: str | None,
     chunked: bool,
     upgrade: str = "",
 ) -> bytes:
@@ -35,7 +35,7 @@ def upstream_head(
     """
     fields = [("host", host), *headers]
     if length is not None:
-        fields.append(("content-length", str(length)))
+        fields.append(("content-length", length))
     elif chunked:
         fields.append(("transfer-encoding", "chunked"))
     if upgrade:

@@ -74,6 +74,11 @@ class ModelTargets:
         split = self.rewrites.get(model) or self.models.get(model) or self.generic_rewrite
         return split.choose(value) if split else model
 
+    def draws(self, model: str) -> bool:
+        """Whether ``target`` depends on its random ``value``."""
+        split = self.rewrites.get(model) or self.models.get(model) or self.generic_rewrite
+        return split is not None and len(split.names) > 1
+
     def defines(self, model: str) -> bool:
         """Whether an object of the pool speaks for this client name."""
         return model in self.models or model in self.rewrites or self.generic_rewrite is not None
