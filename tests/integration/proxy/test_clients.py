@@ -117,6 +117,8 @@ def test_a_slow_body_is_408(path: bytes) -> None:
             client = await gw.client()
             client.send(b"POST " + path + b" HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{")
             assert (await client.response())[0] == 408
+            await until(lambda: gw.records)
+            assert (gw.records[0].status, gw.records[0].reason) == (408, "request_timeout")
 
     run(test())
 
