@@ -8,6 +8,8 @@ from collections.abc import Callable
 from math import inf
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from msgspec.structs import replace
+
 from modelyard.bodies.answers import AnswerObserver, observe_answer
 from modelyard.bodies.api_paths import is_model_api, normalise_path
 from modelyard.bodies.errors import sse_error
@@ -34,6 +36,9 @@ Go = TypeVar("Go")
 OBJECTIVE_HEADERS = ("x-llm-d-inference-objective", "x-gateway-inference-objective")
 FAIRNESS_HEADERS = ("x-llm-d-inference-fairness-id", "x-gateway-inference-fairness-id")
 DEFAULT_FAIRNESS_ID = "default-flow"
+
+SMALL_PROMPT = 4096
+"""Bytes of a prompt that may be kept for as long as its answer lasts: letting go costs more than it saves."""
 
 
 class ModelRequest(Generic[Go]):
@@ -280,6 +285,12 @@ class ModelRequest(Generic[Go]):
         self._observer = observer = observe_answer(content_type, head.by_name.get("content-encoding", ""), rename)
         self.changes_length = observer.changes_length
 
+    def forget_request(self) -> None:
+        """The answer has begun, so no other attempt comes: a long prompt must not be kept as long as its stream."""
+        self.body = self._pick = None
+        if len(self.facts.prompt) > SMALL_PROMPT:
+            self.facts = replace(self.facts, prompt=b"")
+
     def on_response_data(self, chunk: bytes) -> bytes:
         """Body bytes from the endpoint -> body bytes for the client (the same object when nothing changes)."""
         observer = self._observer
@@ -305,8 +316,8 @@ class ModelRequest(Generic[Go]):
         self._ended = True
         self._gateway.open_exchanges -= 1
         observer = self._observer
-        if observer is not None and observer.usage is not None:
-            usage = observer.usage
+        usage = None if observer is None else observer.usage
+        if usage is not None:
             record.input_tokens = usage.input_tokens
             record.output_tokens = usage.output_tokens
             record.cached_tokens = usage.cached_tokens

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(slots=True, eq=False)
-class ExchangeRecord:
+class ExchangeRecord(msgspec.Struct, eq=False, gc=False):
     """One finished exchange. Times are seconds; sizes are bytes."""
 
     method: str = ""

@@ -9,7 +9,7 @@ import msgspec
 from modelyard.exchange.record import ExchangeRecord
 
 
-class AccessLine(msgspec.Struct, omit_defaults=True):
+class AccessLine(msgspec.Struct, omit_defaults=True, gc=False):
     """One line. Times in seconds, sizes in bytes; JSON escapes control characters, so a line is always one event."""
 
     time: float
@@ -75,11 +75,11 @@ class AccessLog:
     def record(self, record: ExchangeRecord) -> None:
         """Add one line."""
         line = AccessLine(
-            round(self._clock(), 3),
+            int(self._clock() * 1e3) / 1e3,
             record.method,
             record.path if len(record.path) <= _PATH_LIMIT else record.path[:_PATH_LIMIT],
             record.status,
-            round(record.duration, 6),
+            _micros(record.duration),
             record.listener,
             record.route,
             record.backend,
@@ -87,8 +87,8 @@ class AccessLog:
             record.model,
             record.target_model,
             record.reason,
-            round(record.time_to_first_byte, 6),
-            round(record.queued, 6),
+            _micros(record.time_to_first_byte),
+            _micros(record.queued) if record.queued else 0.0,
             record.attempts,
             record.request_bytes,
             record.response_bytes,
@@ -106,3 +106,8 @@ class AccessLog:
             lines, self._lines = self._lines, []
             lines.append(b"")
             self._write(b"\n".join(lines))
+
+
+def _micros(seconds: float) -> float:
+    """Without what is below a microsecond; a third of what ``round`` costs."""
+    return int(seconds * 1e6) / 1e6
