@@ -64,8 +64,15 @@ def _shown(
     return shown
 
 
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+"""Annotation in which kubectl repeats the whole object, values of Secrets included."""
+
+
 def _redact(secret: dict[str, Any]) -> None:
     """Names of keys are of use to people; values never leave the process through the admin API."""
+    annotations = secret.get("metadata", {}).get("annotations") or {}
+    if _LAST_APPLIED in annotations:
+        annotations[_LAST_APPLIED] = "(hidden)"
     for part in ("data", "stringData"):
         if part in secret:
             secret[part] = dict.fromkeys(secret[part], "(hidden)")

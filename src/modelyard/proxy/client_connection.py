@@ -235,6 +235,7 @@ class ClientConnection(BodyIntake):
         self._phase = TUNNEL
         self.due = OFF
         pending, self._pending = self._pending, b""
+        self.resume_reading()
         return pending
 
     def tunnel_lost(self, exc: Exception | None) -> None:

@@ -60,6 +60,8 @@ class ControlLink:
                 await self._on_message(message)
         except (ValueError, msgspec.DecodeError) as fault:
             log.error("out of step with the control process (%s); starting over", fault)
+        except Exception:
+            log.exception("an order of the control process failed; the last snapshot keeps serving")
         finally:
             self._writer = None
             self.lost_at = asyncio.get_running_loop().time()

@@ -100,6 +100,7 @@ class ExchangeRelay(RequestForwarding):
             return
         self.client.transport.write(self._out)
         self._out = b""
+        self._forget_request()
 
     def upstream_data(self, payload: bytes, raw: bytes | None, last: bool) -> None:
         self.response_bytes += len(payload)
@@ -112,6 +113,8 @@ class ExchangeRelay(RequestForwarding):
             if self._phase == HELD:
                 self._phase = ANSWERING
                 self._begun = time.monotonic()
+            if not last:
+                self._forget_request()
         if last:
             self._out = data
         else:

@@ -249,6 +249,13 @@ class RequestForwarding(_UpstreamUser):
         elif self._phase == CONNECTING:
             self.client.plane.pool.withdraw(self._command.address, self)
 
+    def _forget_request(self) -> None:
+        """The client has the first byte: what was kept for another attempt must not be paid for as long as a stream
+        lasts."""
+        self._sent = None
+        self._command.body = b""
+        self.exchange.forget_request()
+
     # -- flow
 
     def upstream_full(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import logging
 import socket
@@ -121,7 +122,9 @@ class EndpointPool:
                 self._give_back_place()
             raise
         user.connecting = None
-        if connection.transport:
+        if connection.closed:
+            user.upstream_unreachable("reset")
+        elif connection.transport:
             keep_alive(connection.transport.get_extra_info("socket"))
             user.upstream_ready(connection)
         else:
@@ -173,4 +176,5 @@ def keep_alive(sock: socket.socket | None) -> None:
         return
     for level, name, value in _KEEP_ALIVE:
         if hasattr(socket, name):
-            sock.setsockopt(level, getattr(socket, name), value)
+            with contextlib.suppress(OSError):  # the peer is gone already: some systems refuse options then
+                sock.setsockopt(level, getattr(socket, name), value)

@@ -109,3 +109,17 @@ def test_a_silent_tunnel_is_closed() -> None:
             await gw.all_released()
 
     run(test())
+
+
+def test_bytes_beyond_what_is_kept_early_pass_once_the_tunnel_is_open() -> None:
+    async def test() -> None:
+        async with endpoint(echo) as server, yard(server.address, limits=ProxyLimits(max_pipelined=1000)) as gw:
+            client = await gw.client()
+            client.send(UPGRADE)
+            await until(lambda: gw.gateway.open_exchanges)
+            client.send(b"x" * 200_000)
+            await client.head()
+            assert await client.exactly(5 + 200_000) == b"hello" + b"x" * 200_000
+            client.close()
+
+    run(test())
