@@ -1,13 +1,16 @@
-"""The data-plane workers: started, fed with snapshots and fleets, started again when they die."""
+"""The data-plane workers: started, fed with snapshots and fleets, started again when they die.
+
+Workers outlive a control process that dies. They look for the next one of the same home at the same socket, and it
+takes them over, so that neither clients nor endpoints notice.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import logging
-import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +18,9 @@ from typing import Any
 
 import msgspec
 
+from modelyard import __version__
 from modelyard.admin.source import ExplainUnavailable
+from modelyard.control.worker_handle import Worker
 from modelyard.fleet.delta import diff
 from modelyard.fleet.fleet import Fleet
 from modelyard.proxy import worker_protocol as protocol
@@ -28,33 +33,15 @@ _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 5.0
 """A worker that dies at once is started again after a pause that doubles, in seconds."""
 
+_INHERIT_SECONDS = 1.5
+"""How long workers of a control process that died have to report; they try every half second."""
+_HOLD_SECONDS = 5.0
+"""How long they may go on with the fleet that they know, at most, until an endpoint of ours is found ready."""
+_FOREIGN_DRAIN = 30.0
+"""Seconds for the open requests of a worker that cannot be taken over (another version, another number of workers)."""
+
 _encode_delta = msgspec.msgpack.Encoder().encode
 _decode_rows = msgspec.msgpack.Decoder(list[RequestRow]).decode
-
-
-class Worker:
-    """One worker as the control process sees it."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.process: asyncio.subprocess.Process | None = None
-        self.writer: asyncio.StreamWriter | None = None
-        self.generation = 0
-        """Of the snapshot in force; 0: none yet."""
-        self.faults: tuple[protocol.BindingFault, ...] = ()
-        self.restarts = 0
-        self.fleet = Fleet()
-        """What was sent last."""
-        self.stats = protocol.Stats(worker=number)
-
-    @property
-    def connected(self) -> bool:
-        return self.writer is not None
-
-    def send(self, message: protocol.Message) -> None:
-        """Queue a message; nothing happens where the worker is away (it gets all on connecting)."""
-        if self.writer is not None:
-            self.writer.write(protocol.frame(message))
 
 
 class WorkerPool:
@@ -83,15 +70,27 @@ class WorkerPool:
         self._keepers: list[asyncio.Task[None]] = []
         self._stopping = False
         self._reported = asyncio.Event()
+        self._joined = asyncio.Event()
         self._questions: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._ids = itertools.count(1)
 
-    async def start(self) -> None:
-        """Listen for workers and start them."""
+    async def listen(self) -> bool:
+        """Listen for workers. True: those of a predecessor that died were taken over; they hold the ports."""
+        left_behind = self._socket_path.exists()
         self._socket_path.parent.mkdir(parents=True, exist_ok=True)
         self._socket_path.unlink(missing_ok=True)
         self._server = await asyncio.start_unix_server(self._serve, str(self._socket_path))
         self._socket_path.chmod(0o600)
+        if left_behind:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_INHERIT_SECONDS):
+                    while not all(worker.connected for worker in self.workers):
+                        await self._joined.wait()
+                        self._joined.clear()
+        return any(worker.connected for worker in self.workers)
+
+    def start(self) -> None:
+        """Start the workers that were not taken over, and keep all of them running."""
         self._keepers = [asyncio.create_task(self._keep(worker)) for worker in self.workers]
 
     def configure(self, message: protocol.Configure) -> None:
@@ -103,11 +102,13 @@ class WorkerPool:
     def update_fleet(self, fleet: Fleet) -> None:
         """Tell every worker what changed."""
         self._fleet = fleet
+        usable = any(state.ready for backend in fleet.backends.values() for state in backend.endpoints)
         for worker in self.workers:
-            if worker.connected:
+            if worker.connected and (usable or not worker.holds_fleet):
                 self._send_fleet(worker)
 
     def _send_fleet(self, worker: Worker) -> None:
+        worker.holds_fleet = False
         whole = not worker.fleet.backends
         delta = _encode_delta(diff(worker.fleet, self._fleet))
         worker.fleet = self._fleet
@@ -175,14 +176,18 @@ class WorkerPool:
     def kill(self) -> None:
         """End every worker at once; open requests are cut."""
         for worker in self.workers:
-            if worker.process is not None and worker.process.returncode is None:
-                worker.process.kill()
+            worker.kill()
 
     # ── one worker ──
 
     async def _keep(self, worker: Worker) -> None:
         """Run one worker process after the other until the pool stops."""
         pause = _FIRST_PAUSE
+        if worker.inherited_pid:
+            await worker.inherited_end()
+            if not self._stopping:
+                log.error("data-plane worker %d, taken over from a predecessor, has ended", worker.number)
+                worker.restarts += 1
         while not self._stopping:
             started = time.monotonic()
             worker.process = await asyncio.create_subprocess_exec(
@@ -221,16 +226,12 @@ class WorkerPool:
         worker: Worker | None = None
         try:
             first = await protocol.read_from_worker(reader)
-            if not isinstance(first, protocol.Hello) or first.worker >= len(self.workers):
+            if not isinstance(first, protocol.Hello):
                 return
-            worker = self.workers[first.worker]
-            worker.writer = writer
-            worker.fleet = Fleet()
-            self._send_fleet(worker)
-            if self._configure is not None:
-                worker.send(self._configure)
-            if self._stopping:
-                worker.send(protocol.Drain(seconds=0.0))
+            worker = self._welcome(first, writer)
+            if worker is None:
+                writer.write(protocol.frame(protocol.Drain(seconds=_FOREIGN_DRAIN)))
+                return
             while (message := await protocol.read_from_worker(reader)) is not None:
                 self._take(worker, message)
         except (ValueError, msgspec.DecodeError):
@@ -240,9 +241,40 @@ class WorkerPool:
             )
         finally:
             if worker is not None and worker.writer is writer:
-                worker.writer = None
-                worker.stats = protocol.Stats(worker=worker.number)
+                worker.leave()
             writer.close()
+
+    def _welcome(self, hello: protocol.Hello, writer: asyncio.StreamWriter) -> Worker | None:
+        """The worker that says hello, told all that it needs; None: there is no place for it."""
+        worker = self.workers[hello.worker] if hello.worker < len(self.workers) else None
+        if worker is None or not (worker.may_be(hello) or self._inherits(worker, hello)):
+            return None
+        worker.join(writer)
+        if worker.holds_fleet:
+            asyncio.get_running_loop().call_later(_HOLD_SECONDS, self._end_hold, worker)
+        else:
+            self._send_fleet(worker)
+        if self._configure is not None:
+            worker.send(self._configure)
+        if self._stopping:
+            worker.send(protocol.Drain(seconds=0.0))
+        self._joined.set()
+        return worker
+
+    def _inherits(self, worker: Worker, hello: protocol.Hello) -> bool:
+        """Take over a worker of a predecessor, where nothing of ours runs in its place and it is of the same kind."""
+        shared = len(self.workers) > 1
+        if worker.process is not None or worker.connected:
+            return False
+        if hello.version != __version__ or hello.shares_ports != shared:
+            return False
+        log.info("data-plane worker %d of the last control process goes on (process %d)", hello.worker, hello.pid)
+        worker.inherited_pid, worker.holds_fleet = hello.pid, True
+        return True
+
+    def _end_hold(self, worker: Worker) -> None:
+        if worker.holds_fleet and worker.connected:
+            self._send_fleet(worker)
 
     def _take(self, worker: Worker, message: protocol.FromWorker) -> None:
         match message:
@@ -280,11 +312,3 @@ class WorkerPool:
                 question.set_exception(ValueError(message.error))
             else:
                 question.set_result(message.answer)
-
-
-def default_socket_path(root: Path) -> Path:
-    """Where the workers of this process connect. Short enough for a Unix socket's 107 bytes whatever the home is."""
-    wanted = root / "run" / f"workers-{os.getpid()}.sock"
-    if len(os.fsencode(wanted)) <= 100:
-        return wanted
-    return Path(tempfile.gettempdir()) / f"modelyard-{os.getuid()}-{os.getpid()}.sock"

@@ -25,7 +25,8 @@ from modelyard.control.local_pods import pod_endpoints
 from modelyard.control.settings import ControlSettings
 from modelyard.control.shown_resources import shown_resources
 from modelyard.control.url_resources import url_endpoints, url_resources
-from modelyard.control.worker_pool import WorkerPool, default_socket_path
+from modelyard.control.worker_pool import WorkerPool
+from modelyard.control.worker_socket import default_socket_path
 from modelyard.control.yard_file import YardFile, remove_yard_file, write_yard_file
 from modelyard.fleet.discovery import backends_of
 from modelyard.fleet.fleet import Fleet
@@ -84,11 +85,12 @@ class Yard:
     async def start(self) -> None:
         """Bind, start workers, replicas and watching. Raises OSError where the admin address is taken, and
         AddressUnusable for a Gateway's."""
-        require_free(self.bindings)
         self.settings.home.logs.mkdir(parents=True, exist_ok=True)
         self.admin_port = await self._admin.start(self.settings.admin_host, self.settings.admin_port)
         self._scraper = Scraper(self._fleet_changed)
-        await self._workers.start()
+        if not await self._workers.listen():
+            require_free(self.bindings)
+        self._workers.start()
         if self.settings.run_local:
             self._local = LocalRunner(
                 home=self.settings.home,

@@ -18,11 +18,11 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from typing import BinaryIO, cast
 
 import msgspec
 import uvloop
 
+from modelyard import __version__
 from modelyard.exchange.contract import ClientFacts, FailureKind
 from modelyard.exchange.gateway import Gateway
 from modelyard.exchange.record import ExchangeRecord
@@ -34,9 +34,11 @@ from modelyard.proxy.control_link import ControlLink
 from modelyard.proxy.data_plane import DataPlane
 from modelyard.proxy.limits import ProxyLimits
 from modelyard.proxy.listeners import Listeners
+from modelyard.proxy.log_file import LogFile
 from modelyard.proxy.orphanhood import Orphanhood
 from modelyard.resources.resource_set import ResourceSet, decode_objects
-from modelyard.snapshot import Settings, build_snapshot
+from modelyard.routing.listeners import Listener
+from modelyard.snapshot import Settings, Snapshot, build_snapshot
 from modelyard.telemetry.access_log import AccessLog
 from modelyard.telemetry.request_metrics import RequestMetrics
 
@@ -51,16 +53,25 @@ _GC_THRESHOLDS = (50_000, 20, 50)
 """Requests make no cycles, so the collector has little to find; it should not walk every open stream for it."""
 
 
+_BIND_AGAIN_SECONDS = 2.0
+_FILE_LIMITS = (65_536, 10_240)
+"""Tried where the hard limit is no number: what systems commonly allow a process."""
+
+
 class Worker:
     """One worker process."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         self._options = options
         self._metrics = RequestMetrics()
-        self._log_file = open_log(options.access_log)
+        self._log_file = LogFile(options.access_log) if options.access_log else None
         self._access_log = AccessLog(self._log_file.write, time.time) if self._log_file else None
         self._fleet = Fleet()
         self._stopping = asyncio.Event()
+        self._binding = asyncio.Lock()
+        self._wanted: tuple[protocol.Configure, Sequence[Listener]] | None = None
+        """The order in force, and its listeners."""
+        self._faults: tuple[protocol.BindingFault, ...] = ()
         self._drain_seconds = ProxyLimits().drain_deadline
         loop = asyncio.get_running_loop()
         self._gateway = Gateway(
@@ -68,7 +79,9 @@ class Worker:
         )
         self._plane = DataPlane(loop, self._gateway, self._record, limits_here())
         self._listeners = Listeners(self._plane, reuse_port=options.reuse_port)
-        hello = protocol.Hello(worker=options.worker, pid=os.getpid())
+        hello = protocol.Hello(
+            worker=options.worker, pid=os.getpid(), version=__version__, shares_ports=options.reuse_port
+        )
         self._link = ControlLink(options.control, hello, self._take)
         self._orphanhood = Orphanhood(self._link, options.orphan_seconds)
         self._plane.wheel.every_tick(self._gateway.step)
@@ -81,11 +94,12 @@ class Worker:
         loop.add_signal_handler(signal.SIGINT, lambda: None)  # Ctrl-C reaches the control process, which drains us
         link = asyncio.create_task(self._link.run())
         orphanhood = asyncio.create_task(self._orphanhood.watch(self._endpoints, self._stop))
+        binding = asyncio.create_task(self._bind_again())
         await self._stopping.wait()
         self._listeners.close()
         await self._plane.drain(self._drain_seconds)
         self._report(time.monotonic())
-        for task in (link, orphanhood):
+        for task in (link, orphanhood, binding):
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
@@ -114,21 +128,32 @@ class Worker:
 
     async def _configure(self, order: protocol.Configure) -> None:
         """Compile aside, swap at once."""
-        settings = Settings(body_limit=order.body_limit, endpoint_header=order.endpoint_header)
-        resources = decode_objects(order.resources)
-        snapshot = await asyncio.to_thread(
-            build_snapshot,
-            resources,
-            generation=order.generation,
-            settings=settings,
-            gateway_class=order.gateway_class,
-        )
+        snapshot = await asyncio.to_thread(_compile, order)
         self._gateway.swap(snapshot)
         self._plane.limits = limits_here(max_body=order.body_limit)
-        faults = await self._listeners.apply(order.bindings, snapshot.compiled.table.listeners)
+        self._wanted = (order, snapshot.compiled.table.listeners)
+        await self._bind(order.generation)
         gc.collect()
         gc.freeze()
-        self._link.send(protocol.Configured(generation=order.generation, faults=tuple(faults)))
+
+    async def _bind(self, news: int = -1) -> None:
+        """Open and close sockets as the order in force says, and report where that brings something new. ``news``: a
+        generation that is reported in any case."""
+        async with self._binding:
+            if self._wanted is None or self._stopping.is_set():
+                return
+            order, listeners = self._wanted
+            before = self._faults
+            self._faults = tuple(await self._listeners.apply(order.bindings, listeners))
+            if news == order.generation or self._faults != before:
+                self._link.send(protocol.Configured(generation=order.generation, faults=self._faults))
+
+    async def _bind_again(self) -> None:
+        """An address that was taken when it was asked for may become free."""
+        while True:
+            await asyncio.sleep(_BIND_AGAIN_SECONDS)
+            if any(fault.reason == "PortUnavailable" for fault in self._faults):
+                await self._bind()
 
     def _update_fleet(self, update: protocol.FleetUpdate) -> None:
         """Raises ValueError where the update does not fit what is known."""
@@ -178,20 +203,25 @@ class Worker:
         )
 
 
-def open_log(path: str) -> BinaryIO | None:
-    """The access log's file; ``-``: standard output; empty: none."""
-    if not path:
-        return None
-    if path == "-":
-        return cast("BinaryIO", os.fdopen(os.dup(1), "ab", buffering=0))
-    return cast("BinaryIO", open(path, "ab", buffering=0))
+def _compile(order: protocol.Configure) -> Snapshot:
+    """Runs in a thread: a large set of resources takes long to decode as well."""
+    return build_snapshot(
+        decode_objects(order.resources),
+        generation=order.generation,
+        settings=Settings(body_limit=order.body_limit, endpoint_header=order.endpoint_header),
+        gateway_class=order.gateway_class,
+    )
 
 
 def raise_file_limit() -> None:
-    """Take as many descriptors as the system allows."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    """Take as many descriptors as the system allows. Where that is said to be without limit (macOS), the system still
+    refuses more than it has."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for wanted in (hard, *_FILE_LIMITS):
+        if soft != resource.RLIM_INFINITY and (wanted > soft or wanted == resource.RLIM_INFINITY):
+            with contextlib.suppress(ValueError, OSError):
+                resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+                return
 
 
 def limits_here(**settings: int) -> ProxyLimits:

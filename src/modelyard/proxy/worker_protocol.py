@@ -3,7 +3,7 @@ socket.
 
 The worker connects, says :class:`Hello`, and gets :class:`Configure` and the whole fleet as its first
 :class:`FleetUpdate`; then changes as they come. It reports :class:`Stats` once a second and failures as they
-happen. A worker whose control process is gone serves on with what it has.
+happen. A worker whose control process is gone serves on with what it has and looks for the next one.
 """
 
 from __future__ import annotations
@@ -32,6 +32,10 @@ class Hello(Message, frozen=True, kw_only=True):
     worker: int
     """Its number, from 0."""
     pid: int
+    version: str = ""
+    """Of Modelyard: a control process takes over workers of its own version only."""
+    shares_ports: bool = False
+    """Other workers bind the same ports."""
 
 
 class BindingFault(msgspec.Struct, frozen=True, kw_only=True):
