@@ -17,6 +17,7 @@ _OLD = "inference.networking.x-k8s.io/v1alpha2"
 _POD = {"containers": [{"name": "server", "ports": [{"name": "http", "containerPort": 8000}]}]}
 
 VALID: dict[str, dict[str, Any]] = {
+    "Yard": {"apiVersion": "modelyard.dev/v1alpha1", "spec": {"models": [{"name": "m", "source": "org/m"}]}},
     "GatewayClass": {"apiVersion": _GATEWAY, "spec": {"controllerName": "example.com/gateway"}},
     "Gateway": {
         "apiVersion": _GATEWAY,

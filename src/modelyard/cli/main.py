@@ -15,6 +15,7 @@ from modelyard.cli.explain import explain
 from modelyard.cli.gateway import gateway
 from modelyard.cli.logs import logs
 from modelyard.cli.ps import ps
+from modelyard.cli.render import render
 from modelyard.cli.sim import register as register_sim
 from modelyard.cli.stop import stop
 from modelyard.cli.up import up
@@ -45,7 +46,7 @@ def options(
     """One address in front of all your models, and the yard that runs them."""
 
 
-for command in (up, gateway, check, ps, logs, stop, explain):
+for command in (up, gateway, check, render, ps, logs, stop, explain):
     app.command()(command)
 register_sim(app)
 app.add_typer(engines, name="engines")

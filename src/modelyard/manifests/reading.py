@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
 
 from modelyard.manifests.files import find_files, os_error, vanished
+from modelyard.resources.bases import Origin
 from modelyard.resources.errors import ResourceError
 from modelyard.resources.kinds import AnyResource
 from modelyard.resources.loading import MAX_BYTES, LoadResult, load_documents
 from modelyard.resources.resource_set import ResourceSet
+from modelyard.resources.yard import Yard
+from modelyard.shortform.expansion import expanded
 
 
 class ReadResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +33,8 @@ class ReadResult(msgspec.Struct, frozen=True, kw_only=True):
 def read_manifests(paths: Iterable[str | Path], extra: LoadResult | None = None) -> ReadResult:
     """Reads files and folders (recursively, ``*.yaml``, ``*.yml``, ``*.json``, by name). Never raises.
 
-    ``extra`` is what the caller loaded from elsewhere, for example from standard input; it comes first.
+    After each Yard come the objects that it stands for. ``extra`` is what the caller loaded from elsewhere, for
+    example from standard input; it comes first.
     """
     given = [str(path) for path in paths]
     found = find_files(given)
@@ -40,8 +44,27 @@ def read_manifests(paths: Iterable[str | Path], extra: LoadResult | None = None)
         loaded = _load_file(file, named=file in given)
         objects.extend(loaded.objects)
         errors.extend(loaded.errors)
-    resource_set, duplicates = ResourceSet.of(objects)
+    resource_set, duplicates = ResourceSet.of(_with_expansions(objects, errors))
     return ReadResult(resource_set=resource_set, errors=(*errors, *duplicates), files=found.files)
+
+
+def folder_of(origin: Origin) -> str:
+    """The absolute folder of an object's file, where its relative paths begin; for standard input the current one."""
+    return os.path.dirname(os.path.abspath(origin.source))
+
+
+def _with_expansions(objects: Iterable[AnyResource], errors: list[ResourceError]) -> Iterator[AnyResource]:
+    """Of two Yards with one name only the first stands for anything."""
+    seen: set[tuple[str, str]] = set()
+    for resource in objects:
+        yield resource
+        if isinstance(resource, Yard):
+            key = (resource.metadata.namespace, resource.metadata.name)
+            if key not in seen:
+                seen.add(key)
+                loaded = expanded(resource, folder_of(resource.origin))
+                errors.extend(loaded.errors)
+                yield from loaded.objects
 
 
 def _load_file(path: str, *, named: bool) -> LoadResult:

@@ -26,6 +26,7 @@ from modelyard.resources.inference import (
 from modelyard.resources.inference_v1alpha2 import OldInferencePool
 from modelyard.resources.reference_grant import ReferenceGrant
 from modelyard.resources.unsupported import Unsupported
+from modelyard.resources.yard import YARD_GROUP, Yard
 
 Kubernetes = (
     Gateway
@@ -45,6 +46,7 @@ Kubernetes = (
     | ConfigMap
     | EndpointSlice
     | Deployment
+    | Yard
 )
 """An object with apiVersion, kind and metadata that Modelyard uses."""
 
@@ -118,6 +120,7 @@ KINDS: tuple[Kind, ...] = (
     _row("", _V1, ConfigMap, "config_maps"),
     _row("discovery.k8s.io", _V1, EndpointSlice, "endpoint_slices"),
     _row("apps", _V1, Deployment, "deployments"),
+    _row(YARD_GROUP, ("v1alpha1",), Yard, "yards"),
 )
 
 KINDS_BY_NAME = {(row.group, row.kind): row for row in KINDS}

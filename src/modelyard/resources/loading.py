@@ -47,6 +47,26 @@ def load_documents(text: str | bytes, source: str) -> LoadResult:
     return _load_all(read_documents(decoded, source))
 
 
+def load_value(value: Mapping[str, Any], origin: Origin) -> LoadResult:
+    """The object that a plain value describes, loaded as strictly as one of a file. Never raises."""
+    report = Report()
+    loaded = _load(dict(value), origin, report)
+    if loaded is not None and not report.faults:
+        return LoadResult(objects=(loaded,))
+    errors = [
+        ResourceError.at(
+            origin,
+            subject=_subject(value),
+            path=render_path(fault.path),
+            message=fault.message,
+            allowed=fault.allowed,
+            suggestion=fault.suggestion,
+        )
+        for fault in report.faults
+    ]
+    return LoadResult(errors=tuple(errors))
+
+
 class _RefusedError(Exception):
     """The whole file is refused."""
 

@@ -21,7 +21,6 @@ UNSUPPORTED: dict[tuple[str, str], str] = {
     ("gateway.networking.k8s.io", "ListenerSet"): "this version takes listeners from Gateways only",
     ("gateway.networking.x-k8s.io", "*"): "it belongs to Gateway API's experimental channel",
     ("inference.networking.x-k8s.io", "InferencePoolImport"): "this version joins no clusters",
-    ("modelyard.dev", "Yard"): "this version reads the Kubernetes form only",
     (
         "ray.io",
         "RayService",

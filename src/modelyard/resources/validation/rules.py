@@ -43,6 +43,8 @@ from modelyard.resources.validation.inference import (
 )
 from modelyard.resources.validation.metadata import check_metadata
 from modelyard.resources.validation.pods import check_deployment, check_pod
+from modelyard.resources.validation.yard import check_yard
+from modelyard.resources.yard import Yard
 
 Rule = Callable[[Any, Report], None]
 
@@ -64,11 +66,13 @@ RULES: dict[type[msgspec.Struct], Rule] = {
     ConfigMap: check_config_map,
     Pod: check_pod,
     Deployment: check_deployment,
+    Yard: check_yard,
 }
 """Type -> its rules. Types without a row have those of ``metadata`` only."""
 
 _NAMES: dict[type[msgspec.Struct], formats.Check] = {
     Service: formats.dns_label_1035,
+    Yard: formats.dns_label_1035,
     Namespace: formats.dns_label,
 }
 """Kinds whose names are narrower than a DNS subdomain."""

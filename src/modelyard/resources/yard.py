@@ -1,0 +1,103 @@
+"""Yard (``modelyard.dev/v1alpha1``): the short form for people who do not want to write Kubernetes YAML.
+
+``shortform`` expands it to the resources that it stands for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Literal
+
+from modelyard.resources.bases import Strict, StrictResource
+
+YARD_GROUP = "modelyard.dev"
+Criticality = Literal["Critical", "Standard", "Sheddable"]
+
+
+class YardAdapter(Strict, frozen=True, kw_only=True):
+    """A LoRA adapter on a model."""
+
+    name: str
+    """What clients ask for."""
+    source: str
+    """As a model's."""
+    criticality: Criticality | None = None
+    """None counts as ``Standard``."""
+
+
+class YardModel(Strict, frozen=True, kw_only=True):
+    """A base model and how it is served."""
+
+    name: str
+    """What clients ask for."""
+    source: str
+    """Where its files are: ``demo://NAME``, a path (``./`` is the file's folder), or a hub id ``ORG/NAME``."""
+    replicas: int = 1
+    """Model servers that serve it; 0 keeps the routes and runs none."""
+    engine: Literal["vllm"] = "vllm"
+    """The model server."""
+    image: str | None = None
+    """Container image on a cluster; None is the engine's own of the version that this one is tested with."""
+    args: tuple[str, ...] = ()
+    """Further arguments of the engine, for example ``--max-model-len=4096``; they win over what is set here."""
+    adapters: tuple[YardAdapter, ...] = ()
+    """Loaded from the start; at most 32."""
+    criticality: Criticality | None = None
+    """Who is served first, and who is refused first when it gets crowded; None counts as ``Standard``."""
+    port: int = 8000
+    """Port of each model server."""
+    gpus: int = 1
+    """GPUs of each replica on a cluster, and the tensor parallel size where there are several; 0 asks for none."""
+
+    @property
+    def served(self) -> tuple[YardModel | YardAdapter, ...]:
+        """What its servers have: itself, then its adapters."""
+        return (self, *self.adapters)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What clients can ask its servers for."""
+        return tuple(item.name for item in self.served)
+
+
+class YardRoute(Strict, frozen=True, kw_only=True):
+    """A further name, shared out among models and adapters."""
+
+    name: str
+    """What clients ask for."""
+    split: Mapping[str, int]
+    """Name of a model or adapter of this Yard -> its weight. Share: weight over the sum; 0 gets nothing."""
+    criticality: Criticality | None = None
+    """Of requests that ask for this name; None counts as ``Standard``."""
+
+
+class YardGateway(Strict, frozen=True, kw_only=True):
+    """The address in front of everything."""
+
+    port: int = 80
+    """On this machine 80 is 8080 where this user may not bind it."""
+    hostname: str | None = None
+    """``models.example.com`` or ``*.example.com``; None takes all hosts."""
+    class_name: str = "modelyard"
+    """GatewayClass; on a cluster, that of the cluster's Gateway controller."""
+
+
+class YardSpec(Strict, frozen=True, kw_only=True):
+    """What is served."""
+
+    models: tuple[YardModel, ...]
+    routes: tuple[YardRoute, ...] = ()
+    gateway: YardGateway = YardGateway()
+
+
+class Yard(StrictResource, frozen=True, kw_only=True):
+    """Models, adapters and their names in a few lines; stands for objects of the kinds above."""
+
+    spec: YardSpec
+
+
+def object_name(model: str) -> str:
+    """The Kubernetes name of what a model, adapter or route becomes: ``meta/Llama-3.1`` -> ``meta-llama-3-1``."""
+    name = re.sub(r"[^a-z0-9]+", "-", model.lower()).strip("-")
+    return name if name[:1].isalpha() else f"m-{name}".rstrip("-")
