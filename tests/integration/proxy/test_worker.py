@@ -235,6 +235,49 @@ def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
     run(test(), 40)
 
 
+def test_a_port_that_becomes_free_is_bound(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with endpoint(answer_ok) as server, worker(tmp_path, server.address) as running:
+            async with endpoint(answer_ok) as taken:
+                port = int(taken.address.rpartition(":")[2])
+                running.control.send(configuration(port, 2))
+                await until(lambda: len(running.control.of(protocol.Configured)) == 2)
+            await until(lambda: len(running.control.of(protocol.Configured)) == 3, 10)
+            last = running.control.of(protocol.Configured)[2]
+            assert last == protocol.Configured(generation=2)
+            running.port = port
+            assert await running.ask(CHAT) == 200
+
+    run(test(), 40)
+
+
+def test_a_configuration_that_comes_during_the_drain_opens_no_socket(tmp_path: Path) -> None:
+    async def test() -> None:
+        go = asyncio.Event()
+
+        async def behave(peer: Peer) -> None:
+            await peer.request()
+            peer.send(SSE_HEAD + b"b\r\ndata: {1}\n\n\r\n")
+            await go.wait()
+            peer.send(b"0\r\n\r\n")
+
+        async with endpoint(behave) as server, worker(tmp_path, server.address) as running:
+            client = await running.client()
+            client.send(CHAT)
+            await client.head()
+            running.process.send_signal(signal.SIGTERM)
+            await until(lambda: not listening(running.port))
+            running.control.send(configuration(running.port, 2))
+            running.control.send(protocol.Explain(id=7, listener=GROUP, head=GET))
+            await until(lambda: running.control.of(protocol.Explained))
+            assert not listening(running.port)
+            go.set()
+            assert (await client.rest()).endswith(b"0\r\n\r\n")
+            assert await running.process.wait() == 0
+
+    run(test(), 40)
+
+
 def test_it_serves_on_without_a_control_process_and_finds_it_again(tmp_path: Path) -> None:
     async def test() -> None:
         async with endpoint(answer_ok) as server, worker(tmp_path, server.address) as running:
