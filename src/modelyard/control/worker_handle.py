@@ -10,6 +10,9 @@ import signal
 from modelyard.fleet.fleet import Fleet
 from modelyard.proxy import worker_protocol as protocol
 
+MOST_UNREAD = 16 * 1024 * 1024
+"""Bytes that may wait for a worker that does not read; above it fleets wait until it does."""
+
 
 class Worker:
     """Number, process, connection, and what was told and heard last."""
@@ -36,6 +39,11 @@ class Worker:
     @property
     def connected(self) -> bool:
         return self.writer is not None
+
+    @property
+    def behind(self) -> bool:
+        """It does not read what it is sent: it is stopped, or its loop hangs."""
+        return self.writer is not None and self.writer.transport.get_write_buffer_size() > MOST_UNREAD
 
     def send(self, message: protocol.Message) -> None:
         """Queue a message; nothing happens where the worker is away (it gets all on connecting)."""

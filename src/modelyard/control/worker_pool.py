@@ -104,7 +104,7 @@ class WorkerPool:
         self._fleet = fleet
         usable = any(state.ready for backend in fleet.backends.values() for state in backend.endpoints)
         for worker in self.workers:
-            if worker.connected and (usable or not worker.holds_fleet):
+            if worker.connected and not worker.behind and (usable or not worker.holds_fleet):
                 self._send_fleet(worker)
 
     def _send_fleet(self, worker: Worker) -> None:
@@ -190,10 +190,7 @@ class WorkerPool:
                 worker.restarts += 1
         while not self._stopping:
             started = time.monotonic()
-            worker.process = await asyncio.create_subprocess_exec(
-                *self._command(worker), stdin=asyncio.subprocess.DEVNULL
-            )
-            code = await worker.process.wait()
+            code = await self._run(worker)
             worker.generation = 0
             if self._stopping:
                 return
@@ -206,6 +203,16 @@ class WorkerPool:
             )
             worker.restarts += 1
             await asyncio.sleep(pause)
+
+    async def _run(self, worker: Worker) -> int | str:
+        """Run one worker process to its end; its exit code, or why it could not be started."""
+        try:
+            worker.process = await asyncio.create_subprocess_exec(
+                *self._command(worker), stdin=asyncio.subprocess.DEVNULL
+            )
+        except OSError as problem:  # out of memory, processes or descriptors: that may pass
+            return str(problem)
+        return await worker.process.wait()
 
     def _command(self, worker: Worker) -> list[str]:
         return [
@@ -280,6 +287,8 @@ class WorkerPool:
         match message:
             case protocol.Stats():
                 worker.stats = message
+                if worker.fleet is not self._fleet and not worker.holds_fleet and not worker.behind:
+                    self._send_fleet(worker)
                 self._reported.set()
                 self._reported.clear()
                 if message.rows:
