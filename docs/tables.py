@@ -38,6 +38,7 @@ from modelyard.picking.registry import FILTERS, PICKERS, SCORERS
 from modelyard.proxy.limits import ProxyLimits
 from modelyard.resources.kinds import KINDS
 from modelyard.resources.unsupported_kinds import UNSUPPORTED
+from modelyard.resources.yard import YardAdapter, YardGateway, YardModel, YardRoute
 from modelyard.scrape.settings import ScrapeSettings
 from modelyard.snapshot import Settings
 from modelyard.telemetry.access_log import AccessLine
@@ -482,6 +483,22 @@ def _unsupported_kinds() -> str:
         (", ".join(name if " " in name else f"`{name}`" for name in names), why) for why, names in by_reason.items()
     ]
     return rows(("kind", "why it is not used"), body)
+
+
+@table("yard-fields")
+def _yard_fields() -> str:
+    places = {"models[]": YardModel, "models[].adapters[]": YardAdapter, "routes[]": YardRoute, "gateway": YardGateway}
+    body = [
+        (f"`{place}.{field.encode_name}`", _yard_default(field), field_docs(cls)[field.name])
+        for place, cls in places.items()
+        for field in msgspec.structs.fields(cls)
+        if field.name != "adapters"
+    ]
+    return rows(("field of `spec`", "default", "meaning"), body)
+
+
+def _yard_default(field: Any) -> str:
+    return "" if field.default is None else _default_of(field)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ Layers; each imports only what stands below it (import-linter holds us to it)::
     bodies       API dialects, one file each: body -> facts; model rewrite; usage out of answers
     routing      HTTPRoutes compiled into one table; conditions; model targets
     http1        strict HTTP/1.1 codec
+    shortform    kind Yard expanded to the objects that it stands for
     resources    what the user wrote: frozen typed objects, one file per API group
 
 Where to add what: a scoring policy is a file in ``picking/scorers``; an engine a file in ``fleet/engines``; an API dialect a
