@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from modelyard.http1.message_heads import Headers
 
 
-@dataclass(slots=True, eq=False)
-class ReadBody:
+class ReadBody(msgspec.Struct, eq=False):
     """Collect the whole request body (the route depends on it), then call ``Exchange.on_body``."""
 
     limit: int
     """Largest body in bytes; above it call ``Exchange.on_body_too_large``."""
 
 
-@dataclass(slots=True, eq=False)
-class Respond:
+class Respond(msgspec.Struct, eq=False):
     """Answer the client without asking any endpoint."""
 
     status: int
@@ -29,16 +27,14 @@ class Respond:
     """Stable name of an error, as in its ``code``; for the record."""
 
 
-@dataclass(slots=True, eq=False)
-class Mirror:
+class Mirror(msgspec.Struct, eq=False):
     """A copy of the request for another endpoint, whose answer is thrown away (Gateway API RequestMirror)."""
 
     address: str
     head: bytes
 
 
-@dataclass(slots=True, eq=False)
-class Forward:
+class Forward(msgspec.Struct, eq=False):
     """Send the request to one endpoint and pass its answer to the client through the Exchange."""
 
     address: str
@@ -60,8 +56,7 @@ class Forward:
     mirrors: tuple[Mirror, ...] = ()
 
 
-@dataclass(slots=True, eq=False)
-class Wait:
+class Wait(msgspec.Struct, eq=False):
     """The request is queued. The shell keeps the client's connection and waits until the Gateway calls
     ``resume`` (set by the shell) with the next command, or the client goes away (``Exchange.on_end``)."""
 

@@ -4,15 +4,15 @@ wire had.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 Headers = list[tuple[str, str]]
 """Header fields in order: (lower-case name, value without surrounding white space)."""
 
 
-@dataclass(slots=True, eq=False)
-class RequestHead:
+class RequestHead(msgspec.Struct, eq=False):
     """A request line with its fields, already checked against RFC 9112 (see ``request_parsing``)."""
 
     method: str
@@ -39,7 +39,7 @@ class RequestHead:
     expect_continue: bool = False
     upgrade: str = ""
     """Lower-case protocol of an Upgrade request (``websocket``), else empty."""
-    shared: dict[str, Any] = field(default_factory=dict)
+    shared: dict[str, Any] = msgspec.field(default_factory=dict)
     """For values derived from the head and from nothing else but its Content-Length: what one request puts here, every
     later one with the same bytes (but for the length) finds. Bounded with the table of remembered heads."""
 
@@ -48,8 +48,7 @@ class RequestHead:
         return self.chunked or bool(self.content_length)
 
 
-@dataclass(slots=True, eq=False)
-class ResponseHead:
+class ResponseHead(msgspec.Struct, eq=False):
     """A status line with its fields."""
 
     status: int
@@ -59,4 +58,4 @@ class ResponseHead:
     content_length: int | None = None
     chunked: bool = False
     keep_alive: bool = True
-    by_name: dict[str, str] = field(default_factory=dict)
+    by_name: dict[str, str] = msgspec.field(default_factory=dict)

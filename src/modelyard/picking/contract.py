@@ -10,8 +10,7 @@ import msgspec
 from modelyard.fleet.endpoints import Endpoint
 
 
-@dataclass(slots=True, eq=False)
-class PickRequest:
+class PickRequest(msgspec.Struct, eq=False):
     """One request, as far as picking reads it. Mutable only for speed of construction; never changed after."""
 
     target_model: str
