@@ -56,6 +56,9 @@ def test_a_path_without_slash_gets_one() -> None:
         ((REDIRECT, REDIRECT), "IncompatibleFilters"),
         ((headers(set=(HTTPHeader(name="a", value="1"),), remove=("A",)),), "UnsupportedValue"),
         ((headers(set=(HTTPHeader(name="a", value="1\r\nb: 2"),)),), "UnsupportedValue"),
+        ((headers(set=(HTTPHeader(name="Content-Length", value="3"),)),), "UnsupportedValue"),
+        ((headers(add=(HTTPHeader(name="transfer-encoding", value="chunked"),)),), "UnsupportedValue"),
+        ((headers(set=(HTTPHeader(name="Host", value="other"),)),), "UnsupportedValue"),
         ((REWRITE,), "UnsupportedValue"),
         ((HTTPRouteFilter(type="URLRewrite"),), "UnsupportedValue"),
         (

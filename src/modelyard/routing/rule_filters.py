@@ -168,6 +168,13 @@ def _rewrite(written: HTTPURLRewriteFilter | None) -> Rewrite | None:
     return Rewrite(hostname=written.hostname or "", path_change=_path_change(written.path))
 
 
+_FRAMING = frozenset(
+    {"connection", "content-length", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
+)
+"""Written by the gateway alone: a second value could make an endpoint see other requests than were routed. A host is
+changed by URLRewrite."""
+
+
 def _header_edit(written: HTTPHeaderFilter | None) -> HeaderEdit | None:
     if written is None:
         return None
@@ -189,6 +196,8 @@ def _fields(written: Iterable[HTTPHeader]) -> tuple[tuple[str, str], ...]:
     for header in written:
         if _CONTROL.search(header.name + header.value):
             raise _unsupported(f"header {header.name!r} has a control character")
+        if header.name.lower() in _FRAMING:
+            raise _unsupported(f"header {header.name} belongs to the message's framing and cannot be set by a filter")
         found.setdefault(header.name.lower(), header.value)
     return tuple(found.items())
 
