@@ -2,8 +2,9 @@
 
 Drives one client connection of a real data plane (routing by the body's model, default picking, metrics, access log)
 in this process, with transports that only keep what is written: what is left is the Python of the path, without
-sockets. Prints microseconds per request and per streamed event, then a profile of both by function. ``--endpoints``
-sets the size of the pool; ``--body`` the body's bytes.
+sockets. Prints microseconds per request and per streamed event, then bytecode instructions of both by function (which
+do not depend on what else the machine does); ``--profile`` adds cProfile's view. ``--endpoints`` sets the size of the
+pool; ``--body`` the body's bytes.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import cast
 import uvloop
 import yaml
 
-from benchmarks import answers
+from benchmarks import answers, instructions
 from benchmarks.backend import loopback_addresses
 from benchmarks.cases import chat_body
 from benchmarks.load import request_bytes
@@ -167,7 +168,7 @@ def profile(run: Callable[[int], None], count: int, lines: int) -> str:
     return text.getvalue()
 
 
-async def measure(endpoints: int, body: int, lines: int) -> None:
+async def measure(endpoints: int, body: int, lines: int, profiled: bool) -> None:
     bench = Bench(endpoints, chat_body(body))
     gc.collect()
     gc.freeze()
@@ -175,6 +176,9 @@ async def measure(endpoints: int, body: int, lines: int) -> None:
     print(f"request, {body} B body, {endpoints} endpoints: {best_us(bench.requests, 20_000):.2f} us")
     print(f"streamed event: {best_us(bench.events, 100_000):.2f} us")
     if lines:
+        print(instructions.table(instructions.count(bench.requests, 50), lines))
+        print(instructions.table(instructions.count(bench.events, 500), lines // 4))
+    if profiled:
         print(profile(bench.requests, 20_000, lines))
         print(profile(bench.events, 100_000, lines // 2))
 
@@ -184,8 +188,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--endpoints", type=int, default=4)
     parser.add_argument("--body", type=int, default=200)
     parser.add_argument("--lines", type=int, default=40, help="functions to show; 0: only the times")
+    parser.add_argument("--profile", action="store_true", help="cProfile's view too")
     options = parser.parse_args(arguments)
-    uvloop.run(measure(options.endpoints, options.body, options.lines))
+    uvloop.run(measure(options.endpoints, options.body, options.lines, options.profile))
 
 
 if __name__ == "__main__":

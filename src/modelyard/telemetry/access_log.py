@@ -61,51 +61,72 @@ class AccessLine(msgspec.Struct, omit_defaults=True, gc=False):
 _PATH_LIMIT = 512
 
 
-class AccessLog:
-    """Collects lines and hands them to ``write`` in batches; ``flush`` is called by the worker's coarse timer."""
+_TOGETHER = 64
 
-    __slots__ = ("_clock", "_encode", "_lines", "_write")
+
+class AccessLog:
+    """Collects records, makes lines of them some at a time (see ``RequestMetrics``), and hands these to ``write`` in
+    batches; ``flush`` is called by the worker's coarse timer."""
+
+    __slots__ = ("_clock", "_encode", "_ends", "_lines", "_pending", "_write")
 
     def __init__(self, write: Callable[[bytes], object], wall_clock: Callable[[], float]) -> None:
         self._write = write
         self._clock = wall_clock
         self._encode = msgspec.json.Encoder().encode
+        self._pending: list[ExchangeRecord] = []
+        self._ends: list[float] = []
         self._lines: list[bytes] = []
 
     def record(self, record: ExchangeRecord) -> None:
-        """Add one line."""
-        line = AccessLine(
-            int(self._clock() * 1e3) / 1e3,
-            record.method,
-            record.path if len(record.path) <= _PATH_LIMIT else record.path[:_PATH_LIMIT],
-            record.status,
-            _micros(record.duration),
-            record.listener,
-            record.route,
-            record.backend,
-            record.endpoint,
-            record.model,
-            record.target_model,
-            record.reason,
-            _micros(record.time_to_first_byte),
-            _micros(record.queued) if record.queued else 0.0,
-            record.attempts,
-            record.request_bytes,
-            record.response_bytes,
-            record.input_tokens,
-            record.output_tokens,
-            record.cached_tokens,
-            record.stream,
-            record.priority,
-        )
-        self._lines.append(self._encode(line))
+        """Add one line for an exchange that just ended, which nobody changes any more."""
+        self._ends.append(self._clock())
+        pending = self._pending
+        pending.append(record)
+        if len(pending) >= _TOGETHER:
+            self._make_lines()
+
+    def _make_lines(self) -> None:
+        add, encode = self._lines.append, self._encode
+        for record, end in zip(self._pending, self._ends, strict=True):
+            add(encode(_line(record, end)))
+        self._pending.clear()
+        self._ends.clear()
 
     def flush(self) -> None:
         """Write what was collected."""
+        self._make_lines()
         if self._lines:
             lines, self._lines = self._lines, []
             lines.append(b"")
             self._write(b"\n".join(lines))
+
+
+def _line(record: ExchangeRecord, end: float) -> AccessLine:
+    return AccessLine(
+        int(end * 1e3) / 1e3,
+        record.method,
+        record.path if len(record.path) <= _PATH_LIMIT else record.path[:_PATH_LIMIT],
+        record.status,
+        _micros(record.duration),
+        record.listener,
+        record.route,
+        record.backend,
+        record.endpoint,
+        record.model,
+        record.target_model,
+        record.reason,
+        _micros(record.time_to_first_byte),
+        _micros(record.queued) if record.queued else 0.0,
+        record.attempts,
+        record.request_bytes,
+        record.response_bytes,
+        record.input_tokens,
+        record.output_tokens,
+        record.cached_tokens,
+        record.stream,
+        record.priority,
+    )
 
 
 def _micros(seconds: float) -> float:
