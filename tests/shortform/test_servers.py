@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from typing import Any
+
+from modelyard.shortform.servers import VLLM_IMAGE, servers
+from modelyard.shortform.target import Manifest, Setting, Target
+
+from .yards import FOLDER, yard
+
+ADAPTERS = [{"name": "food", "source": "org/food"}, {"name": "sql", "source": "./sql"}]
+
+
+def made(target: Target = Target.LOCAL, **model: Any) -> list[Manifest]:
+    written = yard(models=[{"name": "m", "source": "org/m"} | model])
+    return list(servers(Setting(yard=written, target=target, folder=FOLDER)))
+
+
+def container(target: Target = Target.LOCAL, **model: Any) -> Manifest:
+    found: Manifest = made(target, **model)[0]["spec"]["template"]["spec"]["containers"][0]
+    return found
+
+
+def test_a_model_of_the_hub_is_left_to_vllm():
+    server = container()
+    assert server["image"] == VLLM_IMAGE
+    assert server["args"] == ["--model=org/m", "--served-model-name=m", "--port=8000"]
+    (token,) = server["env"]
+    assert token["valueFrom"]["secretKeyRef"] == {"name": "hf-token", "key": "token", "optional": True}
+
+
+def test_adapters_are_loaded_from_the_start_on_this_machine():
+    arguments = container(adapters=ADAPTERS)["args"]
+    assert arguments[3:] == [
+        "--max-loras=2",
+        "--max-cpu-loras=2",
+        "--enable-lora",
+        "--lora-modules",
+        "food=org/food",
+        "sql=/weights/sql",
+    ]
+
+
+def test_own_arguments_win():
+    arguments = container(adapters=ADAPTERS, gpus=2, args=["--max_loras", "8", "--tensor-parallel-size=1"])["args"]
+    assert [word for word in arguments if word.startswith(("--max", "--tensor"))] == [
+        "--max_loras",
+        "--tensor-parallel-size=1",
+    ]
+
+
+def test_several_gpus_share_the_model():
+    server = container(gpus=4)
+    assert "--tensor-parallel-size=4" in server["args"]
+    assert server["resources"] == {"limits": {"nvidia.com/gpu": "4"}}
+    assert "resources" not in container(gpus=0)
+
+
+def test_an_argument_is_no_reference_to_a_variable():
+    assert container(args=["--x=$(HOME)"])["args"][-1] == "--x=$$(HOME)"
+
+
+def test_a_cluster_gets_the_syncer_with_its_config_map_and_a_service():
+    deployment, service, config = made(Target.KUBERNETES, adapters=ADAPTERS, replicas=3)
+    pod = deployment["spec"]["template"]["spec"]
+    assert deployment["spec"]["replicas"] == 3
+    assert [item["name"] for item in pod["initContainers"]] == ["lora-adapter-syncer"]
+    assert pod["initContainers"][0]["restartPolicy"] == "Always"
+    assert pod["enableServiceLinks"] is False
+    (server,) = pod["containers"]
+    assert {"name": "VLLM_ALLOW_RUNTIME_LORA_UPDATING", "value": "true"} in server["env"]
+    assert "--lora-modules" not in server["args"]
+    assert {item["name"] for item in pod["volumes"]} == {"weights", "shm", "lora-config"}
+    assert service["spec"] == {
+        "selector": {"app": "m"},
+        "ports": [{"name": "http", "port": 8000, "targetPort": "http"}],
+    }
+    assert config["metadata"]["name"] == "m-adapters"
