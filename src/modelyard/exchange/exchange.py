@@ -15,6 +15,7 @@ from modelyard.exchange.dot_segments import without_dot_segments
 from modelyard.exchange.forwarding import forward
 from modelyard.exchange.known_route import KnownHead, KnownRoute, is_plain, known_head, remember_head
 from modelyard.exchange.model_request import ModelRequest
+from modelyard.exchange.record import ExchangeRecord
 from modelyard.exchange.trusted_headers import BASE_MODEL_NAME, MODEL_NAME, strip_trusted
 from modelyard.http1.serialising import UnsendableHead
 from modelyard.picking.contract import Decision
@@ -27,27 +28,30 @@ if TYPE_CHECKING:
     from modelyard.routing.backends import CompiledBackend
     from modelyard.routing.rules import CompiledRule
     from modelyard.routing.table import Candidates
+    from modelyard.snapshot import Snapshot
 
 
-class Exchange(ModelRequest[Forward]):
+class Exchange(ModelRequest[Forward], eq=False, kw_only=True):
     """One request. Made by ``Gateway.open``; ends with exactly one ``on_end``."""
 
-    __slots__ = ("_candidates", "_known", "_snapshot", "backend", "client", "rule", "way")
+    client: ClientFacts
+    rule: CompiledRule | None = None
+    backend: CompiledBackend | None = None
+    way: KnownRoute | None = None
+    """The way of earlier requests like this one, where they left it."""
+    _snapshot: Snapshot
+    """In force when ``_candidates`` were found."""
+    _candidates: Candidates | None = None
+    _known: KnownHead | None = None
 
-    def __init__(
-        self, gateway: Gateway, head: RequestHead, client: ClientFacts, now: float, *, explain: bool = False
-    ) -> None:
-        super().__init__(gateway, head, now, explain=explain)
-        self.client = client
-        self.record.listener = client.listener
-        self.rule: CompiledRule | None = None
-        self.backend: CompiledBackend | None = None
-        self._candidates: Candidates | None = None
-        self._snapshot = gateway.snapshot
-        """In force when ``_candidates`` were found."""
-        self._known: KnownHead | None = None
-        self.way: KnownRoute | None = None
-        """The way of earlier requests like this one, where they left it."""
+    @staticmethod
+    def begin(
+        gateway: Gateway, head: RequestHead, client: ClientFacts, now: float, *, explain: bool = False
+    ) -> Exchange:
+        """The exchange of a request that ``client`` sent."""
+        path = head.path
+        record = ExchangeRecord(head.method, path, client.listener, started=now)
+        return Exchange(gateway, head, path, record, explain, client=client, _snapshot=gateway.snapshot)
 
     # ── from head and body to a route ──
 
@@ -257,8 +261,8 @@ class Exchange(ModelRequest[Forward]):
         assert backend is not None
         if self.facts.dialect:
             self._observe(head)
-        for filters in (backend.filters, rule.filters):
-            if filters:
+        if self.way is None or self.way.filtered:
+            for filters in (backend.filters, rule.filters):
                 if filters.response_headers is not None:
                     head.headers = filters.response_headers.apply(head.headers)
                 if filters.cors is not None:

@@ -118,7 +118,7 @@ class Gateway:
         """Start an exchange."""
         self.open_exchanges += 1
         self.retry_budget.deposit()
-        return Exchange(self, head, client, now)
+        return Exchange.begin(self, head, client, now)
 
     def failed(self, address: str, kind: FailureKind, now: float) -> None:
         """An attempt at ``address`` failed before its first byte."""
@@ -171,7 +171,7 @@ class Gateway:
 
     def explain(self, head: RequestHead, body: bytes, client: ClientFacts, now: float) -> dict[str, Any]:
         """Where the request would go and why, without sending it or counting it."""
-        exchange = Exchange(self, head, client, now, explain=True)
+        exchange = Exchange.begin(self, head, client, now, explain=True)
         command = exchange.on_head(now)
         if isinstance(command, ReadBody):
             command = exchange.on_body(body, now)

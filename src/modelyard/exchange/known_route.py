@@ -56,7 +56,7 @@ class HeadTemplate:
 class KnownRoute:
     """Where requests with one head and one model go."""
 
-    __slots__ = ("backend", "base", "path", "priority", "rule", "state", "target", "templates")
+    __slots__ = ("backend", "base", "filtered", "path", "priority", "rule", "state", "target", "templates")
 
     def __init__(
         self,
@@ -76,6 +76,7 @@ class KnownRoute:
         self.target = target
         self.base = base
         """The base model's name among the headers when the route was chosen; it may change with the fleet."""
+        self.filtered = bool(rule.filters or backend.filters)
         self.templates: dict[str, HeadTemplate | None] = {}
         """By engine; None: heads for this engine are made anew each time."""
 

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from math import inf
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+import msgspec
 from msgspec.structs import replace
 
 from modelyard.bodies.answers import AnswerObserver, observe_answer
 from modelyard.bodies.api_paths import is_model_api, normalise_path
 from modelyard.bodies.errors import sse_error
-from modelyard.bodies.facts import BodyError
+from modelyard.bodies.facts import BodyError, RequestFacts
 from modelyard.bodies.model_rewrite import rewrite_model
 from modelyard.exchange import refusals
 from modelyard.exchange.body_reading import NO_FACTS, read_body
@@ -41,65 +42,35 @@ SMALL_PROMPT = 4096
 """Bytes of a prompt that may be kept for as long as its answer lasts: letting go costs more than it saves."""
 
 
-class ModelRequest(Generic[Go]):
-    """What every shell's request has in common. Nothing here waits."""
+class ModelRequest(msgspec.Struct, Generic[Go], eq=False):
+    """What every shell's request has in common. Nothing here waits. A Struct because one is made per request: its many
+    fields are set in C."""
 
-    __slots__ = (
-        "_ended",
-        "_endpoint",
-        "_explain",
-        "_gateway",
-        "_in_flight_at",
-        "_observer",
-        "_pick",
-        "_queued_at",
-        "_streams_events",
-        "_ticket",
-        "_tried",
-        "body",
-        "changes_length",
-        "deadline",
-        "facts",
-        "head",
-        "holds_head",
-        "path",
-        "priority",
-        "record",
-        "resume",
-        "state",
-        "target_model",
-        "why",
-    )
-
-    def __init__(self, gateway: Gateway, head: RequestHead, now: float, *, explain: bool = False) -> None:
-        self._gateway = gateway
-        self.head = head
-        self.resume: Callable[[Go | Respond], None] | None = None
-        self.changes_length = False
-        self.deadline = 0.0
-        """Monotonic end of the whole exchange (request timeout); 0: none."""
-        self.holds_head = False
-        self.facts = NO_FACTS
-        self.state: BackendState | None = None
-        self.target_model = ""
-        self.priority = 0
-        self.why: Why | None = None
-        self.record = record = ExchangeRecord()
-        record.method = head.method
-        record.path = head.path
-        record.started = now
-        self.body: bytes | None = None
-        self.path = head.path
-        self._endpoint: Endpoint | None = None
-        self._ended = False
-        self._explain = explain
-        self._in_flight_at = ""
-        self._observer: AnswerObserver | None = None
-        self._pick: PickRequest | None = None
-        self._queued_at = 0.0
-        self._streams_events = False
-        self._ticket = 0
-        self._tried: list[str] = []
+    _gateway: Gateway
+    head: RequestHead
+    path: str
+    record: ExchangeRecord
+    _explain: bool = False
+    resume: Callable[[Go | Respond], None] | None = None
+    changes_length: bool = False
+    deadline: float = 0.0
+    """Monotonic end of the whole exchange (request timeout); 0: none."""
+    holds_head: bool = False
+    facts: RequestFacts = NO_FACTS
+    state: BackendState | None = None
+    target_model: str = ""
+    priority: int = 0
+    why: Why | None = None
+    body: bytes | None = None
+    _endpoint: Endpoint | None = None
+    _ended: bool = False
+    _in_flight_at: str = ""
+    _observer: AnswerObserver | None = None
+    _pick: PickRequest | None = None
+    _queued_at: float = 0.0
+    _streams_events: bool = False
+    _ticket: int = 0
+    _tried: list[str] = msgspec.field(default_factory=list)
 
     @property
     def renames(self) -> bool:
