@@ -19,6 +19,19 @@ def test_the_first_gateway_takes_the_bind_address_and_port_80_moves() -> None:
     assert plan((A, 80, False)) == (Binding("default/a:80", A, 80, "127.0.0.1", 8080, False),)
 
 
+@pytest.mark.parametrize(
+    ("ports", "expected"),
+    [((80, 8080), [8081, 8080]), ((8080, 80), [8080, 8081]), ((443, 8443, 80), [8444, 8443, 8080])],
+)
+def test_a_port_that_moves_gives_way_to_one_of_the_same_gateway_that_stays(ports, expected) -> None:
+    assert [binding.local_port for binding in plan(*((A, port, False) for port in ports))] == expected
+
+
+def test_two_ports_of_a_gateway_cannot_be_mapped_to_one() -> None:
+    with pytest.raises(NoAddress, match="local port 8080"):
+        plan((A, 80, False), (A, 8080, False), ports={80: 8080})
+
+
 def test_gateways_on_one_port_get_addresses_of_their_own() -> None:
     hosts = [binding.host for binding in plan((A, 80, False), (B, 80, False), (C, 80, False))]
     assert hosts == ["127.0.0.1", "127.7.0.1", "127.7.0.2"]

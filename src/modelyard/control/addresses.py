@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 PRIVILEGED_DEFAULTS: Mapping[int, int] = {80: 8080, 443: 8443}
@@ -58,9 +58,12 @@ def plan_bindings(
     Gateways want one port.
     """
     wants: dict[Gateway, list[tuple[int, int, bool]]] = {}
+    asked: dict[Gateway, dict[int, None]] = {}
+    for gateway, port, _ in wanted:
+        asked.setdefault(gateway, {})[port] = None
+    locals_of = {gateway: _local_ports(gateway, own, ports, may_bind_privileged) for gateway, own in asked.items()}
     for gateway, port, tls in wanted:
-        local = ports.get(port) or local_port(port, may_bind_privileged)
-        wants.setdefault(gateway, []).append((port, local, tls))
+        wants.setdefault(gateway, []).append((port, locals_of[gateway][port], tls))
     old_host = {binding.gateway: binding.host for binding in before}
     owner = _kept(wants, before)
     host_of: dict[Gateway, str] = {}
@@ -73,6 +76,27 @@ def plan_bindings(
         for gateway, rows in wants.items()
         for port, local, tls in rows
     )
+
+
+def _local_ports(
+    gateway: Gateway, own: Collection[int], ports: Mapping[int, int], may_bind_privileged: bool
+) -> dict[int, int]:
+    """The local port of each port of one Gateway: those that move give way to those that stay."""
+    found: dict[int, int] = {}
+    moved = [port for port in own if port not in ports and local_port(port, may_bind_privileged) != port]
+    for port in own:
+        if port not in moved:
+            local = ports.get(port, port)
+            if local in found.values():
+                raise NoAddress(
+                    f"two ports of Gateway {'/'.join(gateway)} are to be local port {local}: choose another with"
+                    f" --port {port}=LOCALPORT"
+                )
+            found[port] = local
+    for port in moved:
+        local = local_port(port, may_bind_privileged)
+        found[port] = next(free for free in itertools.count(local) if free not in found.values())
+    return found
 
 
 def _kept(wants: Mapping[Gateway, Sequence[tuple[int, int, bool]]], before: Sequence[Binding]) -> dict[Socket, Gateway]:
