@@ -104,7 +104,8 @@ async def _echo(name: str, request: web.Request) -> web.StreamResponse:
 
 
 async def _echo_frames(name: str, request: web.Request) -> web.StreamResponse:
-    socket = web.WebSocketResponse(headers={"x-backend": name})
+    socket = web.WebSocketResponse()
+    socket.headers["x-backend"] = name
     await socket.prepare(request)
     async for message in socket:
         if message.type is aiohttp.WSMsgType.TEXT:

@@ -1,4 +1,4 @@
-"""Manifests that several tests use; ``NS`` and names are filled in by the tenant and the caller."""
+"""Manifests that several tests use; ``@NS`` and names are filled in by the tenant and the caller."""
 
 from __future__ import annotations
 

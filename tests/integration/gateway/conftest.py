@@ -23,7 +23,7 @@ class Tenant:
         self._backends = backends
 
     def apply(self, manifests: str, **files: str | None) -> None:
-        """Replace the namespace's manifests (``NS`` stands for it) and wait until they are served."""
+        """Replace the namespace's manifests (``@NS`` stands for it) and wait until they are served."""
         texts = {"main": manifests, **files}
         self.gateway.apply({self.file(name): text and self.expanded(text) for name, text in texts.items()})
 
@@ -36,7 +36,7 @@ class Tenant:
 
     def expanded(self, manifests: str) -> str:
         """Every object in the namespace, where it has none of its own."""
-        documents = [item for item in yaml.safe_load_all(manifests.replace("NS", self.namespace)) if item]
+        documents = [item for item in yaml.safe_load_all(manifests.replace("@NS", self.namespace)) if item]
         for item in documents:
             if item["kind"] not in ("Namespace", "GatewayClass"):
                 item["metadata"].setdefault("namespace", self.namespace)

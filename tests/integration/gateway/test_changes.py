@@ -136,7 +136,7 @@ def test_a_broken_change_keeps_what_served_and_says_so_until_it_is_mended(tenant
 
 def test_generations_count_changes_and_conditions_follow_them(tenant: Any) -> None:
     gateway = (
-        "{apiVersion: gateway.networking.k8s.io/v1, kind: GatewayClass, metadata: {name: NS}, %s}\n---\n" + GATEWAY
+        "{apiVersion: gateway.networking.k8s.io/v1, kind: GatewayClass, metadata: {name: '@NS'}, %s}\n---\n" + GATEWAY
     )
     controller = "spec: {controllerName: modelyard.dev/gateway-controller%s}"
     rest = tenant.service("web")
@@ -188,16 +188,16 @@ def _attached(tenant: Any) -> int:
 GRANT = """
 apiVersion: gateway.networking.k8s.io/v1
 kind: ReferenceGrant
-metadata: {name: grant, namespace: NS-far}
+metadata: {name: grant, namespace: "@NS-far"}
 spec:
-  from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: NS}]
+  from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: "@NS"}]
   to: [{group: "", kind: Service}]
 ---
 """
 
 
 def test_a_grant_that_is_taken_away_ends_what_it_allowed(tenant: Any) -> None:
-    far = tenant.service("web").replace("metadata:\n", "metadata:\n  namespace: NS-far\n")
+    far = tenant.service("web").replace("metadata:\n", "metadata:\n  namespace: '@NS-far'\n")
     rule = {"backendRefs": [{"name": "web", "namespace": f"{tenant.namespace}-far", "port": 80}]}
     base = GATEWAY + far + route("r", rule)
     tenant.apply(base + GRANT)
