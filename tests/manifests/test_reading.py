@@ -88,3 +88,51 @@ def test_equal_readings_are_equal(tmp_path):
     assert read_manifests([path]) == first
     path.write_text(CONFIG_MAP % "b")
     assert read_manifests([path]) != first
+
+
+YARD = """
+# Comments count as lines.
+apiVersion: modelyard.dev/v1alpha1
+kind: Yard
+metadata: {name: small}
+spec: {models: [{name: llama, source: ./llama}]}
+---
+"""
+
+
+def test_a_yard_is_followed_by_what_it_stands_for(tmp_path):
+    (tmp_path / "yard.yaml").write_text(YARD + CONFIG_MAP % "a")
+    result = read_manifests([tmp_path])
+    assert result.errors == ()
+    found = result.resource_set
+    assert list(found.yards) == [("default", "small")]
+    assert list(found.gateways) == [("default", "small")]
+    (deployment,) = found.deployments.values()
+    assert (deployment.origin.source, deployment.origin.line) == (str(tmp_path / "yard.yaml"), 3)
+    assert deployment.spec.template.spec.volumes[0].host_path.path == str(tmp_path / "llama")
+    assert list(found.config_maps) == [("default", "a")]
+
+
+def test_relative_paths_on_standard_input_begin_in_the_current_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = read_manifests([], load_documents(YARD, "-")).resource_set
+    volume = found.deployments["default", "llama"].spec.template.spec.volumes[0]
+    assert volume.host_path.path == str(tmp_path / "llama")
+
+
+def test_two_yards_of_one_name_are_one_error(tmp_path):
+    (tmp_path / "a.yaml").write_text(YARD)
+    (tmp_path / "b.yaml").write_text(YARD)
+    (error,) = read_manifests([tmp_path]).errors
+    assert "Yard default/small: is already defined at" in str(error)
+
+
+def test_an_object_that_a_yard_stands_for_must_not_be_there_twice(tmp_path):
+    (tmp_path / "a.yaml").write_text(YARD)
+    (tmp_path / "b.yaml").write_text(YARD.replace("name: small", "name: other"))
+    messages = sorted(str(error) for error in read_manifests([tmp_path]).errors)
+    assert [message.split(": ")[2] for message in messages] == [
+        "Deployment default/llama",
+        "HTTPRoute default/llama",
+        "InferencePool default/llama",
+    ]

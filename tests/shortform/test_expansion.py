@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -61,3 +64,12 @@ def test_a_change_of_one_model_leaves_the_objects_of_the_others_as_they_are():
     after = expand(yard(models=[models[0], models[1] | {"replicas": 2}]), Target.LOCAL, FOLDER)
     changed = [was for was, now in zip(before, after, strict=True) if was != now]
     assert [(item["kind"], item["metadata"]["name"]) for item in changed] == [("Deployment", "b")]
+
+
+def test_three_models_and_two_adapters_take_at_most_20_lines():
+    page = (Path(__file__).parents[2] / "docs" / "short-form.md").read_text()
+    example = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)[0]
+    assert len(example.splitlines()) <= 20
+    (written,) = load_documents(example, "yard.yaml").objects
+    assert [len(model.adapters) for model in written.spec.models] == [2, 0, 0]
+    assert expanded(written, FOLDER).errors == ()
