@@ -2,6 +2,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from modelyard.local.plan import plan_deployments
+from modelyard.local.replica_command import PlanContext
+from modelyard.local.replica_plan import EngineProgram, Machine
+from modelyard.resources.resource_set import ResourceSet
+from modelyard.shortform.expansion import expanded
 from modelyard.shortform.servers import VLLM_IMAGE, servers
 from modelyard.shortform.target import Manifest, Setting, Target
 
@@ -75,3 +80,20 @@ def test_a_cluster_gets_the_syncer_with_its_config_map_and_a_service():
         "ports": [{"name": "http", "port": 8000, "targetPort": "http"}],
     }
     assert config["metadata"]["name"] == "m-adapters"
+
+
+def test_here_a_server_is_given_the_folders_themselves():
+    adapters = [{"name": "food", "source": "demo://food-review"}, {"name": "sql", "source": "./sql"}]
+    written = yard(models=[{"name": "m", "source": "../models/m", "adapters": adapters}])
+    resources, _ = ResourceSet.of(expanded(written, FOLDER).objects)
+    machine = Machine(has_gpu=True, cores=2, memory_bytes=1 << 33, node_name="here", loopback_range=True)
+    context = PlanContext(home="/home", machine=machine, engine=EngineProgram(kind="vllm", command=("vllm",)))
+    (plan,) = plan_deployments(resources, context)
+    assert (plan.problem, plan.skipped) == ("", ())
+    (replica,) = plan.replicas
+    assert "--model=/srv/models/m" in replica.argv
+    assert "food=/home/volumes/default/demo-models/food-review" in replica.argv
+    assert "sql=/srv/yard/sql" in replica.argv
+    assert [(item.directory, item.source) for item in replica.weights] == [
+        ("/home/volumes/default/demo-models", "demo://")
+    ]
