@@ -25,7 +25,7 @@ def read_body(gateway: Gateway, head: RequestHead, path: str, body: bytes) -> Re
     """
     by_name = head.by_name
     content_type = by_name.get("content-type", "")
-    dialect = _dialect(head.method, path)
+    dialect = dialect_of(head.method, path)
     facts = NO_FACTS
     if dialect is not None:
         facts = dialect.read(body, content_type, by_name.get("content-encoding", ""))
@@ -44,10 +44,11 @@ def read_body(gateway: Gateway, head: RequestHead, path: str, body: bytes) -> Re
 
 def takes_body(method: str, path: str) -> bool:
     """Whether a request to ``path`` means nothing without a body: a model API that names its model there."""
-    return _dialect(method, path) is not None
+    return dialect_of(method, path) is not None
 
 
-def _dialect(method: str, path: str) -> Dialect | None:
+def dialect_of(method: str, path: str) -> Dialect | None:
+    """The API that a request to ``path`` speaks, in whatever spelling; None: none that is read here."""
     dialect = dialect_for(method, path)
     if dialect is None:
         normal = normalise_path(path)

@@ -22,6 +22,7 @@ from modelyard.picking.contract import Decision
 from modelyard.picking.session_affinity import session_token
 
 if TYPE_CHECKING:
+    from modelyard.exchange.backend_state import BackendState
     from modelyard.exchange.contract import ClientFacts, FailureKind
     from modelyard.exchange.gateway import Gateway
     from modelyard.http1.message_heads import RequestHead, ResponseHead
@@ -94,14 +95,23 @@ class Exchange(ModelRequest[Forward], eq=False, kw_only=True):
     def on_body(self, body: bytes, now: float) -> Respond | Forward | Wait:
         """The whole body is here."""
         self.body = body
-        self.record.request_bytes = len(body)
+        known = self._known
         try:
-            self.facts = read_body(self._gateway, self.head, self.head.path, body)
+            if known is None:
+                facts = read_body(self._gateway, self.head, self.head.path, body)
+            else:
+                facts = known.read(body, self.head, self._gateway)
         except BodyError as error:
             return self._refuse(error.status, error.message, error.code, param=error.param)
-        self._note_facts()
+        self.facts = facts
+        self.record.model = facts.model or ""
+        self.record.stream = facts.stream
         if self._gateway.snapshot is not self._snapshot:
             self._match_again()
+        elif known is not None:
+            way = known.way(facts.model, self.head)
+            if way is not None:
+                return self._follow(way, now)
         return self._route(now)
 
     def _match_again(self) -> None:
@@ -122,11 +132,6 @@ class Exchange(ModelRequest[Forward], eq=False, kw_only=True):
 
     def _route(self, now: float) -> Respond | Forward | Wait:
         head = self.head
-        known, model = self._known, self.facts.model
-        if known is not None and model is not None:
-            way = known.routes.get(model)
-            if way is not None and way.base == head.by_name.get(BASE_MODEL_NAME):
-                return self._follow(way, model, now)
         candidates = self._candidates
         rule = candidates.select(head.method, head.by_name, head.query) if candidates is not None else None
         if rule is None:
@@ -162,13 +167,17 @@ class Exchange(ModelRequest[Forward], eq=False, kw_only=True):
         refused = self._name_models(state)
         if refused is not None:
             return refused
-        if known is not None and model is not None and is_plain(rule, backend) and not state.targets.draws(model):
-            base = head.by_name.get(BASE_MODEL_NAME)
-            self.way = way = KnownRoute(rule, backend, state, self.path, self.priority, self.target_model, base)
-            known.keep(model, way)
+        self._leave_way(rule, backend, state)
         return self._admit(state, now)
 
-    def _follow(self, way: KnownRoute, model: str, now: float) -> Respond | Forward | Wait:
+    def _leave_way(self, rule: CompiledRule, backend: CompiledBackend, state: BackendState) -> None:
+        known, model = self._known, self.facts.model
+        if known is not None and model is not None and is_plain(rule, backend) and not state.targets.draws(model):
+            base = self.head.by_name.get(BASE_MODEL_NAME)
+            self.way = way = KnownRoute(rule, backend, state, self.path, self.priority, self.target_model, base)
+            known.keep(model, way)
+
+    def _follow(self, way: KnownRoute, now: float) -> Respond | Forward | Wait:
         """Go where an equal request went (see ``known_route``)."""
         self.way = way
         self.rule = rule = way.rule
@@ -184,8 +193,8 @@ class Exchange(ModelRequest[Forward], eq=False, kw_only=True):
         if rule.request_timeout:
             self.deadline = record.started + rule.request_timeout
         if state.is_pool and state.known_models is not None and target not in state.known_models:
-            return self._unknown_model(state, model, target)
-        if target != model and self.body is not None:
+            return self._unknown_model(state, record.model, target)
+        if target != record.model and self.body is not None:
             self.body = rewrite_model(self.body, self.facts, target)
         return self._admit(state, now)
 

@@ -31,7 +31,9 @@ def forward(exchange: Exchange, gateway: Gateway, endpoint: Endpoint) -> Forward
     head = exchange.head
     body = exchange.body
     way = exchange.way
-    template = None if way is None else _template(way, exchange, gateway, endpoint)
+    template = None
+    if way is not None:
+        template = way.templates.get(endpoint.engine) or _template(way, exchange, gateway, endpoint)
     if template is not None and body is not None:
         wire = template.fill(gateway.request_ids.new(), exchange.client.address, len(body))
         return Forward(

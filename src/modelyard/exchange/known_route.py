@@ -10,9 +10,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from modelyard.exchange.body_reading import dialect_of
 from modelyard.exchange.commands import ReadBody
+from modelyard.exchange.trusted_headers import BASE_MODEL_NAME
 
 if TYPE_CHECKING:
+    from modelyard.bodies.dialects import Dialect
+    from modelyard.bodies.facts import RequestFacts
     from modelyard.exchange.backend_state import BackendState
     from modelyard.exchange.contract import ClientFacts
     from modelyard.exchange.gateway import Gateway
@@ -84,16 +88,53 @@ class KnownRoute:
 class KnownHead:
     """What one head means on one listener, up to the body."""
 
-    __slots__ = ("candidates", "listener", "read_body", "routes", "server_name", "snapshot")
+    __slots__ = (
+        "candidates",
+        "content_encoding",
+        "content_type",
+        "dialect",
+        "listener",
+        "model_headers",
+        "read_body",
+        "routes",
+        "server_name",
+        "snapshot",
+    )
 
-    def __init__(self, gateway: Gateway, client: ClientFacts, candidates: Candidates) -> None:
+    def __init__(
+        self, head: RequestHead, gateway: Gateway, client: ClientFacts, candidates: Candidates, dialect: Dialect
+    ) -> None:
         self.snapshot: Snapshot = gateway.snapshot
         self.listener = client.listener
         self.server_name = client.server_name
         self.candidates = candidates
+        self.dialect = dialect
+        self.content_type = head.by_name.get("content-type", "")
+        self.content_encoding = head.by_name.get("content-encoding", "")
+        self.model_headers = [item.header for item in gateway.snapshot.body_headers]
         self.read_body = ReadBody(gateway.settings.body_limit)
         self.routes: dict[str, KnownRoute] = {}
         """By the model that the client names."""
+
+    def read(self, body: bytes, head: RequestHead, gateway: Gateway) -> RequestFacts:
+        """``body_reading.read_body`` for this head. Raises ``BodyError``."""
+        facts = self.dialect.read(body, self.content_type, self.content_encoding)
+        model = facts.model
+        if model is not None:
+            by_name = head.by_name
+            for header in self.model_headers:
+                by_name[header] = model
+            base = gateway.base_of.get(model)
+            if base is not None:
+                by_name[BASE_MODEL_NAME] = base
+        return facts
+
+    def way(self, model: str | None, head: RequestHead) -> KnownRoute | None:
+        """Where an equal request for ``model`` went; None: that is to be worked out."""
+        if model is None:
+            return None
+        way = self.routes.get(model)
+        return way if way is not None and way.base == head.by_name.get(BASE_MODEL_NAME) else None
 
     def keep(self, model: str, route: KnownRoute) -> None:
         if len(self.routes) >= MOST_MODELS:
@@ -117,9 +158,10 @@ def known_head(head: RequestHead, gateway: Gateway, client: ClientFacts) -> Know
 
 def remember_head(head: RequestHead, gateway: Gateway, client: ClientFacts, candidates: Candidates) -> KnownHead | None:
     """Keep what ``head`` means; None: routes depend on more of the body than the model, or on the connection."""
-    if not gateway.routes_by_model_only or not head.authority or head.upgrade or not client.address:
+    dialect = dialect_of(head.method, head.path)
+    if dialect is None or not gateway.routes_by_model_only or not head.authority or not client.address:
         return None
-    known = head.shared["route"] = KnownHead(gateway, client, candidates)
+    known = head.shared["route"] = KnownHead(head, gateway, client, candidates, dialect)
     if len(gateway.known_heads) >= MOST_HEADS:
         forget_heads(gateway)
         head.shared["route"] = known
