@@ -63,7 +63,7 @@ class StartupReport:
 
     def _all_ready(self, yard: Yard) -> bool:
         replicas = yard.local.replicas() if yard.local is not None else ()
-        return yard.readiness()[0] and all(item.ready for item in replicas)
+        return yard.view.readiness()[0] and all(item.ready for item in replicas)
 
     async def _models_known(self, yard: Yard, changed: asyncio.Event) -> None:
         """Wait a little for health checks and model lists, so that the summary is whole."""
@@ -74,7 +74,7 @@ class StartupReport:
             await _next(changed)
 
     def _opening(self, yard: Yard) -> None:
-        gateways, skipped = yard.gateways(), yard.skipped()
+        gateways, skipped = yard.view.gateways(), yard.view.skipped()
         admin = f"http://{yard.settings.admin_host}:{yard.admin_port}"
         if self._json:
             self._event("starting", version=__version__, gateways=gateways, admin=admin, skipped=skipped)
@@ -106,7 +106,7 @@ class StartupReport:
 
     def _ready(self, yard: Yard) -> None:
         names = models(yard)
-        gateways = yard.gateways()
+        gateways = yard.view.gateways()
         address = gateways[0]["addresses"][0] if gateways else ""
         if self._json:
             self._event("ready", address=address, models=names)

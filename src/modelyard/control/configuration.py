@@ -33,6 +33,10 @@ class Configuration:
             return Configuration(self.resources, self.generation)
         return Configuration(resources, self.generation + 1)
 
+    def refusing(self, message: str) -> Configuration:
+        """This one goes on, because its successor cannot be put in force."""
+        return Configuration(self.resources, self.generation, (ResourceError(message=message),))
+
     @property
     def stale(self) -> bool:
         """Whether an older set is being served because the newest one is broken."""

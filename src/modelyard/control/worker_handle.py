@@ -29,6 +29,8 @@ class Worker:
         self.generation = 0
         """Of the snapshot in force; 0: none yet."""
         self.faults: tuple[protocol.BindingFault, ...] = ()
+        self.heard_at = 0.0
+        """Monotonic time of its last message."""
         self.restarts = 0
         self.fleet = Fleet()
         """What was sent last."""

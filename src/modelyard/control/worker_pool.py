@@ -24,7 +24,7 @@ from modelyard.control.worker_handle import Worker
 from modelyard.fleet.delta import diff
 from modelyard.fleet.fleet import Fleet
 from modelyard.proxy import worker_protocol as protocol
-from modelyard.telemetry.request_metrics import RequestRow
+from modelyard.telemetry.request_metrics import OTHER, RequestRow
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +39,11 @@ _HOLD_SECONDS = 5.0
 """How long they may go on with the fleet that they know, at most, until an endpoint of ours is found ready."""
 _FOREIGN_DRAIN = 30.0
 """Seconds for the open requests of a worker that cannot be taken over (another version, another number of workers)."""
+
+_SILENCE_SECONDS = 30.0
+"""A worker reports every second; one that says nothing for so long hangs, and is replaced."""
+_MOST_ROWS = 10_000
+"""Combinations of labels kept; with more, models fold into ``other``: clients choose their names."""
 
 _encode_delta = msgspec.msgpack.Encoder().encode
 _decode_rows = msgspec.msgpack.Decoder(list[RequestRow]).decode
@@ -68,6 +73,7 @@ class WorkerPool:
         self._fleet = Fleet()
         self._server: asyncio.Server | None = None
         self._keepers: list[asyncio.Task[None]] = []
+        self._silence: asyncio.Task[None] | None = None
         self._stopping = False
         self._reported = asyncio.Event()
         self._joined = asyncio.Event()
@@ -92,6 +98,7 @@ class WorkerPool:
     def start(self) -> None:
         """Start the workers that were not taken over, and keep all of them running."""
         self._keepers = [asyncio.create_task(self._keep(worker)) for worker in self.workers]
+        self._silence = asyncio.create_task(self._end_silent_workers())
 
     def configure(self, message: protocol.Configure) -> None:
         """Put a snapshot in force in every worker."""
@@ -158,6 +165,8 @@ class WorkerPool:
     async def stop(self, drain_seconds: float) -> None:
         """Drain and end every worker; kill those that outstay the drain."""
         self._stopping = True
+        if self._silence is not None:
+            self._silence.cancel()
         for worker in self.workers:
             if worker.connected:
                 worker.send(protocol.Drain(seconds=drain_seconds))
@@ -177,6 +186,18 @@ class WorkerPool:
         """End every worker at once; open requests are cut."""
         for worker in self.workers:
             worker.kill()
+
+    async def _end_silent_workers(self) -> None:
+        """Kill workers that hang; their keepers start others."""
+        while True:
+            await asyncio.sleep(_SILENCE_SECONDS / 6)
+            now = time.monotonic()
+            for worker in self.workers:
+                if worker.connected and now - worker.heard_at > _SILENCE_SECONDS:
+                    log.error(
+                        "data-plane worker %d says nothing for %d s: it is replaced", worker.number, _SILENCE_SECONDS
+                    )
+                    worker.kill()
 
     # ── one worker ──
 
@@ -257,6 +278,7 @@ class WorkerPool:
         if worker is None or not (worker.may_be(hello) or self._inherits(worker, hello)):
             return None
         worker.join(writer)
+        worker.heard_at = time.monotonic()
         if worker.holds_fleet:
             asyncio.get_running_loop().call_later(_HOLD_SECONDS, self._end_hold, worker)
         else:
@@ -284,6 +306,7 @@ class WorkerPool:
             self._send_fleet(worker)
 
     def _take(self, worker: Worker, message: protocol.FromWorker) -> None:
+        worker.heard_at = time.monotonic()
         match message:
             case protocol.Stats():
                 worker.stats = message
@@ -308,6 +331,8 @@ class WorkerPool:
 
     def _add_rows(self, rows: list[RequestRow]) -> None:
         for row in rows:
+            if row.key not in self.rows and len(self.rows) >= _MOST_ROWS and row.model:
+                row.model = OTHER
             known = self.rows.get(row.key)
             if known is None:
                 self.rows[row.key] = row

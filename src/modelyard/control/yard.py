@@ -8,26 +8,19 @@ import os
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
-
-import msgspec
 
 from modelyard import __version__
 from modelyard.admin.server import AdminServer
-from modelyard.admin.source import ExplainUnavailable
 from modelyard.control.addresses import Binding, NoAddress, plan_bindings
-from modelyard.control.binding_results import gateway_bindings
 from modelyard.control.configuration import Configuration
-from modelyard.control.explain_request import explain_request
-from modelyard.control.fleet_report import fleet_gauges, fleet_report
 from modelyard.control.free_addresses import require_free
 from modelyard.control.local_pods import pod_endpoints
 from modelyard.control.settings import ControlSettings
-from modelyard.control.shown_resources import shown_resources
 from modelyard.control.url_resources import url_endpoints, url_resources
 from modelyard.control.worker_pool import WorkerPool
 from modelyard.control.worker_socket import default_socket_path
 from modelyard.control.yard_file import YardFile, remove_yard_file, write_yard_file
+from modelyard.control.yard_view import YardView, in_url
 from modelyard.fleet.discovery import backends_of
 from modelyard.fleet.fleet import Fleet
 from modelyard.local.status import LocalPod
@@ -39,9 +32,6 @@ from modelyard.resources.resource_set import ResourceSet, encode_objects
 from modelyard.routing.listeners import Listener
 from modelyard.scrape.scraper import Scraper
 from modelyard.snapshot import Snapshot, build_snapshot
-from modelyard.telemetry import catalogue
-from modelyard.telemetry.catalogue import Metric
-from modelyard.telemetry.exposition import Sample, render
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +40,7 @@ _STATS_SECONDS = 1.2
 
 
 class Yard:
-    """The control process of ``modelyard up`` and ``modelyard gateway``; what the admin API shows."""
+    """The control process of ``modelyard up`` and ``modelyard gateway``."""
 
     def __init__(
         self, settings: ControlSettings, read: ReadResult, *, on_change: Callable[[], None] = lambda: None
@@ -66,14 +56,15 @@ class Yard:
         self.bindings = self._plan_bindings()
         self.applied_at = _utc_now()
         self.admin_port = settings.admin_port
-        self._workers = WorkerPool(
+        self.view = YardView(self)
+        self.workers = WorkerPool(
             settings.workers,
             default_socket_path(settings.home.root),
             access_log=settings.access_log or str(settings.home.logs / "access.log"),
             on_failure=self._endpoint_failed,
             on_configured=on_change,
         )
-        self._admin = AdminServer(self)
+        self._admin = AdminServer(self.view)
         self._scraper: Scraper | None = None
         self._local: LocalRunner | None = None
         self._watcher: asyncio.Task[None] | None = None
@@ -88,9 +79,9 @@ class Yard:
         self.settings.home.logs.mkdir(parents=True, exist_ok=True)
         self.admin_port = await self._admin.start(self.settings.admin_host, self.settings.admin_port)
         self._scraper = Scraper(self._fleet_changed)
-        if not await self._workers.listen():
+        if not await self.workers.listen():
             require_free(self.bindings)
-        self._workers.start()
+        self.workers.start()
         if self.settings.run_local:
             self._local = LocalRunner(
                 home=self.settings.home,
@@ -112,7 +103,7 @@ class Yard:
         if self._watcher is not None:
             self._watcher.cancel()
             await asyncio.gather(self._watcher, return_exceptions=True)
-        await self._workers.stop(self.settings.drain_seconds)
+        await self.workers.stop(self.settings.drain_seconds)
         if self._local is not None:
             await self._local.stop()
         if self._scraper is not None:
@@ -122,7 +113,7 @@ class Yard:
 
     def hurry(self) -> None:
         """End the drain of a running ``stop`` now."""
-        self._workers.kill()
+        self.workers.kill()
 
     # ── applying ──
 
@@ -132,17 +123,26 @@ class Yard:
         task.add_done_callback(self._tasks.discard)
 
     async def _take_reading(self, read: ReadResult) -> None:
+        """Put a new reading in force, or keep the last good one. Whatever goes wrong here is told, never raised."""
         async with self._applying:
             before = self.configuration
-            self.configuration = before.after(read)
-            for error in self.configuration.errors:
+            wanted = before.after(read)
+            for error in wanted.errors:
                 log.error("manifests: %s (generation %d keeps serving)", error, before.generation)
-            if self.configuration.generation != before.generation:
-                await self._take_configuration()
+            if wanted.generation == before.generation:
+                self.configuration = wanted
+            else:
+                await self._take_configuration(before, wanted)
         self._on_change()
 
-    async def _take_configuration(self) -> None:
-        self.snapshot = self._build()
+    async def _take_configuration(self, before: Configuration, wanted: Configuration) -> None:
+        self.configuration = wanted
+        try:
+            self.snapshot = self._build()
+        except Exception as problem:
+            log.exception("manifests: generation %d could not be compiled", wanted.generation)
+            self.configuration = before.refusing(f"the manifests could not be compiled: {problem!r}")
+            return
         try:
             self.bindings = self._plan_bindings()
         except NoAddress as problem:
@@ -156,7 +156,7 @@ class Yard:
         if self._local is not None:
             await self._local.apply(self.resource_set)
         self._watch_backends()
-        self._workers.configure(
+        self.workers.configure(
             Configure(
                 generation=self.configuration.generation,
                 resources=encode_objects(self.resource_set),
@@ -214,14 +214,14 @@ class Yard:
         """Wait until no worker has a request open at a replica that left rotation."""
         await asyncio.sleep(_STATS_SECONDS)
         while self._has_open_requests(pod.ip):
-            await self._workers.next_stats()
+            await self.workers.next_stats()
 
     def _has_open_requests(self, ip: str) -> bool:
-        in_flight = self._workers.in_flight()
+        in_flight = self.workers.in_flight()
         return any(address.rpartition(":")[0] == ip for counts in in_flight.values() for address in counts)
 
     def _fleet_changed(self, fleet: Fleet) -> None:
-        self._workers.update_fleet(fleet)
+        self.workers.update_fleet(fleet)
         self._on_change()
 
     def _endpoint_failed(self, address: str, at: float) -> None:
@@ -237,111 +237,13 @@ class Yard:
         """The runner of local replicas; None where this yard runs none."""
         return self._local
 
-    # ── what the admin API shows ──
-
-    def readiness(self) -> tuple[bool, dict[str, Any]]:
-        """Ready: every worker serves the snapshot in force on all its sockets."""
-        generation, wanted = self._workers.generation, self.configuration.generation
-        problems = [f"{fault.group} {fault.listener}: {fault.message}" for fault in self._workers.faults]
-        ready = generation >= wanted and not problems
-        return ready, {"generation": generation, "wantedGeneration": wanted, "problems": problems}
-
-    def resources(self, kind: str | None, namespace: str | None, name: str | None) -> list[dict[str, Any]]:
-        """Objects with status."""
-        return shown_resources(
-            self.resource_set,
-            self.snapshot.compiled.statuses,
-            self.applied_at,
-            gateway_bindings(self.bindings, self._workers.faults, self.snapshot.table.listeners),
-            kind=kind,
-            namespace=namespace,
-            name=name,
-        )
-
-    def fleet(self) -> dict[str, Any]:
-        """Backends and endpoints."""
-        return fleet_report(self.current_fleet, self._workers.in_flight(), time.monotonic())
-
-    def replicas(self) -> list[dict[str, Any]]:
-        """Local replicas."""
-        return [] if self._local is None else [msgspec.to_builtins(item) for item in self._local.replicas()]
-
-    def summary(self) -> dict[str, Any]:
-        """The yard in one object."""
-        return {
-            "version": __version__,
-            "pid": os.getpid(),
-            "generation": self.configuration.generation,
-            "errors": [str(error) for error in self.configuration.errors],
-            "problems": [*self.snapshot.problems, *self.readiness()[1]["problems"]],
-            "gateways": self.gateways(),
-            "skipped": self.skipped(),
-            "workers": [
-                {
-                    "worker": w.number,
-                    "generation": w.generation,
-                    "restarts": w.restarts,
-                    "connected": w.connected,
-                }
-                for w in self._workers.workers
-            ],
-            "home": str(self.settings.home.root),
-        }
-
-    def gateways(self) -> list[dict[str, Any]]:
-        """Every Gateway with the addresses where it can be reached."""
-        found: dict[tuple[str, str], list[str]] = {}
-        for binding in self.bindings:
-            scheme = "https" if binding.tls else "http"
-            found.setdefault(binding.gateway, []).append(f"{scheme}://{_in_url(binding.host)}:{binding.local_port}")
-        return [{"name": "/".join(gateway), "addresses": addresses} for gateway, addresses in found.items()]
-
-    def skipped(self) -> list[dict[str, str]]:
-        """What the manifests hold and this machine does not use, with the reason."""
-        rows = [
-            {"what": f"{item.kind} {item.metadata.namespace}/{item.metadata.name}", "reason": item.reason}
-            for item in self.configuration.resources.unsupported
-        ]
-        for plan in self._local.plans() if self._local is not None else ():
-            if plan.problem:
-                rows.append({"what": f"Deployment {plan.namespace}/{plan.name}", "reason": plan.problem})
-            for part in plan.skipped:
-                where = f"Deployment {part.namespace}/{part.deployment}"
-                rows.append({"what": f"{where} container {part.name}" if part.name else where, "reason": part.reason})
-        return rows
-
-    async def explain(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Where a request would go."""
-        if not self.bindings:
-            raise ExplainUnavailable("no Gateway has a usable listener: modelyard check says why")
-        asked = explain_request(request, self.bindings)
-        return await self._workers.explain(asked.listener, asked.head, asked.body)
-
-    async def metrics(self) -> str:
-        """The metrics page."""
-        now = time.monotonic()
-        gauges: dict[Metric, list[Sample]] = {
-            catalogue.INFO: [((__version__,), 1)],
-            catalogue.CONFIG_GENERATION: [((), self.configuration.generation)],
-            catalogue.CONFIG_ERRORS: [((), len(self.configuration.errors))],
-            catalogue.WORKER_RESTARTS: [((), sum(worker.restarts for worker in self._workers.workers))],
-            catalogue.OPEN_EXCHANGES: [((str(w.number),), w.stats.open_exchanges) for w in self._workers.workers],
-            catalogue.OPEN_CONNECTIONS: [((str(w.number),), w.stats.open_connections) for w in self._workers.workers],
-            **fleet_gauges(self.current_fleet, self._workers.in_flight(), now),
-        }
-        if self._local is not None:
-            gauges[catalogue.REPLICA_RESTARTS] = [
-                ((item.namespace, item.name), item.restarts) for item in self._local.replicas()
-            ]
-        return render(gauges, self._workers.rows.values())
-
     def _write_yard_file(self) -> None:
-        addresses = tuple(address for gateway in self.gateways() for address in gateway["addresses"])
+        addresses = tuple(address for gateway in self.view.gateways() for address in gateway["addresses"])
         write_yard_file(
             self.settings.home,
             YardFile(
                 pid=os.getpid(),
-                admin_url=f"http://{_in_url(self.settings.admin_host)}:{self.admin_port}",
+                admin_url=f"http://{in_url(self.settings.admin_host)}:{self.admin_port}",
                 addresses=addresses,
                 started=time.time(),
                 version=__version__,
@@ -351,10 +253,6 @@ class Yard:
 
 def _gateway_of(listener: Listener) -> tuple[str, str]:
     return (listener.namespace, listener.gateway)
-
-
-def _in_url(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
 
 
 def _utc_now() -> str:

@@ -242,7 +242,7 @@ def options_of(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--access-log", default="", help="file for the access log; - for standard output")
     parser.add_argument("--reuse-port", action="store_true", help="other workers bind the same ports")
     parser.add_argument(
-        "--orphan-seconds", type=float, default=600.0, help="how long to serve on without a control process"
+        "--orphan-seconds", type=float, default=3600.0, help="how long to serve on without a control process"
     )
     return parser.parse_args(arguments)
 

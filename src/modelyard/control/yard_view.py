@@ -1,0 +1,132 @@
+"""What the admin API and the start-up report show of a running yard. Reads only."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from modelyard import __version__
+from modelyard.admin.source import ExplainUnavailable
+from modelyard.control.binding_results import gateway_bindings
+from modelyard.control.explain_request import explain_request
+from modelyard.control.fleet_report import fleet_gauges, fleet_report
+from modelyard.control.shown_resources import shown_resources
+from modelyard.telemetry import catalogue
+from modelyard.telemetry.catalogue import Metric
+from modelyard.telemetry.exposition import Sample, render
+
+if TYPE_CHECKING:
+    from modelyard.control.yard import Yard
+
+
+class YardView:
+    """The admin API's source."""
+
+    def __init__(self, yard: Yard) -> None:
+        self._yard = yard
+
+    def readiness(self) -> tuple[bool, dict[str, Any]]:
+        """Ready: every worker serves the snapshot in force on all its sockets."""
+        generation, wanted = self._yard.workers.generation, self._yard.configuration.generation
+        problems = [f"{fault.group} {fault.listener}: {fault.message}" for fault in self._yard.workers.faults]
+        ready = generation >= wanted and not problems
+        return ready, {"generation": generation, "wantedGeneration": wanted, "problems": problems}
+
+    def resources(self, kind: str | None, namespace: str | None, name: str | None) -> list[dict[str, Any]]:
+        """Objects with status."""
+        return shown_resources(
+            self._yard.resource_set,
+            self._yard.snapshot.compiled.statuses,
+            self._yard.applied_at,
+            gateway_bindings(self._yard.bindings, self._yard.workers.faults, self._yard.snapshot.table.listeners),
+            kind=kind,
+            namespace=namespace,
+            name=name,
+        )
+
+    def fleet(self) -> dict[str, Any]:
+        """Backends and endpoints."""
+        return fleet_report(self._yard.current_fleet, self._yard.workers.in_flight(), time.monotonic())
+
+    def replicas(self) -> list[dict[str, Any]]:
+        """Local replicas."""
+        return [] if self._yard.local is None else [msgspec.to_builtins(item) for item in self._yard.local.replicas()]
+
+    def summary(self) -> dict[str, Any]:
+        """The yard in one object."""
+        return {
+            "version": __version__,
+            "pid": os.getpid(),
+            "generation": self._yard.configuration.generation,
+            "errors": [str(error) for error in self._yard.configuration.errors],
+            "problems": [*self._yard.snapshot.problems, *self.readiness()[1]["problems"]],
+            "gateways": self.gateways(),
+            "skipped": self.skipped(),
+            "workers": [
+                {
+                    "worker": w.number,
+                    "generation": w.generation,
+                    "restarts": w.restarts,
+                    "connected": w.connected,
+                }
+                for w in self._yard.workers.workers
+            ],
+            "home": str(self._yard.settings.home.root),
+        }
+
+    def gateways(self) -> list[dict[str, Any]]:
+        """Every Gateway with the addresses where it can be reached."""
+        found: dict[tuple[str, str], list[str]] = {}
+        for binding in self._yard.bindings:
+            scheme = "https" if binding.tls else "http"
+            found.setdefault(binding.gateway, []).append(f"{scheme}://{in_url(binding.host)}:{binding.local_port}")
+        return [{"name": "/".join(gateway), "addresses": addresses} for gateway, addresses in found.items()]
+
+    def skipped(self) -> list[dict[str, str]]:
+        """What the manifests hold and this machine does not use, with the reason."""
+        rows = [
+            {"what": f"{item.kind} {item.metadata.namespace}/{item.metadata.name}", "reason": item.reason}
+            for item in self._yard.configuration.resources.unsupported
+        ]
+        for plan in self._yard.local.plans() if self._yard.local is not None else ():
+            if plan.problem:
+                rows.append({"what": f"Deployment {plan.namespace}/{plan.name}", "reason": plan.problem})
+            for part in plan.skipped:
+                where = f"Deployment {part.namespace}/{part.deployment}"
+                rows.append({"what": f"{where} container {part.name}" if part.name else where, "reason": part.reason})
+        return rows
+
+    async def explain(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Where a request would go."""
+        if not self._yard.bindings:
+            raise ExplainUnavailable("no Gateway has a usable listener: modelyard check says why")
+        asked = explain_request(request, self._yard.bindings)
+        return await self._yard.workers.explain(asked.listener, asked.head, asked.body)
+
+    async def metrics(self) -> str:
+        """The metrics page."""
+        now = time.monotonic()
+        gauges: dict[Metric, list[Sample]] = {
+            catalogue.INFO: [((__version__,), 1)],
+            catalogue.CONFIG_GENERATION: [((), self._yard.configuration.generation)],
+            catalogue.CONFIG_ERRORS: [((), len(self._yard.configuration.errors))],
+            catalogue.WORKER_RESTARTS: [((), sum(worker.restarts for worker in self._yard.workers.workers))],
+            catalogue.OPEN_EXCHANGES: [((str(w.number),), w.stats.open_exchanges) for w in self._yard.workers.workers],
+            catalogue.OPEN_CONNECTIONS: [
+                ((str(w.number),), w.stats.open_connections) for w in self._yard.workers.workers
+            ],
+            **fleet_gauges(self._yard.current_fleet, self._yard.workers.in_flight(), now),
+        }
+        if self._yard.local is not None:
+            gauges[catalogue.REPLICA_RESTARTS] = [
+                ((item.namespace, item.name), item.restarts) for item in self._yard.local.replicas()
+            ]
+        return render(gauges, self._yard.workers.rows.values())
+
+
+def in_url(host: str) -> str:
+    """A host as URLs write it."""
+    return f"[{host}]" if ":" in host else host
