@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelyard.proxy.timing_wheel import FAR, HORIZON, OFF, TICKS_PER_SECOND, TimingWheel
+from modelyard.proxy.timing_wheel import FAR, HORIZON, LATE_TURNS, OFF, TICKS_PER_SECOND, TimingWheel
 
 TICK = 1 / TICKS_PER_SECOND
 
@@ -129,3 +129,31 @@ def test_only_the_last_deadline_counts(offsets: list[float]) -> None:
     advance(wheel, 21)
     assert len(entry.calls) == 1
     assert start + offsets[-1] <= entry.calls[0] <= start + offsets[-1] + 3 * TICK
+
+
+def test_after_a_standstill_sockets_come_before_deadlines(wheel: TimingWheel) -> None:
+    entry = Entry()
+    wheel.set(entry, wheel.now + 2)
+    now = wheel.now + 30
+    for _ in range(LATE_TURNS):
+        wheel.turn(now)
+        assert not entry.calls
+        now += TICK
+    wheel.turn(now)
+    assert entry.calls == [now]
+    later = Entry()
+    wheel.set(later, wheel.now + 2)
+    end = wheel.now + 3
+    while now < end:
+        now += TICK
+        wheel.turn(now)
+    assert len(later.calls) == 1, "turns in time are not held up"
+
+
+def test_deadlines_are_not_put_off_for_ever_where_every_turn_is_late(wheel: TimingWheel) -> None:
+    entry = Entry()
+    wheel.set(entry, wheel.now + 1)
+    start = wheel.now
+    for turn in range(1, 2 * LATE_TURNS + 2):
+        wheel.turn(start + turn)
+    assert entry.calls

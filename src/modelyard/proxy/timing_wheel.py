@@ -18,6 +18,12 @@ HORIZON = 5 * TICKS_PER_SECOND
 """Ticks that an entry is put ahead at most: what has ended is not kept alive for its whole timeout, and a deadline
 that is further away than this can be given to an entry by assignment."""
 
+LATE = 3
+"""Ticks missed from which this process, not its peers, is taken to have stood still (a busy machine, a stopped
+process): deadlines then wait until what arrived in the meantime has been read, or it would be blamed on endpoints."""
+LATE_TURNS = 2
+"""Turns of the timer for which they wait."""
+
 FAR = 1e18
 """A deadline that never comes; the entry stays on the wheel."""
 OFF = float("inf")
@@ -42,7 +48,7 @@ class Timed(Protocol):
 class TimingWheel:
     """Calls ``on_due`` of entries within about a tick (100 ms) after their deadline."""
 
-    __slots__ = ("_every_second", "_every_tick", "_handle", "_loop", "_slots", "_tick", "now")
+    __slots__ = ("_every_second", "_every_tick", "_handle", "_late_turns", "_loop", "_slots", "_tick", "now")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -51,6 +57,7 @@ class TimingWheel:
         """Monotonic time of the last tick, for uses that need no better than a tick."""
         self._tick = int(self.now * TICKS_PER_SECOND)
         self._handle: asyncio.TimerHandle | None = None
+        self._late_turns = 0
         self._every_second: list[Callable[[float], None]] = []
         self._every_tick: list[Callable[[float], None]] = []
 
@@ -88,7 +95,15 @@ class TimingWheel:
 
     def _run(self) -> None:
         self.start()
-        self.advance(time.monotonic())
+        self.turn(time.monotonic())
+
+    def turn(self, now: float) -> None:
+        """The timer fired: advance, unless it fired so late that sockets come first."""
+        if int(now * TICKS_PER_SECOND) - self._tick > LATE and self._late_turns < LATE_TURNS:
+            self._late_turns += 1
+            return
+        self._late_turns = 0
+        self.advance(now)
 
     def advance(self, now: float) -> None:
         """Call what is due at ``now``."""
