@@ -10,10 +10,10 @@ A request::
           ─ picking: filters, Σ weight · score, picker ─ Decision (target, fallbacks, why)
           ─ proxy forwards ─ response head, bytes (observed, rarely changed) ─ Exchange.on_end ─ telemetry
 
-Processes: one *control* process (manifests, scraping, health, replicas, admin) and N data-plane *workers* that share the
-listening ports. The control process sends resources and fleet changes over a Unix socket; a worker compiles them into a
-``Snapshot`` and serves on with its last one when the control process dies. Nothing on the request path waits for anything
-that comes in sideways.
+Processes: one *control* process (manifests, scraping, health, replicas, admin) and N data-plane *workers* that share
+the listening ports. The control process sends resources and fleet changes over a Unix socket; a worker compiles them
+into a ``Snapshot`` and serves on with its last one when the control process dies. Nothing on the request path waits for
+anything that comes in sideways.
 
 Layers; each imports only what stands below it (import-linter holds us to it)::
 
@@ -39,9 +39,10 @@ Layers; each imports only what stands below it (import-linter holds us to it)::
     shortform    kind Yard expanded to the objects that it stands for
     resources    what the user wrote: frozen typed objects, one file per API group
 
-Where to add what: a scoring policy is a file in ``picking/scorers``; an engine a file in ``fleet/engines``; an API dialect a
-file in ``bodies`` and a row in ``bodies.dialects``; a kind a type in ``resources`` and a row in ``resources.kinds``; a metric
-a row in ``telemetry.catalogue``; a subcommand a file in ``cli`` and a name in ``cli.main``.
+Where to add what: a scoring policy is a file in ``picking/scorers``; an engine a file in ``fleet/engines``; an API
+dialect a file in ``bodies`` and a row in ``bodies.dialects``; a kind a type in ``resources`` and a row in
+``resources.kinds``; a metric a row in ``telemetry.catalogue``; a subcommand a file in ``cli`` and a name in
+``cli.main``.
 """
 
 __version__ = "0.1.0"

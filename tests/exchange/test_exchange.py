@@ -124,6 +124,16 @@ def test_what_cannot_be_repeated_is_answered(two: Playbook, kind: str, status: i
     assert command.status == status
 
 
+def test_every_attempt_carries_the_same_request_id_and_so_does_the_record(two: Playbook) -> None:
+    exchange, first = two.post(CHAT, chat())
+    second = exchange.on_upstream_failure("connect-refused", True, two.now)
+    ids = {head.partition(b"x-request-id: ")[2].partition(b"\r\n")[0].decode() for head in (first.head, second.head)}
+    assert ids == {exchange.on_end("done", two.now).request_id}
+    exchange, command = two.post(CHAT, chat(), "x-request-id: mine")
+    assert b"x-request-id: mine\r\n" in command.head
+    assert exchange.on_end("done", two.now).request_id == "mine"
+
+
 def test_an_endpoint_that_just_failed_is_avoided_for_a_while(two: Playbook) -> None:
     exchange, first = two.post(CHAT, chat())
     exchange.on_upstream_failure("connect-refused", True, two.now)

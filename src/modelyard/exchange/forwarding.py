@@ -34,8 +34,9 @@ def forward(exchange: Exchange, gateway: Gateway, endpoint: Endpoint) -> Forward
     template = None
     if way is not None:
         template = way.templates.get(endpoint.engine) or _template(way, exchange, gateway, endpoint)
+    request_id = _request_id(exchange, gateway)
     if template is not None and body is not None:
-        wire = template.fill(gateway.request_ids.new(), exchange.client.address, len(body))
+        wire = template.fill(request_id, exchange.client.address, len(body))
         return Forward(
             endpoint.address,
             wire,
@@ -46,7 +47,6 @@ def forward(exchange: Exchange, gateway: Gateway, endpoint: Endpoint) -> Forward
             exchange.deadline,
         )
     length, chunked = (head.content_length, head.chunked) if body is None else (len(body), False)
-    request_id = head.by_name.get("x-request-id") or gateway.request_ids.new()
     wire = _head(
         exchange,
         gateway,
@@ -67,6 +67,14 @@ def forward(exchange: Exchange, gateway: Gateway, endpoint: Endpoint) -> Forward
         upgrade=bool(head.upgrade),
         mirrors=_mirrors(exchange, gateway, rule, backend, wire),
     )
+
+
+def _request_id(exchange: Exchange, gateway: Gateway) -> str:
+    """The exchange's id towards endpoints, the same for every attempt and in the access log."""
+    record = exchange.record
+    if not record.request_id:
+        record.request_id = exchange.head.by_name.get("x-request-id") or gateway.request_ids.new()
+    return record.request_id
 
 
 def _template(way: KnownRoute, exchange: Exchange, gateway: Gateway, endpoint: Endpoint) -> HeadTemplate | None:

@@ -11,7 +11,7 @@ class ExchangeRecord(msgspec.Struct, eq=False, gc=False):
     method: str = ""
     path: str = ""
     listener: str = ""
-    """``namespace/gateway/listener``."""
+    """Listener group: ``namespace/gateway:port``."""
     route: str = ""
     """``namespace/name``; empty: no route."""
     backend: str = ""
@@ -40,3 +40,5 @@ class ExchangeRecord(msgspec.Struct, eq=False, gc=False):
     queued: float = 0.0
     """Time spent waiting for admission."""
     priority: int = 0
+    request_id: str = ""
+    """``x-request-id`` towards the endpoint: the client's, or one made here. The same for every attempt."""

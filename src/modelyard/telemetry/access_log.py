@@ -56,9 +56,12 @@ class AccessLine(msgspec.Struct, omit_defaults=True, gc=False):
     """The client asked for server-sent events."""
     priority: int = 0
     """Of the request: InferenceObjective or criticality."""
+    request_id: str = ""
+    """``x-request-id`` that the endpoint got, at most 128 characters."""
 
 
 _PATH_LIMIT = 512
+_ID_LIMIT = 128
 
 
 _TOGETHER = 64
@@ -126,6 +129,7 @@ def _line(record: ExchangeRecord, end: float) -> AccessLine:
         record.cached_tokens,
         record.stream,
         record.priority,
+        record.request_id[:_ID_LIMIT],
     )
 
 
