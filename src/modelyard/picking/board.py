@@ -12,6 +12,19 @@ if TYPE_CHECKING:
     import random
 
 
+def best_of(totals: Sequence[int], rng: random.Random) -> int:
+    """The slot with the highest total, equals at random; -1 where none may be chosen."""
+    top = max(totals)
+    if top < 0:
+        return -1
+    slot = totals.index(top)
+    ties = totals.count(top)
+    if ties > 1:
+        for _ in range(int(rng.random() * ties)):
+            slot = totals.index(top, slot + 1)
+    return slot
+
+
 class FlatBoard:
     """All totals in one list, which is the board's own."""
 
@@ -33,12 +46,9 @@ class FlatBoard:
         totals = self.totals
         chosen: list[int] = []
         while len(chosen) < count:
-            top = max(totals)
-            if top < 0:
+            slot = best_of(totals, rng)
+            if slot < 0:
                 break
-            slot = totals.index(top)
-            for _ in range(int(rng.random() * totals.count(top))):
-                slot = totals.index(top, slot + 1)
             chosen.append(slot)
             totals[slot] = NEVER
         return chosen

@@ -180,6 +180,10 @@ class InFlightScorer(Scorer[P]):
 
     depends = Depends.IN_FLIGHT
 
+    by_unseen: ClassVar[bool] = False
+    """The score is a function of ``Candidate.unseen`` and ``memory.busiest`` alone, so it is worked out once per
+    count."""
+
     @abstractmethod
     def level(self, candidate: Candidate) -> float:
         """The score of one endpoint."""
@@ -230,6 +234,9 @@ class Picker(Policy[PickerParameters]):
     """Chooses by totals."""
 
     Parameters = PickerParameters
+
+    takes_best: ClassVar[bool] = False
+    """The first answer is always the highest total, equals at random."""
 
     @abstractmethod
     def pick(self, board: Board, count: int, rng: random.Random) -> list[int]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from modelyard.picking.board import BlockBoard, FlatBoard
+from modelyard.picking.board import BlockBoard, FlatBoard, best_of
 from modelyard.picking.candidate import Candidate
 from modelyard.picking.contract import PickRequest
 from modelyard.picking.groups import FEW, Groups, raise_slots
@@ -64,12 +64,16 @@ class Profile:
         self._keyed = [(weight, policy) for weight, policy in weighted if isinstance(policy, KeyedScorer)]
         self._in_flight = [(weight, policy) for weight, policy in weighted if isinstance(policy, InFlightScorer)]
         self._levels = [(weight * POINT, scorer.level) for weight, scorer in self._in_flight]
+        self._by_unseen = all(scorer.by_unseen for _, scorer in self._in_flight)
+        self._points: dict[int, int] = {}
+        """By ``Candidate.unseen``, where nothing else counts."""
         self._per_request = [(weight, policy) for weight, policy in weighted if isinstance(policy, RequestScorer)]
         self._boosting: list[tuple[float, Any]] = [
             *((weight, keyed) for weight, keyed in self._keyed if type(keyed).boosts is not KeyedScorer.boosts),
             *((weight, policy) for weight, policy in weighted if isinstance(policy, SparseScorer)),
         ]
         self._always_flat = bool(self.gates or self._per_request)
+        self._takes_best = self.picker.takes_best and not self._always_flat
         self._ready: Sequence[Candidate] = ()
         self._slots = 0
         self._views: dict[Hashable, View] = {}
@@ -94,6 +98,7 @@ class Profile:
 
     def rescale(self, slots: Sequence[Candidate]) -> None:
         """All counts of own open requests are measured anew."""
+        self._points.clear()
         self._dynamic = [self._level(candidate) for candidate in slots] if self._in_flight else [0] * len(slots)
         self._log.clear()
         self._epoch += 1
@@ -102,7 +107,8 @@ class Profile:
         """Own open requests at ``candidate`` changed, or the prefixes that it holds."""
         log = self._log
         slot = candidate.slot
-        self._dynamic[slot] = self._level(candidate)
+        points = self._points.get(candidate.unseen)
+        self._dynamic[slot] = self._level(candidate) if points is None else points
         log.append(slot)
         if len(log) > self._log_limit:
             log.clear()
@@ -132,7 +138,7 @@ class Profile:
         """Up to ``count`` slots for ``request``, the primary first; empty where all are taken out."""
         ranking = self._ranking(view, request)
         sources = self._boosts(request) if self._boosting else []
-        out = [by_address[address].slot for address in exclude if address in by_address]
+        out = [by_address[address].slot for address in exclude if address in by_address] if exclude else []
         if self.pins and not out and not self.gates:
             pinned = self._pinned(request, ranking.totals, by_address)
             if pinned is not None:
@@ -141,6 +147,9 @@ class Profile:
             board = self._large_board(ranking, view, sources, out, rng)
             if board is not None:
                 return self.picker.pick(board, count, rng)
+        if count == 1 and self._takes_best and not sources and not out:
+            slot = best_of(ranking.totals, rng)
+            return (slot,) if slot >= 0 else ()
         totals = ranking.totals.copy()
         for groups in sources:
             raise_slots(totals, groups)
@@ -158,6 +167,8 @@ class Profile:
         for scale, level in self._levels:
             score = level(candidate)
             total += int(scale * (score if 0.0 <= score <= 1.0 else clamp(score)) + 0.5)
+        if self._by_unseen:
+            self._points[candidate.unseen] = total
         return total
 
     def _ranking(self, view: View, request: PickRequest) -> Ranking:

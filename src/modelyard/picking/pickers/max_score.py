@@ -14,6 +14,7 @@ class MaxScorePicker(Picker):
     """Best first; equals in random order."""
 
     type = "max-score-picker"
+    takes_best = True
 
     def pick(self, board: Board, count: int, rng: random.Random) -> list[int]:
         return board.best(count, rng)

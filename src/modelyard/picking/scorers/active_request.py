@@ -35,6 +35,7 @@ class ActiveRequestScorer(InFlightScorer[ActiveRequestParameters]):
 
     type = "active-request-scorer"
     Parameters = ActiveRequestParameters
+    by_unseen = True
 
     def level(self, candidate: Candidate) -> float:
         count = candidate.unseen
