@@ -105,18 +105,18 @@ def test_too_large_a_body_is_413(two: Playbook) -> None:
 
 def test_a_failed_attempt_tries_another_endpoint_and_then_gives_up(two: Playbook) -> None:
     exchange, first = two.post(CHAT, chat())
-    second = exchange.on_upstream_failure("connect-refused", True, two.now)
+    second = exchange.on_upstream_failure("connect_refused", True, two.now)
     assert isinstance(second, Forward)
     assert second.address != first.address
     assert two.in_flight() == {second.address: 1}
     last = exchange.on_upstream_failure("reset", True, two.now)
     assert error_of(last) == (502, "upstream_failed")
     assert two.in_flight() == {}
-    assert [kind for _, kind in two.failures] == ["connect-refused", "reset"]
+    assert [kind for _, kind in two.failures] == ["connect_refused", "reset"]
     assert exchange.on_end("done", two.now).attempts == 2
 
 
-@pytest.mark.parametrize(("kind", "status"), [("deadline", 504), ("reset", 502), ("head-timeout", 504)])
+@pytest.mark.parametrize(("kind", "status"), [("deadline", 504), ("reset", 502), ("head_timeout", 504)])
 def test_what_cannot_be_repeated_is_answered(two: Playbook, kind: str, status: int) -> None:
     exchange, _ = two.post(CHAT, chat())
     command = exchange.on_upstream_failure(kind, False, two.now)
@@ -126,7 +126,7 @@ def test_what_cannot_be_repeated_is_answered(two: Playbook, kind: str, status: i
 
 def test_every_attempt_carries_the_same_request_id_and_so_does_the_record(two: Playbook) -> None:
     exchange, first = two.post(CHAT, chat())
-    second = exchange.on_upstream_failure("connect-refused", True, two.now)
+    second = exchange.on_upstream_failure("connect_refused", True, two.now)
     ids = {head.partition(b"x-request-id: ")[2].partition(b"\r\n")[0].decode() for head in (first.head, second.head)}
     assert ids == {exchange.on_end("done", two.now).request_id}
     exchange, command = two.post(CHAT, chat(), "x-request-id: mine")
@@ -136,7 +136,7 @@ def test_every_attempt_carries_the_same_request_id_and_so_does_the_record(two: P
 
 def test_an_endpoint_that_just_failed_is_avoided_for_a_while(two: Playbook) -> None:
     exchange, first = two.post(CHAT, chat())
-    exchange.on_upstream_failure("connect-refused", True, two.now)
+    exchange.on_upstream_failure("connect_refused", True, two.now)
     assert first.address not in {two.post(CHAT, chat())[1].address for _ in range(10)}
     two.now += 10
     for number in range(10):
@@ -213,7 +213,7 @@ def test_a_broken_stream_ends_visibly(two: Playbook) -> None:
     broken = exchange.on_response_broken()
     assert b"error" in broken
     assert b"[DONE]" not in broken
-    assert exchange.on_end("upstream-broken", two.now).reason == "upstream-broken"
+    assert exchange.on_end("upstream_broken", two.now).reason == "upstream_broken"
 
 
 SHEDDABLE = """
@@ -275,7 +275,7 @@ def test_waiting_ends_with_429(full: Playbook) -> None:
 
 def test_a_client_that_leaves_the_queue_leaves_nothing(full: Playbook) -> None:
     exchange, _ = full.post(CHAT, chat())
-    exchange.on_end("client-gone", full.now)
+    exchange.on_end("client_gone", full.now)
     state = full.gateway.state_of(POOL)
     assert state is not None
     assert state.waiting == {}

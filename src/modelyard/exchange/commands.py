@@ -46,7 +46,7 @@ class Forward(msgspec.Struct, eq=False):
     chunked: bool
     """The streamed body goes out in chunked coding; otherwise as the Content-Length in ``head`` says."""
     connect_timeout: float
-    """Seconds until the connection must stand; then ``on_upstream_failure("connect-timeout")``."""
+    """Seconds until the connection must stand; then ``on_upstream_failure("connect_timeout")``."""
     head_timeout: float
     """Seconds from sending until the response head must be here (backendRequest timeout); 0: no limit."""
     deadline: float

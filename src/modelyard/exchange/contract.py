@@ -41,10 +41,10 @@ from modelyard.exchange.commands import Command, Forward, Respond, Wait
 from modelyard.exchange.record import ExchangeRecord
 from modelyard.http1.message_heads import RequestHead, ResponseHead
 
-FailureKind = Literal["connect-refused", "connect-timeout", "reset", "head-timeout", "deadline", "bad-response"]
+FailureKind = Literal["connect_refused", "connect_timeout", "reset", "head_timeout", "deadline", "bad_response"]
 """What went wrong upstream before the first response byte."""
 
-Outcome = Literal["done", "client-gone", "upstream-broken", "deadline", "shutdown"]
+Outcome = Literal["done", "client_gone", "upstream_broken", "deadline", "shutdown"]
 """How an exchange ended."""
 
 

@@ -254,7 +254,7 @@ class Exchange(ModelRequest[Forward], eq=False, kw_only=True):
             command = self._attempt(self.state, now)
             if isinstance(command, Forward):
                 return command
-        if kind in ("deadline", "head-timeout", "connect-timeout"):
+        if kind in ("deadline", "head_timeout", "connect_timeout"):
             return self._refuse(504, f"The endpoint did not answer in time ({kind}).", "upstream_timeout")
         return self._refuse(502, f"The endpoint could not be reached or broke off ({kind}).", "upstream_failed")
 

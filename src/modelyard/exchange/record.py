@@ -23,7 +23,7 @@ class ExchangeRecord(msgspec.Struct, eq=False, gc=False):
     status: int = 0
     """Status sent to the client; 0: the client went away before any."""
     reason: str = ""
-    """Why Modelyard answered itself or the answer was cut (``no_route``, ``client-gone``…); else empty."""
+    """Why Modelyard answered itself or the answer was cut (``no_route``, ``client_gone``…); else empty."""
     stream: bool = False
     attempts: int = 0
     """Endpoints tried."""

@@ -146,7 +146,7 @@ class ClientConnection(BodyIntake):
             self._fail()
 
     def _refuse(self, fault: MalformedRequest) -> None:
-        record = ExchangeRecord(listener=self.listener, status=fault.status, reason="malformed-request")
+        record = ExchangeRecord(listener=self.listener, status=fault.status, reason="malformed_request")
         self.plane.record_sink(record)
         self._last_answer(own_answers.malformed(fault.status, fault.message))
 

@@ -170,7 +170,7 @@ class ExchangeRelay(RequestForwarding):
     # -- the client's side, flow and time
 
     def client_gone(self) -> None:
-        self._abandon("client-gone")
+        self._abandon("client_gone")
 
     def shut_down(self) -> None:
         """The worker's drain is over."""
@@ -205,15 +205,15 @@ class ExchangeRelay(RequestForwarding):
         """The time of the current phase is over."""
         if self._phase == CONNECTING:
             self._drop_upstream()
-            self._attempt_failed("connect-timeout")
+            self._attempt_failed("connect_timeout")
         elif self._phase == SENT and self._command.head_timeout:
             self._drop_upstream()
-            self._attempt_failed("head-timeout")
+            self._attempt_failed("head_timeout")
         elif self._phase == ANSWERING and self._seen == self.response_bytes:
-            self._break_off("upstream-broken")
+            self._break_off("upstream_broken")
         elif self._phase == HELD and self._seen == 0:
             self._drop_upstream()
-            self._attempt_failed("head-timeout")
+            self._attempt_failed("head_timeout")
         elif self._phase != ENDED:
             if self._phase >= HELD:
                 self._seen = self.response_bytes

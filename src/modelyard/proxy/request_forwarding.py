@@ -211,7 +211,7 @@ class RequestForwarding(_UpstreamUser):
     def _stop_request(self, respond: Respond) -> None:
         """Answer, unless the endpoint's answer has begun."""
         if self._phase == ANSWERING:
-            self._break_off("client-gone")
+            self._break_off("client_gone")
         elif self._phase != ENDED:
             self._drop_upstream()
             respond.close = True
@@ -225,7 +225,7 @@ class RequestForwarding(_UpstreamUser):
     def upstream_lost(self, connection: UpstreamConnection, kind: FailureKind) -> None:
         self.upstream = None
         if self._phase == ANSWERING:
-            self._break_off("upstream-broken")
+            self._break_off("upstream_broken")
         elif connection.reused and not connection.responded and kind == "reset" and self._replayable():
             self.client.pause_body()
             self._await_connection()

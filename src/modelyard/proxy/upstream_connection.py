@@ -172,7 +172,7 @@ class UpstreamConnection(asyncio.Protocol):
         try:
             head = parse_response_head(data[:end])
         except MalformedResponse:
-            self._fail("bad-response")
+            self._fail("bad_response")
             return
         if head.status < 200:
             self._take_interim(user, head, data[end:])
@@ -196,7 +196,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _take_part_of_head(self, data: bytes) -> None:
         if len(data) > self.pool.limits.max_response_head:
-            self._fail("bad-response")
+            self._fail("bad_response")
         else:
             self._pending = data
 
@@ -207,7 +207,7 @@ class UpstreamConnection(asyncio.Protocol):
             user.upstream_switched(self, head, rest)
             return
         if head.status == 101 or self._interim > MAX_INTERIM:
-            self._fail("bad-response")
+            self._fail("bad_response")
             return
         if head.status != 100:
             user.upstream_interim(head)
@@ -221,7 +221,7 @@ class UpstreamConnection(asyncio.Protocol):
         try:
             payload = decoder.feed(data)
         except MalformedChunk:
-            self._fail("bad-response")
+            self._fail("bad_response")
             return
         done = decoder.done
         if payload:

@@ -111,12 +111,12 @@ class EndpointPool:
 
     async def _open(self, user: UpstreamUser) -> None:
         connection = UpstreamConnection(self)
-        failure: FailureKind = "connect-refused"
+        failure: FailureKind = "connect_refused"
         try:
             await self.pool.loop.create_connection(lambda: connection, self._host, self._port)
         except OSError as error:
             if error.errno == errno.ETIMEDOUT:
-                failure = "connect-timeout"
+                failure = "connect_timeout"
         except asyncio.CancelledError:
             if not connection.transport:
                 self._give_back_place()

@@ -61,7 +61,7 @@ def test_a_client_that_leaves_cancels_its_request(how: str, behave, request_byte
                 client.close()
             await until(lambda: server.lost)
             await gw.all_released()
-            assert gw.records[0].reason == "client-gone"
+            assert gw.records[0].reason == "client_gone"
             await until(lambda: not gw.plane.pool.open_connections())
 
     run(test())
@@ -167,7 +167,7 @@ def test_a_client_that_takes_nothing_is_cut() -> None:
             server.behave = flood
             client.send(CHAT)
             await until(lambda: gw.records, 10)
-            assert gw.records[0].reason == "client-gone"
+            assert gw.records[0].reason == "client_gone"
             await until(lambda: server.lost)
 
     async def flood(peer: Peer) -> None:
@@ -233,7 +233,7 @@ def test_heads_that_can_never_be_accepted_are_refused_at_once(data: bytes, statu
             assert answer == status
             assert json.loads(body)["error"]["message"]
             assert await client.rest() == b""
-            assert gw.records[0].reason == "malformed-request"
+            assert gw.records[0].reason == "malformed_request"
 
     run(test())
 

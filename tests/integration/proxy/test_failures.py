@@ -224,7 +224,7 @@ def test_a_stream_that_breaks_ends_with_an_error_event() -> None:
             assert b"[DONE]" not in rest
             assert not rest.endswith(b"0\r\n\r\n")
             await until(lambda: gw.records)
-            assert gw.records[0].reason == "upstream-broken"
+            assert gw.records[0].reason == "upstream_broken"
 
     run(test())
 
@@ -259,7 +259,7 @@ def test_a_broken_answer_is_never_taken_for_whole(name: str, version: bytes) -> 
                 with pytest.raises(ConnectionResetError):
                     await client.reader.read()
             await until(lambda: gw.records)
-            assert gw.records[0].reason == "upstream-broken"
+            assert gw.records[0].reason == "upstream_broken"
 
     run(test())
 

@@ -217,7 +217,7 @@ def test_explain_and_failures_are_told(tmp_path: Path) -> None:
             await until(lambda: control.of(protocol.EndpointFailed))
             failed = control.of(protocol.EndpointFailed)[0]
             assert isinstance(failed, protocol.EndpointFailed)
-            assert (failed.address, failed.kind) == ("127.0.0.1:1", "connect-refused")
+            assert (failed.address, failed.kind) == ("127.0.0.1:1", "connect_refused")
             assert abs(failed.at - time.monotonic()) < 60
 
     run(test(), 40)
