@@ -11,8 +11,22 @@ from modelyard.control.addresses import Binding, NoAddress, local_port, plan_bin
 A, B, C = ("default", "a"), ("default", "b"), ("other", "a")
 
 
-def plan(*wanted: tuple[tuple[str, str], int, bool], bind: str = "127.0.0.1", ports=None, privileged=False, before=()):
-    return plan_bindings(wanted, bind=bind, ports=ports or {}, may_bind_privileged=privileged, before=before)
+def plan(
+    *wanted: tuple[tuple[str, str], int, bool],
+    bind: str = "127.0.0.1",
+    ports=None,
+    privileged=False,
+    before=(),
+    requested=None,
+):
+    return plan_bindings(
+        wanted,
+        bind=bind,
+        ports=ports or {},
+        may_bind_privileged=privileged,
+        before=before,
+        requested=requested or {},
+    )
 
 
 def test_the_first_gateway_takes_the_bind_address_and_port_80_moves() -> None:
@@ -63,6 +77,17 @@ def test_a_gateway_stays_where_it_is_while_others_come_and_go() -> None:
 def test_a_gateway_that_asks_for_a_taken_port_is_the_one_that_moves() -> None:
     before = plan((A, 80, False), (B, 443, True))
     after = plan((A, 80, False), (A, 443, True), (B, 443, True), before=before)
+    assert hosts_of(after) == {A: "127.7.0.1", B: "127.0.0.1"}
+
+
+def test_a_gateway_has_the_addresses_it_asks_for() -> None:
+    bindings = plan((A, 80, False), (B, 80, False), requested={B: ("127.0.0.5", "127.0.0.6")})
+    assert [(b.gateway, b.host) for b in bindings] == [(A, "127.0.0.1"), (B, "127.0.0.5"), (B, "127.0.0.6")]
+
+
+def test_a_gateway_gives_way_to_one_that_asks_for_its_address() -> None:
+    before = plan((A, 80, False))
+    after = plan((A, 80, False), (B, 80, False), before=before, requested={B: ("127.0.0.1",)})
     assert hosts_of(after) == {A: "127.7.0.1", B: "127.0.0.1"}
 
 

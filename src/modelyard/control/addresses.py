@@ -23,6 +23,7 @@ Gateway = tuple[str, str]
 """Namespace and name."""
 Socket = tuple[str, int]
 """Local address and port."""
+_NOTHING: Mapping[Gateway, Sequence[str]] = {}
 
 
 @dataclass(slots=True, frozen=True)
@@ -50,8 +51,10 @@ def plan_bindings(
     ports: Mapping[int, int],
     may_bind_privileged: bool,
     before: Sequence[Binding] = (),
+    requested: Mapping[Gateway, Sequence[str]] = _NOTHING,
 ) -> tuple[Binding, ...]:
-    """Bindings for (gateway, port, tls) in order of importance. ``ports`` maps a Gateway's port to a local one.
+    """Bindings for (gateway, port, tls) in order of importance. ``ports`` maps a Gateway's port to a local one;
+    ``requested`` are addresses that Gateways ask for and get, without overlap.
 
     Stable: the same input gives the same addresses, and a Gateway stays where it is in ``before`` unless it asks for
     a port that another one has there. Raises :class:`NoAddress` where ``bind`` is not a loopback address and two
@@ -65,15 +68,18 @@ def plan_bindings(
     for gateway, port, tls in wanted:
         wants.setdefault(gateway, []).append((port, locals_of[gateway][port], tls))
     old_host = {binding.gateway: binding.host for binding in before}
-    owner = _kept(wants, before)
-    host_of: dict[Gateway, str] = {}
+    owner = {**_kept(wants, before), **_requested_sockets(wants, requested)}
+    hosts_of: dict[Gateway, Sequence[str]] = dict(requested)
     for gateway, rows in wants.items():
-        sockets = [local for _, local, _ in rows]
-        host = host_of[gateway] = _free_host(old_host.get(gateway, bind), bind, sockets, owner, gateway)
-        owner.update(((host, local), gateway) for local in sockets)
+        if gateway not in requested:
+            sockets = [local for _, local, _ in rows]
+            host = _free_host(old_host.get(gateway, bind), bind, sockets, owner, gateway)
+            owner.update(((host, local), gateway) for local in sockets)
+            hosts_of[gateway] = (host,)
     return tuple(
-        Binding(f"{gateway[0]}/{gateway[1]}:{port}", gateway, port, host_of[gateway], local, tls)
+        Binding(f"{gateway[0]}/{gateway[1]}:{port}", gateway, port, host, local, tls)
         for gateway, rows in wants.items()
+        for host in hosts_of[gateway]
         for port, local, tls in rows
     )
 
@@ -103,6 +109,17 @@ def _kept(wants: Mapping[Gateway, Sequence[tuple[int, int, bool]]], before: Sequ
     """Sockets of ``before`` that the same Gateway still wants."""
     still = {(gateway, local) for gateway, rows in wants.items() for _, local, _ in rows}
     return {(b.host, b.local_port): b.gateway for b in before if (b.gateway, b.local_port) in still}
+
+
+def _requested_sockets(
+    wants: Mapping[Gateway, Sequence[tuple[int, int, bool]]], requested: Mapping[Gateway, Sequence[str]]
+) -> dict[Socket, Gateway]:
+    return {
+        (host, local): gateway
+        for gateway, hosts in requested.items()
+        for host in hosts
+        for _, local, _ in wants.get(gateway, ())
+    }
 
 
 def local_port(port: int, may_bind_privileged: bool) -> int:

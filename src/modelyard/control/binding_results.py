@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from modelyard.control import addresses
 from modelyard.proxy.worker_protocol import BindingFault
@@ -10,18 +10,24 @@ from modelyard.routing.conditions import Fault
 from modelyard.routing.listeners import Listener
 from modelyard.routing.statuses import Binding
 
+_NONE: Mapping[tuple[str, str], Fault] = {}
+
 
 def gateway_bindings(
-    planned: Sequence[addresses.Binding], faults: Sequence[BindingFault], listeners: Sequence[Listener]
+    planned: Sequence[addresses.Binding],
+    faults: Sequence[BindingFault],
+    listeners: Sequence[Listener],
+    refused: Mapping[tuple[str, str], Fault] = _NONE,
 ) -> dict[tuple[str, str], Binding]:
-    """By Gateway: its local addresses, and the faults of its listeners."""
+    """By Gateway: its local addresses, and the faults of its listeners. ``refused``: Gateways that are not bound."""
     hosts: dict[tuple[str, str], dict[str, None]] = {}
     for binding in planned:
         hosts.setdefault(binding.gateway, {})[binding.host] = None
-    return {
+    bound = {
         gateway: Binding(addresses=tuple(of), listener_faults=_listener_faults(gateway, faults, listeners))
         for gateway, of in hosts.items()
     }
+    return {**bound, **{gateway: Binding(fault=fault) for gateway, fault in refused.items()}}
 
 
 def _listener_faults(

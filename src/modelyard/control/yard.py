@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from modelyard import __version__
@@ -15,6 +15,7 @@ from modelyard.control.addresses import Binding, NoAddress, plan_bindings
 from modelyard.control.configuration import Configuration
 from modelyard.control.free_addresses import require_free
 from modelyard.control.local_pods import pod_endpoints
+from modelyard.control.requested_addresses import refused_addresses, requested_addresses
 from modelyard.control.settings import ControlSettings
 from modelyard.control.url_resources import url_endpoints, url_resources
 from modelyard.control.worker_pool import WorkerPool
@@ -29,6 +30,7 @@ from modelyard.manifests.reading import ReadResult
 from modelyard.manifests.watching import watch_manifests
 from modelyard.proxy.worker_protocol import Configure, SocketBinding
 from modelyard.resources.resource_set import ResourceSet, encode_objects
+from modelyard.routing.conditions import Fault
 from modelyard.routing.listeners import Listener
 from modelyard.scrape.scraper import Scraper
 from modelyard.snapshot import Snapshot, build_snapshot
@@ -52,6 +54,8 @@ class Yard:
         self._urls = url_endpoints(settings.urls)
         self.configuration = Configuration.first(read)
         self.snapshot: Snapshot = self._build()
+        self.refused: Mapping[tuple[str, str], Fault] = {}
+        """Gateways that are not bound because they ask for an address that they cannot have."""
         self.bindings: tuple[Binding, ...] = ()
         self.bindings = self._plan_bindings()
         self.applied_at = _utc_now()
@@ -189,14 +193,19 @@ class Yard:
 
     def _plan_bindings(self) -> tuple[Binding, ...]:
         wanted: dict[tuple[tuple[str, str], int], bool] = {}
+        ports: dict[tuple[str, str], set[int]] = {}
         for listener in self.snapshot.table.listeners:
             wanted.setdefault((_gateway_of(listener), listener.port), listener.protocol == "HTTPS")
+            ports.setdefault(_gateway_of(listener), set()).add(listener.port)
+        requested = requested_addresses(self.snapshot.table.listeners)
+        self.refused = refused_addresses(requested, ports, self.settings.bind)
         return plan_bindings(
-            [(gateway, port, tls) for (gateway, port), tls in wanted.items()],
+            [(gateway, port, tls) for (gateway, port), tls in wanted.items() if gateway not in self.refused],
             bind=self.settings.bind,
             ports=self.settings.ports,
             may_bind_privileged=os.geteuid() == 0 and self.settings.bind_privileged,
             before=self.bindings,
+            requested={gateway: found for gateway, found in requested.items() if gateway not in self.refused},
         )
 
     # ── the fleet ──

@@ -29,11 +29,11 @@ class YardView:
         self._yard = yard
 
     def readiness(self) -> tuple[bool, dict[str, Any]]:
-        """Ready: every worker serves the snapshot in force on all its sockets."""
+        """Ready: every worker serves the snapshot in force. A socket that one Gateway cannot have, or a certificate
+        that cannot be used, is a problem of that Gateway and leaves the others serving."""
         generation, wanted = self._yard.workers.generation, self._yard.configuration.generation
         problems = [f"{fault.group} {fault.listener}: {fault.message}" for fault in self._yard.workers.faults]
-        ready = generation >= wanted and not problems
-        return ready, {"generation": generation, "wantedGeneration": wanted, "problems": problems}
+        return generation >= wanted, {"generation": generation, "wantedGeneration": wanted, "problems": problems}
 
     def resources(self, kind: str | None, namespace: str | None, name: str | None) -> list[dict[str, Any]]:
         """Objects with status."""
@@ -41,7 +41,12 @@ class YardView:
             self._yard.resource_set,
             self._yard.snapshot.compiled.statuses,
             self._yard.applied_at,
-            gateway_bindings(self._yard.bindings, self._yard.workers.faults, self._yard.snapshot.table.listeners),
+            gateway_bindings(
+                self._yard.bindings,
+                self._yard.workers.faults,
+                self._yard.snapshot.table.listeners,
+                self._yard.refused,
+            ),
             kind=kind,
             namespace=namespace,
             name=name,

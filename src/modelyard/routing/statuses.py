@@ -20,6 +20,7 @@ FEATURES = (
     "GatewayAddressEmpty",
     "GatewayHTTPListenerIsolation",
     "GatewayPort8080",
+    "GatewayStaticAddresses",
     "HTTPRoute",
     "HTTPRoute303RedirectStatusCode",
     "HTTPRoute307RedirectStatusCode",
@@ -47,7 +48,7 @@ FEATURES = (
     "ReferenceGrant",
 )
 """Features of the Gateway API that are claimed in ``GatewayClass.status.supportedFeatures``: those that pass the API's
-own conformance tests. Misdirected requests are answered with 421, but their test speaks HTTP/2, so they are not here."""
+own conformance tests. Misdirected requests are answered with 421, but their test speaks HTTP/2: not claimed."""
 
 _FLIPS: Mapping[str, ConditionType] = {"PortUnavailable": "Accepted", "InvalidCertificateRef": "ResolvedRefs"}
 """Reasons of a binding fault that make another condition of the listener False as well."""
@@ -158,6 +159,8 @@ def _gateway(report: GatewayReport, binding: Binding, now: str) -> dict[str, Any
 
 def _listener(report: ListenerReport, generation: int, binding: Binding, now: str) -> dict[str, Any]:
     fault = binding.listener_faults.get(report.name)
+    if fault is None and binding.fault is not None:
+        fault = Fault("Invalid", "the Gateway is not bound")
     conditions = _with_fault(report.conditions, "Programmed", fault)
     if fault is not None and fault.reason in _FLIPS:
         conditions = _with_fault(conditions, _FLIPS[fault.reason], fault)

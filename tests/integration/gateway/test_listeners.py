@@ -122,6 +122,23 @@ def test_a_listener_without_a_usable_certificate_leaves_the_others_serving(tenan
         ask((tenant.address()[0], tenant.gateway.local_port[443]), sni="a.test")
 
 
+def test_a_gateway_listens_where_it_asks_to(tenant: Any) -> None:
+    asked = tenant.gateway.bind.rpartition(".")[0] + ".130"
+    gateway = GATEWAY.replace("spec:\n", f"spec:\n  addresses: [{{value: {asked}}}]\n")
+    rest = tenant.service("web") + route("r", "web")
+    tenant.apply(gateway + rest)
+    assert tenant.address() == (asked, tenant.gateway.local_port[80])
+    assert tenant.ask().status == 200
+    assert tenant.conditions("Gateway", "gw")["Programmed"] == "True Programmed"
+    tenant.apply(gateway.replace(asked, "192.0.2.1") + rest)
+    assert tenant.conditions("Gateway", "gw") == {
+        "Accepted": "True Accepted",
+        "Programmed": "False AddressNotUsable",
+    }
+    assert tenant.gateway.status("Gateway", tenant.namespace, "gw")["addresses"] == []
+    assert tenant.gateway.get("/readyz")["ready"]
+
+
 def test_the_longest_name_of_a_gateway_serves(tenant: Any) -> None:
     name = "a" * 253
     tenant.apply(
