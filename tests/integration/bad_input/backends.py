@@ -10,13 +10,12 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 import uvloop
+from strict_recorder import Recorder
 
 from modelyard.sim.faults import Faults
 from modelyard.sim.requestlog import ReceivedRequest
 from modelyard.sim.server import SimHandle, running_sim
 from modelyard.sim.settings import SimSettings
-
-from .recorder import Recorder
 
 T = TypeVar("T")
 

@@ -6,8 +6,8 @@ import contextlib
 import time
 
 import pytest
+from watched_gateway import until
 
-from .gateway_process import until
 from .wire import Answer, chat, get, post
 from .yard import Yard
 

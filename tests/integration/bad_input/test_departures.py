@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from watched_gateway import until
 
-from .gateway_process import until
 from .wire import Wire, chat, post
 from .yard import Yard
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from watched_gateway import until
 
-from .gateway_process import until
 from .wire import Answer, chat, get, post
 from .yard import Yard
 

@@ -6,8 +6,8 @@ import contextlib
 from collections.abc import Iterator
 
 import pytest
+from watched_gateway import until
 
-from .gateway_process import until
 from .wire import Answer, chat, post
 from .yard import Yard
 

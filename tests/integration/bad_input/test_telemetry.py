@@ -7,8 +7,8 @@ import json
 from typing import Any
 
 import pytest
+from watched_gateway import until
 
-from .gateway_process import until
 from .wire import chat, get, post
 from .yard import Yard
 
@@ -103,10 +103,10 @@ def test_hostile_values_stay_in_their_line(yard: Yard, value: str) -> None:
     for request in requests:
         assert 400 <= yard.ask(request).status < 500
     until(lambda: len(yard.gateway.log_lines()) >= before + len(requests), "all are logged")
-    page = yard.gateway.admin("/metrics")[1]
+    page = yard.gateway.ask_admin("/metrics")[1]
     assert "\x1b" not in page
     assert yard.gateway.metric("modelyard_requests_total") > 0
-    assert yard.gateway.admin("/api/summary")[0] == 200
+    assert yard.gateway.ask_admin("/api/summary")[0] == 200
 
 
 def test_names_that_clients_make_up_are_one_label(yard: Yard) -> None:
@@ -120,7 +120,7 @@ def test_names_that_clients_make_up_are_one_label(yard: Yard) -> None:
     assert yard.ask(post(CHAT, chat("solo-adapter", max_tokens=1))).status == 200
     until(lambda: yard.gateway.metric("modelyard_requests_total", model="other") >= 1500, "they are counted")
     until(lambda: yard.gateway.metric("modelyard_requests_total", model="solo-adapter") >= 1, "models are labels")
-    assert "made-up" not in yard.gateway.admin("/metrics")[1]
+    assert "made-up" not in yard.gateway.ask_admin("/metrics")[1]
 
 
 def test_prompts_and_keys_are_nowhere(yard: Yard) -> None:
@@ -148,16 +148,15 @@ def test_prompts_and_keys_are_nowhere(yard: Yard) -> None:
     for request in requests:
         with yard.wire() as wire, contextlib.suppress(EOFError):
             wire.send(request).answer()
-    explained = yard.gateway.admin(
+    explained = yard.gateway.ask_admin(
         "/api/explain", {"path": CHAT, "body": body.decode(), "headers": [["host", "models.test"]]}
     )
     assert explained[0] == 200
     until(lambda: len(yard.gateway.log_lines()) >= lines + len(requests) - 1, "all are logged")
     gateway = yard.gateway
-    texts = {path: gateway.admin(path)[1] for path in ("/metrics", "/api/fleet", "/api/summary", "/api/resources")}
+    texts = {path: gateway.ask_admin(path)[1] for path in ("/metrics", "/api/fleet", "/api/summary", "/api/resources")}
     texts["explain"] = explained[1]
-    for file in (gateway.access_log, gateway.output, gateway.errors):
-        texts[file.name] = file.read_text()
+    texts |= {"log": gateway.log(), "access log": gateway.access_log.read_text()}
     for name, text in texts.items():
         assert marker not in text, name
         assert key not in text, name

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from strict_recorder import Recorded
 
-from .recorder import Recorded
 from .wire import chat, get, post
 from .yard import Yard
 

@@ -10,7 +10,7 @@ import time
 from types import TracebackType
 from typing import Any
 
-from .gateway_process import HOST
+from watched_gateway import HOST
 
 
 class Answer:

@@ -6,14 +6,14 @@ Hosts are the gateway's doors: ``models.test`` routes by the body's model, ``poo
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from strict_recorder import Recorder
+from watched_gateway import WatchedGateway, until
+
 from .backends import Backends, Sim
-from .gateway_process import GatewayProcess, until
-from .recorder import Recorder
 from .wire import Answer, Wire
 
 MAX_BODY = 1024 * 1024
@@ -82,7 +82,7 @@ spec: {modelName: alias, targetModels: [{name: solo}], poolRef: {name: solo}}
 class Yard:
     """Everything that a test here may touch."""
 
-    def __init__(self, gateway: GatewayProcess, backends: Backends, recorder: Recorder, sims: dict[str, list[Sim]]):
+    def __init__(self, gateway: WatchedGateway, backends: Backends, recorder: Recorder, sims: dict[str, list[Sim]]):
         self.gateway = gateway
         self.backends = backends
         self.recorder = recorder
@@ -108,7 +108,7 @@ class Yard:
         gateway = self.gateway
         until(lambda: not gateway.in_flight() and not gateway.metric("modelyard_open_exchanges"), "nothing in flight")
         assert not any(sim.working for sims in self.sims.values() for sim in sims)
-        assert json.loads(gateway.admin("/api/summary")[1])["workers"][0]["restarts"] == 0
+        assert gateway.restarts() == 0
 
     def reached(self) -> list[str]:
         """Paths that reached any simulated server."""
@@ -126,7 +126,7 @@ def running_yard(folder: Path) -> Iterator[Yard]:
             "shed": [backends.sim(model="shed", max_num_seqs=1, ttft_s=0.0, itl_s=0.02)],
         }
         recorder = backends.recorder()
-        with GatewayProcess(folder, _manifests(sims, recorder), ("--max-body", str(MAX_BODY >> 20))) as gateway:
+        with WatchedGateway(folder, _manifests(sims, recorder), "--max-body", str(MAX_BODY >> 20)) as gateway:
             yield Yard(gateway, backends, recorder, sims)
 
 
