@@ -71,6 +71,7 @@ def test_a_value_that_would_add_a_line_is_a_500() -> None:
         (own_answers.head_timeout(10), 408, "request_timeout"),
         (own_answers.body_timeout(), 408, "request_timeout"),
         (own_answers.too_many_connections(), 503, "too_many_connections"),
+        (own_answers.overloaded(), 503, "overloaded"),
         (own_answers.internal_error(), 500, "internal_error"),
     ],
 )

@@ -30,6 +30,7 @@ class BodyIntake(asyncio.Protocol):
     __slots__ = (
         "_collected",
         "_decoder",
+        "_held",
         "_limit",
         "_pending",
         "_phase",
@@ -57,6 +58,8 @@ class BodyIntake(asyncio.Protocol):
         """Set from when the body is being read until the exchange ends."""
         self._collected: list[bytes] | None = None
         """Pieces of a body that is wanted whole; None: pieces are passed on."""
+        self._held = 0
+        """Bytes of the body that count in ``DataPlane.held_bodies``."""
         self._size = 0
         self._limit = 0
         self._started = 0.0
@@ -64,7 +67,8 @@ class BodyIntake(asyncio.Protocol):
     # -- what the relay asks for
 
     def collect_body(self, relay: RequestForwarding, head: RequestHead, limit: int) -> None:
-        """Read the whole body, then call ``relay.body_collected``, or ``relay.body_too_large`` above ``limit``."""
+        """Read the whole body, then call ``relay.body_collected``, or ``relay.body_too_large`` above ``limit``, or
+        ``relay.overloaded`` where the worker holds too much already."""
         length = head.content_length
         pending = self._pending
         if length is None and not head.chunked:
@@ -72,6 +76,9 @@ class BodyIntake(asyncio.Protocol):
         elif length is not None and length > limit:
             relay.body_too_large()
         elif length is not None and length == len(pending):
+            if not self._hold(length):
+                relay.overloaded()
+                return
             self._pending = b""
             self._decoder = _READ
             relay.body_collected(pending)
@@ -79,6 +86,21 @@ class BodyIntake(asyncio.Protocol):
             self._collected = []
             self._limit = limit
             self._read_body(head)
+
+    def _hold(self, size: int) -> bool:
+        """Count ``size`` more bytes of a body that is kept; False: there are as many as there may be."""
+        plane = self.plane
+        held = plane.held_bodies + size
+        if held > plane.limits.max_held_bodies:
+            return False
+        plane.held_bodies = held
+        self._held += size
+        return True
+
+    def release_body(self) -> None:
+        """Nobody holds the body any longer."""
+        self.plane.held_bodies -= self._held
+        self._held = 0
 
     def stream_body(self, head: RequestHead) -> None:
         """Pass the body piece by piece to ``relay.body_piece``."""
@@ -158,6 +180,9 @@ class BodyIntake(asyncio.Protocol):
         self.set_due(min(idle_end, self._started + limits.body_idle + self._size / limits.body_min_rate))
 
     def _collect(self, relay: ExchangeRelay, payload: bytes, done: bool) -> None:
+        if not self._hold(len(payload)):
+            relay.overloaded()
+            return
         pieces = cast("list[bytes]", self._collected)
         pieces.append(payload)
         if done:

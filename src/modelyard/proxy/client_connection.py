@@ -78,6 +78,7 @@ class ClientConnection(BodyIntake):
         self.due = OFF
         self._pending = b""
         self._decoder = self._collected = None
+        self.release_body()
         self.plane.dismiss(self)
 
     def pause_writing(self) -> None:

@@ -29,6 +29,7 @@ class DataPlane:
         "departures",
         "draining",
         "gateway",
+        "held_bodies",
         "limits",
         "loop",
         "pool",
@@ -55,6 +56,8 @@ class DataPlane:
         self.wheel.every_second(self.departures.look)
         self.clients: set[ClientConnection] = set()
         self.draining = False
+        self.held_bodies = 0
+        """Bytes of request bodies that connections hold whole, or hold the first part of."""
         self._by_address: dict[str, int] = {}
         self._emptied: asyncio.Event | None = None
 

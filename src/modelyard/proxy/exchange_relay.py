@@ -230,6 +230,7 @@ class ExchangeRelay(RequestForwarding):
         self._phase = ENDED
         exchange = self.exchange
         exchange.resume = None
+        self.client.release_body()
         record = exchange.on_end(outcome, time.monotonic())
         record.request_bytes = self.request_bytes
         record.response_bytes = self.response_bytes

@@ -6,6 +6,7 @@ import msgspec
 
 KIB = 1024
 MIB = 1024 * 1024
+GIB = 1024 * MIB
 
 
 class ProxyLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -15,6 +16,10 @@ class ProxyLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Largest request head; above it 431. Twice what common clients with large cookies reach."""
     max_body: int = 64 * MIB
     """Largest request body that is streamed through; above it 413. Holds long contexts and audio files."""
+    max_held_bodies: int = GIB
+    """Bytes of request bodies that routing has read and that a worker holds at a time, until their answers begin; above
+    it 503. Many clients at once, each within ``max_body``, must not take the memory of the machine; thousands of
+    queued requests with long contexts fit."""
     max_response_head: int = 64 * KIB
     """Largest response head of an endpoint; above it the answer is a bad response (502)."""
     max_pipelined: int = 64 * KIB

@@ -69,6 +69,11 @@ def too_many_connections() -> Respond:
     return refuse(503, message, code="too_many_connections", headers=[("retry-after", "1")])
 
 
+def overloaded() -> Respond:
+    message = "This gateway holds as many request bodies as it may; try again soon."
+    return refuse(503, message, code="overloaded", headers=[("retry-after", "1")])
+
+
 def internal_error() -> Respond:
     message = "The gateway failed on this request; its log tells why. Report it if it happens again."
     return refuse(500, message, code="internal_error")

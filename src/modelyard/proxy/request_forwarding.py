@@ -24,8 +24,6 @@ else:
 
 log = logging.getLogger(__name__)
 
-log = logging.getLogger(__name__)
-
 DECIDING, CONNECTING, SENT, HELD, ANSWERING, ENDED = range(6)
 _JOIN_BELOW = 64 * 1024
 """Bodies up to this size are joined with their head into one write; above, copying costs more than a second write."""
@@ -198,6 +196,9 @@ class RequestForwarding(_UpstreamUser):
     def body_too_large(self) -> None:
         self._stop_request(self.exchange.on_body_too_large())
 
+    def overloaded(self) -> None:
+        self._stop_request(own_answers.overloaded())
+
     def body_malformed(self, message: str) -> None:
         self._stop_request(own_answers.malformed(400, message))
 
@@ -255,6 +256,7 @@ class RequestForwarding(_UpstreamUser):
         self._sent = None
         self._command.body = b""
         self.exchange.forget_request()
+        self.client.release_body()
 
     # -- flow
 
