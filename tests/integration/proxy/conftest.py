@@ -19,6 +19,7 @@ from modelyard.fleet.endpoints import Endpoint, EndpointState
 from modelyard.fleet.fleet import BackendFleet, BackendKey, Fleet
 from modelyard.proxy.data_plane import DataPlane
 from modelyard.proxy.limits import ProxyLimits
+from modelyard.proxy.listeners import BACKLOG
 from modelyard.resources.loading import load_documents
 from modelyard.resources.resource_set import ResourceSet
 from modelyard.snapshot import Settings, Snapshot, build_snapshot
@@ -206,7 +207,7 @@ class Endpoint_:
 @asynccontextmanager
 async def endpoint(behave: Behaviour) -> AsyncIterator[Endpoint_]:
     server_side = Endpoint_(behave)
-    server = await asyncio.start_server(server_side.serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(server_side.serve, "127.0.0.1", 0, backlog=BACKLOG)
     host, port = server.sockets[0].getsockname()
     server_side.address = f"{host}:{port}"
     try:
@@ -285,7 +286,7 @@ async def yard(
     gateway = Gateway(snapshot_of(MANIFEST, **settings), random.Random(1))
     records: list[ExchangeRecord] = []
     plane = DataPlane(loop, gateway, records.append, limits or ProxyLimits())
-    server = await loop.create_server(plane.protocol_factory(GROUP), "127.0.0.1", 0)
+    server = await loop.create_server(plane.protocol_factory(GROUP), "127.0.0.1", 0, backlog=BACKLOG)
     running = Yard(plane, gateway, server.sockets[0].getsockname()[1], records)
     running.serve_by(*addresses, mirror=mirror)
     try:

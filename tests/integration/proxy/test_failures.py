@@ -368,28 +368,17 @@ def test_an_endpoint_gets_no_more_connections_than_it_may() -> None:
     run(test())
 
 
-def test_a_bad_header_of_a_route_is_500() -> None:
+def test_a_bad_header_of_a_route_is_500(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = Exchange.on_response_head
+
+    def with_a_bad_header(self: Exchange, head: ResponseHead, now: float) -> ResponseHead:
+        answer = original(self, head, now)
+        answer.headers.append(("x-a", "b\r\nc: d"))
+        return answer
+
     async def test() -> None:
         async with endpoint(answer_ok) as server, yard(server.address) as gw:
-            original = gw.gateway.open
-
-            def open_bad(*arguments):  # type: ignore[no-untyped-def]
-                exchange = original(*arguments)
-                inner = exchange.on_response_head
-
-                class Bad(type(exchange)):  # type: ignore[misc]
-                    __slots__ = ()
-
-                    def on_response_head(self, head, now):  # type: ignore[no-untyped-def]
-                        answer = super().on_response_head(head, now)
-                        answer.headers.append(("x-a", "b\r\nc: d"))
-                        return answer
-
-                exchange.__class__ = Bad
-                assert inner
-                return exchange
-
-            gw.gateway.open = open_bad  # type: ignore[method-assign]
+            monkeypatch.setattr(Exchange, "on_response_head", with_a_bad_header)
             client = await gw.client()
             client.send(GET)
             status, head, _ = await client.response()

@@ -353,7 +353,7 @@ def test_an_upload_waits_for_a_slow_endpoint() -> None:
             client = await gw.client()
             client.send(b"POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 8388608\r\n\r\n")
             client.send(b"x" * 8 * 1024 * 1024)
-            await until(lambda: any(c.read_paused for c in gw.plane.clients))
+            await until(lambda: any(c.read_paused and c.relay and c.relay.upstream for c in gw.plane.clients))
             relay = next(iter(gw.plane.clients)).relay
             assert relay is not None
             assert relay.upstream is not None

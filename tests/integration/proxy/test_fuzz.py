@@ -118,7 +118,7 @@ async def try_one(gw: Yard, data: bytes, rng: random.Random) -> list[int]:
     writer.write(data[cut:])
     answer = b""
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while piece := await reader.read(65536):
                 answer += piece
     except ConnectionError:
@@ -152,4 +152,4 @@ def test_mutated_requests() -> None:
             assert seen[400] > COUNT / 20
             assert (await gw.ask(GET))[0] == 200
 
-    run(test(), 60 + COUNT / 300)
+    run(test(), 560)
