@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from modelyard.exchange.backend_state import BackendState
+from modelyard.exchange.backend_state import BackendState, same_models
 from modelyard.exchange.commands import ReadBody
 from modelyard.exchange.contract import ClientFacts, FailureKind
 from modelyard.exchange.exchange import Exchange
@@ -70,7 +70,8 @@ class Gateway:
         }
         for key in wanted - self._fleet.backends.keys():
             self._states[key].update(BackendFleet(key=key), 0.0)
-        self._take_fleet(0.0)
+        self._update_states(0.0)
+        self._list_models()
 
     def _state(self, key: BackendKey) -> BackendState:
         """The state of ``key``, kept from the last snapshot where its scheduling did not change."""
@@ -84,10 +85,14 @@ class Gateway:
 
     def update_fleet(self, fleet: Fleet, now: float) -> None:
         """Take a new picture of all endpoints."""
-        self._fleet = fleet
-        self._take_fleet(now)
+        before, self._fleet = self._fleet, fleet
+        self._update_states(now)
+        if before.backends.keys() != fleet.backends.keys() or not all(
+            same_models(old, fleet.backends[key]) for key, old in before.backends.items()
+        ):
+            self._list_models()
 
-    def _take_fleet(self, now: float) -> None:
+    def _update_states(self, now: float) -> None:
         """A backend that has left the fleet keeps its endpoints until the snapshot that goes with this fleet is in
         force: requests on the way to it are not refused."""
         for key, state in self._states.items():
@@ -97,6 +102,9 @@ class Gateway:
         self._retired = [state for state in self._retired if state.waiting or state.scheduler.in_flight]
         for state in self._retired:
             state.update(self._fleet.backends.get(state.key) or state.fleet, now)
+
+    def _list_models(self) -> None:
+        """What depends on the endpoints' models."""
         self.base_of = dict(self.snapshot.base_models.base_of)
         for backend in self._fleet.backends.values():
             for endpoint in backend.endpoints:
