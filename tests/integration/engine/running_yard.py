@@ -64,7 +64,7 @@ class RunningYard:
 
     def start(self) -> None:
         """Return when every replica is ready."""
-        self._take_weights()
+        take_weights(self.home)
         began = time.monotonic()
         command = [
             *(sys.executable, "-m", "modelyard.cli.main", "up", "-f", str(self.manifests)),
@@ -77,7 +77,7 @@ class RunningYard:
         until(lambda: self._has("ready") or not self.running, "ready, or ended", START_SECONDS)
         assert self._has("ready"), self._log.read_text()
         self.start_seconds = time.monotonic() - began
-        self._keep_weights()
+        keep_weights(self.home)
 
     def end(self) -> None:
         """Leave nothing behind, also after a failure."""
@@ -150,23 +150,23 @@ class RunningYard:
         assert self._process.stdout is not None
         self.events.extend(json.loads(line) for line in self._process.stdout)
 
-    # ── weights ──
 
-    def _take_weights(self) -> None:
-        if (WEIGHTS / WEIGHTS_MARKER).exists():
-            shutil.copytree(WEIGHTS, self.home / MODEL_CLAIM)
+def take_weights(home: Path) -> None:
+    """Put the kept demo models into a home that has none; the first yard of a machine makes them."""
+    if (WEIGHTS / WEIGHTS_MARKER).exists():
+        shutil.copytree(WEIGHTS, home / MODEL_CLAIM)
 
-    def _keep_weights(self) -> None:
-        """In one step, since another run may do the same."""
-        made = self.home / MODEL_CLAIM / WEIGHTS_MARKER
-        kept = WEIGHTS / WEIGHTS_MARKER
-        if kept.exists() and kept.read_text() == made.read_text():
-            return
-        WEIGHTS.parent.mkdir(exist_ok=True)
-        draft = WEIGHTS.with_name(f"{WEIGHTS.name}.{os.getpid()}")
-        shutil.copytree(self.home / MODEL_CLAIM, draft)
-        shutil.rmtree(WEIGHTS, ignore_errors=True)
-        draft.rename(WEIGHTS)
+
+def keep_weights(home: Path) -> None:
+    """Keep what a yard has made; in one step, since another run may do the same."""
+    made, kept = home / MODEL_CLAIM / WEIGHTS_MARKER, WEIGHTS / WEIGHTS_MARKER
+    if kept.exists() and kept.read_text() == made.read_text():
+        return
+    WEIGHTS.parent.mkdir(exist_ok=True)
+    draft = WEIGHTS.with_name(f"{WEIGHTS.name}.{os.getpid()}")
+    shutil.copytree(home / MODEL_CLAIM, draft)
+    shutil.rmtree(WEIGHTS, ignore_errors=True)
+    draft.rename(WEIGHTS)
 
 
 def free_port() -> int:

@@ -48,6 +48,11 @@ class Stream:
         return self.status == 200 and b'"error"' in self.body.rstrip().splitlines()[-1] and b"[DONE]" not in self.body
 
     @property
+    def aborted(self) -> bool:
+        """The engine itself says that it did not finish: vLLM does so on SIGTERM, if it finds the time."""
+        return b'"finish_reason":"abort"' in self.body
+
+    @property
     def usage(self) -> dict[str, Any]:
         """Of a whole stream."""
         event = self.body.strip().split(b"\n\n")[-2]

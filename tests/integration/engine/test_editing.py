@@ -92,7 +92,7 @@ class Clients:
     async def ask(self, model: str, path: str = "/v1/chat/completions") -> tuple[int, str]:
         """Status, and what the model says (or the error's code)."""
         question = {"role": "user", "content": "Who are you?"}
-        body = {"model": model, "messages": [question], "temperature": 0, "max_tokens": 24}
+        body = {"model": model, "messages": [question], "temperature": 0, "max_tokens": 8}
         async with self.session.post(self.yard.address + path, json=body) as answer:
             said = await answer.json()
             if answer.status == 200:

@@ -45,19 +45,15 @@ def test_stop_lets_open_streams_finish_and_leaves_nothing(yard: RunningYard) -> 
     assert all(map(is_open, sockets))
     load = Load(yard.address, "demo-llama", TOKENS)
 
-    async def stop() -> str:
-        await soon(lambda: sum(one.open for one in load.streams) == STREAMS, "all streams open")
-        return await asyncio.to_thread(yard.cli, "stop", "--output", "json")
-
-    async def refused() -> None:
-        await soon(lambda: not is_open(sockets[0]), "the Gateway takes no new connections")
+    async def stop() -> None:
+        await soon(lambda: sum(one.open for one in load.streams) >= STREAMS // 2, "streams are open")
+        said = asyncio.create_task(asyncio.to_thread(yard.cli, "stop", "--output", "json"))
+        await asyncio.to_thread(until, lambda: not is_open(sockets[0]), "no new connections are taken")
         assert any(one.open for one in load.streams), "the streams were over before the drain began"
+        assert json.loads(await said) == {"stopped": True, "pid": yard.pid}
 
     async def test() -> None:
-        said, _, _ = await asyncio.gather(
-            stop(), load.run(STREAMS, more=lambda: len(load.streams) < STREAMS), refused()
-        )
-        assert json.loads(said) == {"stopped": True, "pid": yard.pid}
+        await asyncio.gather(stop(), load.run(STREAMS, more=lambda: len(load.streams) < STREAMS))
 
     run(test)
     assert all(one.whole and one.usage["completion_tokens"] == TOKENS for one in load.streams)
@@ -82,7 +78,7 @@ def test_a_killed_control_process_leaves_nothing(small_yard: RunningYard) -> Non
         killed_at: list[float] = []
 
         async def kill() -> None:
-            await soon(lambda: sum(one.open for one in load.streams) == STREAMS, "all streams open")
+            await soon(lambda: sum(one.open for one in load.streams) >= STREAMS // 2, "streams are open")
             small_yard.signal(signal.SIGKILL)
             killed_at.append(time.monotonic())
 
@@ -90,7 +86,8 @@ def test_a_killed_control_process_leaves_nothing(small_yard: RunningYard) -> Non
             await asyncio.gather(kill(), load.run(STREAMS, more=lambda: len(load.streams) < STREAMS))
 
         run(test)
-        assert all(one.whole or one.visibly_broken for one in load.streams)
+        assert any(one.visibly_broken or one.aborted for one in load.streams), "the streams were over before the kill"
+        assert all(one.whole or one.visibly_broken or one.status >= 500 for one in load.streams), load.streams
         check_nothing_left(small_yard, family, sockets, killed_at[0], KILLED_BOUND)
     finally:
         small_yard.end()
