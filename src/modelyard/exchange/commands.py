@@ -47,8 +47,10 @@ class Forward(msgspec.Struct, eq=False):
     """The streamed body goes out in chunked coding; otherwise as the Content-Length in ``head`` says."""
     connect_timeout: float
     """Seconds until the connection must stand; then ``on_upstream_failure("connect_timeout")``."""
-    head_timeout: float
-    """Seconds from sending until the response head must be here (backendRequest timeout); 0: no limit."""
+    attempt_timeout: float
+    """Seconds from the first byte sent until the whole answer must be here (``backendRequest`` in Gateway API's
+    ``HTTPRouteTimeouts``); 0: no limit. Before the client has a byte, what follows is
+    ``on_upstream_failure("head_timeout")``; after that the answer is cut."""
     deadline: float
     """Monotonic time at which the whole exchange ends (request timeout); 0: none."""
     upgrade: bool = False

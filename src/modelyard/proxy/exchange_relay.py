@@ -194,21 +194,21 @@ class ExchangeRelay(RequestForwarding):
         self.client.set_due(time.monotonic() + self.client.plane.limits.upstream_stall)
 
     def deadline_passed(self) -> None:
+        """The exchange's time is over, or only that of the attempt, which another may follow."""
+        command = self._command
+        of_attempt = command is not None and self.deadline < (command.deadline or FAR)
         self.deadline = FAR
         if self._phase == ANSWERING:
             self._break_off("deadline")
         elif self._phase != ENDED:
             self._drop_upstream()
-            self._attempt_failed("deadline")
+            self._attempt_failed("head_timeout" if of_attempt else "deadline")
 
     def on_due(self, now: float) -> None:
         """The time of the current phase is over."""
         if self._phase == CONNECTING:
             self._drop_upstream()
             self._attempt_failed("connect_timeout")
-        elif self._phase == SENT and self._command.head_timeout:
-            self._drop_upstream()
-            self._attempt_failed("head_timeout")
         elif self._phase == ANSWERING and self._seen == self.response_bytes:
             self._break_off("upstream_broken")
         elif self._phase == HELD and self._seen == 0:

@@ -54,7 +54,7 @@ class RequestForwarding(_UpstreamUser):
         self.connecting: asyncio.Task[None] | None = None
         self.upstream: UpstreamConnection | None = None
         self.deadline = FAR
-        """Monotonic end of the whole exchange."""
+        """Monotonic end of the whole exchange, or of the current attempt where that comes first."""
         self.request_bytes = 0
         self._phase = DECIDING
         self._command: Forward = cast("Forward", None)
@@ -92,8 +92,7 @@ class RequestForwarding(_UpstreamUser):
     def _forward(self, command: Forward) -> None:
         self._command = command
         client = self.client
-        if command.deadline:
-            self.deadline = command.deadline
+        self.deadline = command.deadline or FAR
         if command.body is None and (self.request.content_length or 0) > client.plane.limits.max_body:
             self._respond(self.exchange.on_body_too_large())
             return
@@ -113,6 +112,8 @@ class RequestForwarding(_UpstreamUser):
         self.upstream = connection
         self._phase = SENT
         command = self._command
+        if command.attempt_timeout:
+            self.deadline = min(command.deadline or FAR, time.monotonic() + command.attempt_timeout)
         body = command.body
         if body:
             if len(body) < _JOIN_BELOW:
@@ -131,7 +132,7 @@ class RequestForwarding(_UpstreamUser):
 
     def _await_head(self) -> None:
         client = self.client
-        client.set_due(client.plane.wheel.now + (self._command.head_timeout or client.plane.limits.upstream_stall))
+        client.set_due(client.plane.wheel.now + client.plane.limits.upstream_stall)
 
     def _send_stream(self, connection: UpstreamConnection, command: Forward) -> None:
         head = command.head

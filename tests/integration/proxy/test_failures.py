@@ -10,6 +10,8 @@ from contextlib import contextmanager
 
 import pytest
 
+from modelyard.exchange.exchange import Exchange
+from modelyard.http1.message_heads import ResponseHead
 from modelyard.proxy.limits import ProxyLimits
 
 from .conftest import CHAT, GET, OK, SSE_HEAD, Peer, always, answer_ok, endpoint, once, run, until, yard
@@ -188,7 +190,8 @@ def test_an_endpoint_that_hangs_is_504(path: bytes) -> None:
     run(test())
 
 
-def test_a_request_timeout_ends_a_stream_visibly() -> None:
+@pytest.mark.parametrize("path", [b"/request-timeout", b"/backend-timeout"])
+def test_a_timeout_ends_a_stream_visibly(path: bytes) -> None:
     async def drip(peer: Peer) -> None:
         await peer.request()
         peer.send(SSE_HEAD + b"5\r\nhello\r\n")
@@ -196,13 +199,45 @@ def test_a_request_timeout_ends_a_stream_visibly() -> None:
     async def test() -> None:
         async with endpoint(drip) as server, yard(server.address) as gw:
             client = await gw.client()
-            client.send(b"GET /request-timeout HTTP/1.1\r\nHost: a\r\n\r\n")
+            client.send(b"GET " + path + b" HTTP/1.1\r\nHost: a\r\n\r\n")
             await client.head()
             rest = await client.rest()
             assert rest.startswith(b"5\r\nhello\r\n")
             assert not rest.endswith(b"0\r\n\r\n")
             await until(lambda: gw.records)
             assert gw.records[0].reason == "deadline"
+
+    run(test())
+
+
+def test_after_a_backend_timeout_another_endpoint_has_its_own_time() -> None:
+    asked: list[Peer] = []
+
+    async def behave(peer: Peer) -> None:
+        await peer.request()
+        asked.append(peer)
+        if len(asked) > 1:
+            await asyncio.sleep(0.1)
+            peer.send(OK)
+
+    async def test() -> None:
+        async with endpoint(behave) as one, endpoint(behave) as other, yard(one.address, other.address) as gw:
+            assert (await gw.ask(b"GET /backend-timeout HTTP/1.1\r\nHost: a\r\n\r\n"))[0] == 200
+            assert (len(one.connections), len(other.connections)) == (1, 1)
+
+    run(test())
+
+
+def test_a_backend_timeout_counts_from_the_first_byte_sent() -> None:
+    async def read(peer: Peer) -> None:
+        await peer.head()
+
+    async def test() -> None:
+        async with endpoint(read) as server, yard(server.address) as gw:
+            client = await gw.client()
+            client.send(b"POST /backend-timeout HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf")
+            status, _, body = await client.response()
+            assert (status, error_code(body)) == (504, "upstream_timeout")
 
     run(test())
 
