@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from modelyard.proxy.data_plane import DataPlane
 
 MOST_WAITING = 1024 * 1024
-"""Bytes of a mirrored request that may wait for its endpoint; above it the mirror is dropped."""
+"""Bytes of a streamed request that may wait for the mirror's endpoint; above it the mirror is dropped. A body that is
+here whole may be larger: it is not copied."""
 LONGEST = 120.0
 """Seconds after which a mirrored request is dropped, answered or not."""
 
@@ -30,10 +31,12 @@ class MirroredRequest:
     __slots__ = (
         "_address",
         "_connection",
-        "_data",
         "_ended",
+        "_head",
         "_method",
         "_plane",
+        "_size",
+        "_waiting",
         "_whole",
         "connecting",
         "due",
@@ -44,7 +47,10 @@ class MirroredRequest:
         self._plane = plane
         self._address = mirror.address
         self._method = method
-        self._data = mirror.head
+        self._head = mirror.head
+        self._waiting: list[bytes] = []
+        self._size = 0
+        """Bytes in ``_waiting``."""
         self._whole = False
         self._ended = False
         self._connection: UpstreamConnection | None = None
@@ -63,8 +69,9 @@ class MirroredRequest:
         if self._ended:
             return
         if connection is None:
-            self._data += data
-            if len(self._data) > MOST_WAITING:
+            self._waiting.append(data)
+            self._size += len(data)
+            if self._size > MOST_WAITING and not self._whole:
                 self._drop()
             return
         if connection.write_paused:
@@ -86,7 +93,7 @@ class MirroredRequest:
             return
         self._ended = True
         self.due = OFF
-        self._data = b""
+        self._waiting = []
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.cancel()
@@ -95,11 +102,14 @@ class MirroredRequest:
 
     def upstream_ready(self, connection: UpstreamConnection) -> None:
         self._connection = connection
-        connection.send(self, self._method, self._data, self._whole, False)
-        self._data = b""
+        connection.send(self, self._method, self._head, self._whole, False)
+        waiting, self._waiting = self._waiting, []
+        for data in waiting:
+            connection.write(data)
 
     def upstream_unreachable(self, kind: FailureKind) -> None:
         self._ended = True
+        self._waiting = []
         self.due = OFF
 
     def upstream_end(self, trailers: Headers) -> None:

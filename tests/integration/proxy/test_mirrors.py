@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .conftest import OK, Peer, answer_ok, endpoint, run, until, yard
+from .conftest import MANIFEST, OK, Peer, answer_ok, endpoint, run, snapshot_of, until, yard
 
 pytestmark = pytest.mark.integration
 
@@ -95,5 +95,46 @@ def test_a_mirror_that_takes_nothing_is_dropped() -> None:
             client.send(b"POST /mirrored HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % (16 << 20))
             client.send(b"x" * (16 << 20))
             assert (await client.response())[0] == 200
+
+    run(test())
+
+
+POOL_MIRROR = """
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: embeddings}
+spec:
+  parentRefs: [{name: gw}]
+  rules:
+  - matches: [{path: {type: PathPrefix, value: /v1/embeddings}}]
+    filters: [{type: RequestMirror, requestMirror: {backendRef: {name: mirror, port: 80}}}]
+    backendRefs: [{group: inference.networking.k8s.io, kind: InferencePool, name: pool}]
+"""
+
+
+def test_a_long_body_that_is_here_whole_is_copied_whole() -> None:
+    async def test() -> None:
+        copies = []
+
+        async def take(peer: Peer) -> None:
+            while True:
+                copies.append(await peer.request())
+                peer.send(OK)
+
+        async with (
+            endpoint(answer_ok) as server,
+            endpoint(take) as other,
+            yard(server.address, mirror=other.address) as gw,
+        ):
+            gw.gateway.swap(snapshot_of(MANIFEST + POOL_MIRROR, 2))
+            body = b'{"model": "m", "input": "%b"}' % (b"x" * (3 << 20))
+            client = await gw.client()
+            for count in (1, 2):
+                client.send(b"POST /v1/embeddings HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n" % len(body))
+                client.send(b"Content-Type: application/json\r\n\r\n" + body)
+                assert (await client.response())[0] == 200
+                await until(lambda count=count: len(copies) == count)
+            assert [copy for _, copy in copies] == [body, body]
 
     run(test())
