@@ -34,7 +34,6 @@ from modelyard.fleet.backends import BackendSpec
 from modelyard.fleet.discovery import backends_of
 from modelyard.fleet.endpoints import EndpointState, EngineLoad, ServedModel
 from modelyard.fleet.fleet import BackendFleet, BackendKey, Fleet
-from modelyard.proxy.client_connection import ClientConnection
 from modelyard.proxy.data_plane import DataPlane
 from modelyard.proxy.limits import ProxyLimits
 from modelyard.proxy.upstream_connection import UpstreamConnection
@@ -89,7 +88,7 @@ class Bench:
         self.flush = lines.flush
         self.plane = DataPlane(loop, self.gateway, record, ProxyLimits())
         group = self.gateway.snapshot.table.groups[0]
-        self.client = ClientConnection(self.plane, group)
+        self.client = self.plane.protocol_factory(group)()
         self.answer = KeptWrites()
         self.client.connection_made(cast("asyncio.Transport", self.answer))
         self.upstream = KeptWrites()

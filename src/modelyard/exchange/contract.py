@@ -50,10 +50,10 @@ Outcome = Literal["done", "client_gone", "upstream_broken", "deadline", "shutdow
 
 @dataclass(slots=True, frozen=True)
 class ClientFacts:
-    """What is known of a client's connection; made once per connection."""
+    """What is known of a client's connection; made anew only when its listener gets another name."""
 
     listener: str
-    """Id of the listener group (socket) that took the connection."""
+    """Id of the listener group whose socket took the connection."""
     address: str
     """The client's IP address, without port."""
     port: int = 0

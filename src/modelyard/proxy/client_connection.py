@@ -12,6 +12,7 @@ import logging
 import socket
 import struct
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from modelyard.exchange.commands import Respond
@@ -27,6 +28,7 @@ from modelyard.proxy.timing_wheel import OFF
 
 if TYPE_CHECKING:
     from modelyard.proxy.data_plane import DataPlane
+    from modelyard.proxy.listening_place import ListeningPlace
 
 log = logging.getLogger(__name__)
 
@@ -34,12 +36,12 @@ log = logging.getLogger(__name__)
 class ClientConnection(BodyIntake):
     """An asyncio protocol and an entry of the timing wheel."""
 
-    __slots__ = ("_searched", "facts", "listener", "write_paused")
+    __slots__ = ("_searched", "facts", "place", "write_paused")
 
-    def __init__(self, plane: DataPlane, listener: str) -> None:
+    def __init__(self, plane: DataPlane, place: ListeningPlace) -> None:
         BodyIntake.__init__(self, plane)
-        self.listener = listener
-        self.facts = ClientFacts(listener, "")
+        self.place = place
+        self.facts = ClientFacts(place.group, "")
         self.write_paused = False
         self._searched = 0
         """Bytes of a partial head in which its end is not."""
@@ -50,7 +52,7 @@ class ClientConnection(BodyIntake):
         self.transport = cast("asyncio.Transport", transport)
         limits = self.plane.limits
         self.transport.set_write_buffer_limits(limits.write_high_water)
-        self.facts = self.plane.client_facts(self.listener, self.transport)
+        self.facts = self.plane.client_facts(self.place.group, self.transport)
         if not self.plane.admit(self):
             self._last_answer(own_answers.too_many_connections())
             return
@@ -138,6 +140,11 @@ class ClientConnection(BodyIntake):
     def _begin(self, head: RequestHead) -> None:
         self._phase = BUSY
         now = time.monotonic()
+        place = self.place
+        if place.group is not self.facts.listener:
+            self.facts = replace(self.facts, listener=place.group)
+        if not place.open:
+            head.keep_alive = False
         try:
             exchange = self.plane.gateway.open(head, self.facts, now)
             self.relay = relay = ExchangeRelay(self, head, exchange)
@@ -147,7 +154,7 @@ class ClientConnection(BodyIntake):
             self._fail()
 
     def _refuse(self, fault: MalformedRequest) -> None:
-        record = ExchangeRecord(listener=self.listener, status=fault.status, reason="malformed_request")
+        record = ExchangeRecord(listener=self.place.group, status=fault.status, reason="malformed_request")
         self.plane.record_sink(record)
         self._last_answer(own_answers.malformed(fault.status, fault.message))
 

@@ -13,6 +13,7 @@ from modelyard.exchange.record import ExchangeRecord
 from modelyard.proxy.client_connection import ClientConnection
 from modelyard.proxy.departures import Departures
 from modelyard.proxy.limits import ProxyLimits
+from modelyard.proxy.listening_place import ListeningPlace
 from modelyard.proxy.timing_wheel import TimingWheel
 from modelyard.proxy.upstream_pool import UpstreamPool
 
@@ -62,8 +63,9 @@ class DataPlane:
         self._emptied: asyncio.Event | None = None
 
     def protocol_factory(self, listener: str) -> Callable[[], ClientConnection]:
-        """What a socket of listener group ``listener`` makes for each connection."""
-        return lambda: ClientConnection(self, listener)
+        """What a socket that stays with listener group ``listener`` makes for each connection."""
+        place = ListeningPlace(listener)
+        return lambda: ClientConnection(self, place)
 
     def client_facts(self, listener: str, transport: asyncio.Transport) -> ClientFacts:
         peer = transport.get_extra_info("peername")

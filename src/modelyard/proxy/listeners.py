@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from modelyard.proxy.certificates import CertificateTable
 from modelyard.proxy.client_connection import ClientConnection
 from modelyard.proxy.data_plane import DataPlane
+from modelyard.proxy.listening_place import ListeningPlace
 from modelyard.proxy.worker_protocol import BindingFault, SocketBinding
 from modelyard.routing.listeners import Listener
 
@@ -22,11 +23,15 @@ _Place = tuple[str, int]
 
 @dataclass(slots=True)
 class _OpenSocket:
-    group: str
-    """Listener group of new connections; may change while the socket is open."""
+    place: ListeningPlace
+    """Shared with the connections that the socket took."""
     tls: bool
     server: asyncio.Server
     certificates: CertificateTable = field(default_factory=CertificateTable)
+
+    def close(self) -> None:
+        self.server.close()
+        self.place.open = False
 
 
 class Listeners:
@@ -44,7 +49,7 @@ class Listeners:
         for listener in listeners:
             of_group.setdefault(listener.group, []).append(listener)
         wanted = {(binding.host, binding.port): binding for binding in bindings}
-        self._close_unwanted(wanted)
+        self._settle_known(wanted)
         faults: list[BindingFault] = []
         for place, binding in wanted.items():
             try:
@@ -53,7 +58,6 @@ class Listeners:
                 message = f"{binding.host}:{binding.port} cannot be bound: {error.strerror or error}"
                 faults.append(BindingFault(group=binding.group, reason="PortUnavailable", message=message))
                 continue
-            known.group = binding.group
             if known.tls:
                 faults += known.certificates.replace(of_group.get(binding.group, ()))
         return faults
@@ -65,22 +69,25 @@ class Listeners:
     def close(self) -> None:
         """Take no more connections; those that stand are left alone."""
         for known in self._open.values():
-            known.server.close()
+            known.close()
         self._open.clear()
 
-    def _close_unwanted(self, wanted: dict[_Place, SocketBinding]) -> None:
+    def _settle_known(self, wanted: dict[_Place, SocketBinding]) -> None:
+        """Before anything is awaited: requests that come meanwhile find the group of the snapshot in force."""
         for place, known in list(self._open.items()):
             binding = wanted.get(place)
             if binding is None or binding.tls != known.tls:
-                known.server.close()
+                known.close()
                 del self._open[place]
+            else:
+                known.place.group = binding.group
 
     async def _bind(self, place: _Place, binding: SocketBinding) -> _OpenSocket:
         certificates = CertificateTable()
-        opened: _OpenSocket
+        listening = ListeningPlace(binding.group)
 
         def connect() -> ClientConnection:
-            return ClientConnection(self._plane, opened.group)
+            return ClientConnection(self._plane, listening)
 
         sock = listening_socket(binding.host, binding.port, reuse_port=self._reuse_port)
         try:
@@ -94,7 +101,7 @@ class Listeners:
         except BaseException:
             sock.close()
             raise
-        opened = _OpenSocket(binding.group, binding.tls, server, certificates)
+        opened = _OpenSocket(listening, binding.tls, server, certificates)
         self._open[place] = opened
         return opened
 

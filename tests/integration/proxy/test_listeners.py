@@ -13,7 +13,7 @@ from modelyard.proxy.listeners import Listeners
 from modelyard.proxy.worker_protocol import SocketBinding
 from modelyard.routing.listeners import Certificate, Listener
 
-from .conftest import GET, GROUP, Peer, Yard, always, answer_ok, endpoint, run, until, yard
+from .conftest import GET, GROUP, MANIFEST, Peer, Yard, always, answer_ok, endpoint, run, snapshot_of, until, yard
 
 pytestmark = pytest.mark.integration
 
@@ -83,6 +83,45 @@ def test_sockets_come_and_go_without_dropping_a_connection() -> None:
             assert await asks(second) == 200
             listeners.close()
             assert await asks(second) == 200
+
+    run(test())
+
+
+def test_standing_connections_follow_their_listener_to_another_name() -> None:
+    async def test() -> None:
+        async with endpoint(answer_ok) as server, yard(server.address) as gw:
+            listeners = Listeners(gw.plane)
+            port = free_port()
+            assert await listeners.apply([binding(port)], []) == []
+            client = Peer(*await asyncio.open_connection("127.0.0.1", port))
+            assert await asks(client) == 200
+            gw.gateway.swap(snapshot_of(MANIFEST.replace("gw}", "renamed}"), 2))
+            renamed = SocketBinding(group="default/renamed:80", host="127.0.0.1", port=port)
+            assert await listeners.apply([renamed], []) == []
+            client.send(GET)
+            status, head, _ = await client.response()
+            assert status == 200
+            assert b"connection: close" not in head
+            assert [record.listener for record in gw.records] == [GROUP, renamed.group]
+            listeners.close()
+
+    run(test())
+
+
+def test_connections_of_a_closed_socket_end_with_their_next_answer() -> None:
+    async def test() -> None:
+        async with endpoint(answer_ok) as server, yard(server.address) as gw:
+            listeners = Listeners(gw.plane)
+            port = free_port()
+            assert await listeners.apply([binding(port)], []) == []
+            client = Peer(*await asyncio.open_connection("127.0.0.1", port))
+            assert await asks(client) == 200
+            assert await listeners.apply([], []) == []
+            client.send(GET)
+            status, head, _ = await client.response()
+            assert status == 200
+            assert b"\r\nconnection: close\r\n" in head
+            assert await client.rest() == b""
 
     run(test())
 
