@@ -4,6 +4,8 @@ requests."""
 from __future__ import annotations
 
 import json
+from email.parser import BytesParser
+from email.policy import HTTP
 
 from strict_recorder import Malformed, Recorded, Recorder
 
@@ -54,6 +56,20 @@ class StrictEngine(Recorder):
                 raise Malformed("a path that is no model API")
             if request.method == "POST" and path in _JSON_PATHS:
                 _check_model(request)
+            elif path == "/v1/audio/transcriptions":
+                _check_form(request)
+
+
+def _check_form(request: Recorded) -> None:
+    """Another reader of forms finds one model in it at most, and that one was routed."""
+    head = b"Content-Type: " + request.values("content-type")[0].encode("latin-1") + b"\r\n\r\n"
+    form = BytesParser(policy=HTTP).parsebytes(head + request.body)
+    parts = form.get_payload() if form.is_multipart() else []
+    named = [part for part in parts if part.get_param("name", header="content-disposition") == "model"]
+    served = {part.get_payload(decode=True).decode() for part in named}
+    routed = {value.encode("latin-1").decode() for value in request.values("x-gateway-model-name")}
+    if len(named) > 1 or (served != routed and (routed, served) != ({ALIAS}, {MODEL})):
+        raise Malformed(f"form with models {served!r} routed as {routed!r}")
 
 
 def _check_model(request: Recorded) -> None:
