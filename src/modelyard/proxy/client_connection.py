@@ -25,6 +25,7 @@ from modelyard.proxy.body_intake import BODY, BUSY, CLOSED, HEAD, LINGER, TUNNEL
 from modelyard.proxy.exchange_relay import ExchangeRelay
 from modelyard.proxy.head_arrival import fault_in_part
 from modelyard.proxy.timing_wheel import OFF
+from modelyard.proxy.untaken import untaken
 
 if TYPE_CHECKING:
     from modelyard.proxy.data_plane import DataPlane
@@ -36,7 +37,7 @@ log = logging.getLogger(__name__)
 class ClientConnection(BodyIntake):
     """An asyncio protocol and an entry of the timing wheel."""
 
-    __slots__ = ("_searched", "facts", "place", "write_paused")
+    __slots__ = ("_searched", "_untaken", "facts", "place", "write_paused")
 
     def __init__(self, plane: DataPlane, place: ListeningPlace) -> None:
         BodyIntake.__init__(self, plane)
@@ -45,6 +46,8 @@ class ClientConnection(BodyIntake):
         self.write_paused = False
         self._searched = 0
         """Bytes of a partial head in which its end is not."""
+        self._untaken = 0
+        """What the client had not taken when that was last looked at; -1: not yet."""
 
     # -- what the transport says
 
@@ -87,6 +90,11 @@ class ClientConnection(BodyIntake):
         self.write_paused = True
         if self.relay is not None:
             self.relay.client_full()
+        self._expect_taking()
+
+    def _expect_taking(self) -> None:
+        """Start the clock of what is written: the client must take some of it within ``client_stall``."""
+        self._untaken = untaken(self.transport)
         self.set_due(time.monotonic() + self.plane.limits.client_stall)
 
     def resume_writing(self) -> None:
@@ -196,6 +204,7 @@ class ClientConnection(BodyIntake):
             return
         if self.write_paused:
             self.pause_reading()
+            self._expect_taking()
             return
         self._phase = HEAD
         pending, self._pending = self._pending, b""
@@ -210,6 +219,7 @@ class ClientConnection(BodyIntake):
     def close(self) -> None:
         """Close when what is written has gone out, at the latest when the client takes nothing for long."""
         self._phase = LINGER
+        self._untaken = -1
         self.set_due(time.monotonic() + self.plane.limits.client_stall)
         self.transport.close()
 
@@ -267,12 +277,20 @@ class ClientConnection(BodyIntake):
             relay.deadline_passed()
         elif phase == HEAD:
             self._waited_too_long()
-        elif self.write_paused or relay is None:
+        elif self.transport.is_closing() if phase == LINGER else self.write_paused:
+            self._look_at_taking()
+        elif relay is None:
             self.transport.abort()
         elif phase == BODY and not self.read_paused:
             relay.body_too_slow()
         else:
             relay.on_due(now)
+
+    def _look_at_taking(self) -> None:
+        before = self._untaken
+        self._expect_taking()
+        if self._untaken == before:
+            self.transport.abort()
 
     def _waited_too_long(self) -> None:
         if self._pending:

@@ -35,7 +35,8 @@ class ProxyLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Bytes per second that a request body must reach on average after ``body_idle`` of grace; then 408.
     Slower than any real link, faster than an attack that sends a byte at a time."""
     client_stall: float = 300.0
-    """How long a client may take nothing of an answer that waits for it; then its connection is cut."""
+    """How long a client may take nothing of an answer that waits for it; then its connection is cut.
+    Looked at this often, so one that stops after it took something is cut after up to twice as long."""
     linger: float = 2.0
     """How long the rest of a refused request is read and dropped, so that the client can read the answer
     before the connection is closed (closing with unread input resets it)."""

@@ -170,12 +170,37 @@ def test_a_client_that_takes_nothing_is_cut() -> None:
             assert gw.records[0].reason == "client_gone"
             await until(lambda: server.lost)
 
-    async def flood(peer: Peer) -> None:
-        await peer.request()
-        peer.send(SSE_HEAD)
-        while True:
-            peer.send(b"1000\r\n" + b"x" * 4096 + b"\r\n")
-            await peer.writer.drain()
+    run(test())
+
+
+async def flood(peer: Peer) -> None:
+    """An endpoint that streams as fast as it is read."""
+    await peer.request()
+    peer.send(SSE_HEAD)
+    while True:
+        peer.send(b"1000\r\n" + b"x" * 4096 + b"\r\n")
+        await peer.writer.drain()
+
+
+def test_a_client_that_takes_little_by_little_is_not_cut() -> None:
+    async def test() -> None:
+        limits = ProxyLimits(client_stall=0.4, write_high_water=256 * 1024)
+        async with endpoint(flood) as server, yard(server.address, limits=limits) as gw:
+            sock = socket.socket()
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            sock.setblocking(False)
+            loop = asyncio.get_running_loop()
+            await loop.sock_connect(sock, ("127.0.0.1", gw.port))
+            await loop.sock_sendall(sock, CHAT)
+            await until(lambda: any(c.write_paused for c in gw.plane.clients))
+            end = loop.time() + 1.5
+            while loop.time() < end:
+                assert await loop.sock_recv(sock, 1024)
+                await asyncio.sleep(0.02)
+            (ours,) = gw.plane.clients
+            assert ours.write_paused
+            assert not ours.transport.is_closing()
+            sock.close()
 
     run(test())
 
