@@ -5,9 +5,16 @@ from __future__ import annotations
 import logging
 import os
 
+from modelyard.proxy.log_stream import LogStream
+
 log = logging.getLogger(__name__)
 
 STANDARD_OUTPUT = "-"
+
+
+def open_log(path: str) -> LogFile | LogStream:
+    """``path``: a file, or ``-`` for standard output. Raises ``OSError`` where it cannot be opened."""
+    return LogStream(1) if path == STANDARD_OUTPUT else LogFile(path)
 
 
 class LogFile:
@@ -15,11 +22,11 @@ class LogFile:
     disk), lines are lost and requests go on."""
 
     def __init__(self, path: str) -> None:
-        """``path``: a file, or ``-`` for standard output. Raises ``OSError`` where it cannot be opened."""
+        """Raises ``OSError`` where ``path`` cannot be opened."""
         self._path = path
         self._cut = False
         """The last line may be there in part."""
-        self._descriptor = os.dup(1) if path == STANDARD_OUTPUT else _open(path)
+        self._descriptor = _open(path)
 
     def write(self, lines: bytes) -> None:
         """Append whole lines."""
@@ -43,8 +50,6 @@ class LogFile:
 
     def _follow(self) -> None:
         """Open the file again where another one, or none, has its name now."""
-        if self._path == STANDARD_OUTPUT:
-            return
         try:
             there = os.stat(self._path)
         except FileNotFoundError:

@@ -34,7 +34,7 @@ from modelyard.proxy.control_link import ControlLink
 from modelyard.proxy.data_plane import DataPlane
 from modelyard.proxy.limits import ProxyLimits
 from modelyard.proxy.listeners import Listeners
-from modelyard.proxy.log_file import LogFile
+from modelyard.proxy.log_file import open_log
 from modelyard.proxy.orphanhood import Orphanhood
 from modelyard.resources.resource_set import ResourceSet, decode_objects
 from modelyard.routing.listeners import Listener
@@ -64,7 +64,7 @@ class Worker:
     def __init__(self, options: argparse.Namespace) -> None:
         self._options = options
         self._metrics = RequestMetrics()
-        self._log_file = LogFile(options.access_log) if options.access_log else None
+        self._log_file = open_log(options.access_log) if options.access_log else None
         self._access_log = AccessLog(self._log_file.write, time.time) if self._log_file else None
         self._fleet = Fleet()
         self._stopping = asyncio.Event()
