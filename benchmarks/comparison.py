@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -18,7 +19,6 @@ from benchmarks.load import Reading
 from benchmarks.peers.peer import Peer
 from benchmarks.readiness import await_answers
 
-_ATTEMPTS = 2
 _DISTURBED = 0.1
 """Share of the core from which on a measurement is tried again: other work costs caches and waiting."""
 
@@ -35,6 +35,8 @@ class Figures(msgspec.Struct, kw_only=True):
     p99_ms: float
     errors: int
     """In all rounds together."""
+    complaint: str
+    """The first error answer; empty: none."""
     rounds_us: list[float]
     """``cpu_us`` of every round."""
     disturbed: list[float]
@@ -72,40 +74,50 @@ def running(
             peer.stop()
 
 
-def compare(
-    peers: Sequence[Peer],
-    cases: Sequence[Case],
-    *,
-    rounds: int,
-    seconds: float,
-    cores: processes.Cores,
-    tell: Callable[[str], None],
-) -> dict[str, dict[str, Figures]]:
-    """Figures by case and peer."""
-    readings: dict[tuple[str, str], list[Reading]] = {}
-    for number in range(rounds):
-        for case in cases:
-            for peer in peers:
-                tell(f"round {number + 1}/{rounds}: {case.title}, {peer.name}")
-                reading = read(peer, peers, case, seconds, cores)
-                readings.setdefault((case.name, peer.name), []).append(reading)
-    return {case.name: {peer.name: figures(peer, readings[case.name, peer.name]) for peer in peers} for case in cases}
+@dataclass
+class Rounds:
+    """Interleaved rounds: how many, how long, and what became of them."""
 
+    count: int
+    seconds: float
+    cores: processes.Cores
+    tell: Callable[[str], None]
+    failures: list[str]
+    """What could not be measured, and why."""
+    repeats: int
+    """Disturbed measurements that may still be made again."""
 
-def read(peer: Peer, peers: Sequence[Peer], case: Case, seconds: float, cores: processes.Cores) -> Reading:
-    """The least disturbed of up to ``_ATTEMPTS`` measurements, each by a load process of its own."""
-    best: Reading | None = None
-    for _ in range(_ATTEMPTS):
-        reading = _read_once(peer, peers, case, seconds, cores)
-        if best is None or reading.disturbed < best.disturbed:
-            best = reading
-        if best.disturbed <= _DISTURBED:
-            break
-    assert best is not None
-    return best
+    def compare(self, peers: Sequence[Peer], cases: Sequence[Case]) -> dict[str, dict[str, Figures]]:
+        """Figures by case and peer."""
+        readings: dict[tuple[str, str], list[Reading]] = {}
+        for number in range(self.count):
+            for case in cases:
+                for peer in peers:
+                    title = f"round {number + 1}/{self.count}: {case.title}, {peer.name}"
+                    self.tell(title)
+                    try:
+                        readings.setdefault((case.name, peer.name), []).append(self._read(peer, peers, case))
+                    except RuntimeError as problem:
+                        self.failures.append(f"{title}: {problem}")
+        found: dict[str, dict[str, Figures]] = {case.name: {} for case in cases}
+        for peer in peers:
+            for case in cases:
+                if taken := readings.get((case.name, peer.name)):
+                    found[case.name][peer.name] = figures(peer, taken)
+        return found
+
+    def _read(self, peer: Peer, peers: Sequence[Peer], case: Case) -> Reading:
+        """A measurement; the less disturbed of two where the first was disturbed."""
+        reading = _read_once(peer, peers, case, self.seconds, self.cores)
+        if reading.disturbed <= _DISTURBED or not self.repeats:
+            return reading
+        self.repeats -= 1
+        again = _read_once(peer, peers, case, self.seconds, self.cores)
+        return min(reading, again, key=lambda each: each.disturbed)
 
 
 def _read_once(peer: Peer, peers: Sequence[Peer], case: Case, seconds: float, cores: processes.Cores) -> Reading:
+    """One measurement, by a load process of its own. Raises RuntimeError where it ends badly."""
     pids = [pid for each in peers for pid in (*each.data_plane(), *each.beside().values())]
     command = [sys.executable, "-m", "benchmarks.load", "--target", peer.target, "--case", case.name]
     command += ["--seconds", str(seconds), "--cpu-of", ",".join(map(str, pids))]
@@ -116,7 +128,8 @@ def _read_once(peer: Peer, peers: Sequence[Peer], case: Case, seconds: float, co
     finally:
         processes.stop(process)
     if process.returncode:
-        raise RuntimeError(f"the clients of {peer.name} failed: {(peer.folder / 'load.log').read_text()[-2000:]}")
+        last = (peer.folder / "load.log").read_text().strip().rpartition("\n")[2]
+        raise RuntimeError(f"the clients failed: {last}")
     return msgspec.json.decode(out, type=Reading)
 
 
@@ -131,6 +144,7 @@ def figures(peer: Peer, readings: Sequence[Reading]) -> Figures:
         p50_ms=statistics.median(reading.p50 for reading in readings) * 1e3,
         p99_ms=statistics.median(reading.p99 for reading in readings) * 1e3,
         errors=sum(reading.errors for reading in readings),
+        complaint=next((reading.complaint for reading in readings if reading.complaint), ""),
         rounds_us=each,
         disturbed=[round(reading.disturbed, 3) for reading in readings],
     )

@@ -33,6 +33,8 @@ class Reading(msgspec.Struct, kw_only=True):
     count: int
     """Requests answered, or events received."""
     errors: int
+    complaint: str
+    """The first error answer; empty: none."""
     cpu: dict[int, float]
     """CPU time by process id."""
     disturbed: float
@@ -49,9 +51,11 @@ class Measurement:
         self.running = False
         self.count = 0
         self.errors = 0
+        self.complaint = ""
+        """The first answer that was an error, its beginning."""
         self.samples = array("d")
         self.opened = 0
-        """Streams that have had an event."""
+        """Streams that have had an event, or an error."""
         self.progress = asyncio.Event()
 
 
@@ -76,6 +80,11 @@ class Client(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.leaving:
             self.measurement.errors += 1
+
+    def refused(self, data: bytes) -> None:
+        """The answer is an error."""
+        self.measurement.errors += 1
+        self.measurement.complaint = self.measurement.complaint or data[:300].decode(errors="replace")
 
     def leave(self) -> None:
         self.leaving = True
@@ -102,14 +111,14 @@ class RequestClient(Client):
             measurement.count += 1
             measurement.samples.append(now - self.since)
             if not data.startswith(_OK):
-                measurement.errors += 1
+                self.refused(data)
         self.since = now
         self.transport.write(self.request)
 
     def _take_part(self, data: bytes) -> None:
         self.pending = data
         if not data.startswith(_OK[: len(data)]):
-            self.measurement.errors += 1
+            self.refused(data)
             self.leave()
 
 
@@ -122,18 +131,22 @@ class StreamClient(Client):
         events = data.count(EVENT_MARK)
         if not events:
             if not self.opened and not data.startswith(_OK):
-                self.measurement.errors += 1
+                self.refused(data)
+                self._count_in()
             return
         measurement = self.measurement
         if not self.opened:
-            self.opened = True
-            measurement.opened += 1
-            measurement.progress.set()
+            self._count_in()
         now = time.perf_counter()
         if measurement.running:
             measurement.count += events
             measurement.samples.append(now - self.since)
         self.since = now
+
+    def _count_in(self) -> None:
+        self.opened = True
+        self.measurement.opened += 1
+        self.measurement.progress.set()
 
 
 def request_bytes(target: str, body: bytes) -> bytes:
@@ -166,6 +179,7 @@ async def measure(target: str, case: Case, seconds: float, warm_up: float, cpu_o
         seconds=took,
         count=measurement.count,
         errors=measurement.errors,
+        complaint=measurement.complaint,
         cpu=cpu,
         disturbed=max(0.0, busy - sum(cpu.values())) / took,
         p50=quantile(samples, 0.5),

@@ -36,10 +36,10 @@ def grids(results: Results) -> Iterator[Grid]:
 
 
 def _cpu(cases: Mapping[str, Mapping[str, Figures]]) -> Grid:
-    peers = [name for name in next(iter(cases.values())) if name != "direct"]
+    peers = [name for name in _peers(cases) if name != "direct"]
     rows = []
     for case, by_peer in cases.items():
-        cells = [_with_control(by_peer[peer]) for peer in peers]
+        cells = [_with_control(by_peer[peer]) if peer in by_peer else "-" for peer in peers]
         rows.append((f"{BY_NAME[case].title}, per {BY_NAME[case].unit}", *cells, *_ratios(by_peer)))
     ratios = ("to Envoy",) if _OURS in peers and _YARDSTICK in peers else ()
     note = (
@@ -47,6 +47,10 @@ def _cpu(cases: Mapping[str, Mapping[str, Figures]]) -> Grid:
         "(scraping, health, admin) in the same time."
     )
     return Grid("CPU time, us", ("", *peers, *ratios), rows, note)
+
+
+def _peers(cases: Mapping[str, Mapping[str, Figures]]) -> list[str]:
+    return list(dict.fromkeys(name for by_peer in cases.values() for name in by_peer))
 
 
 def _with_control(figures: Figures) -> str:
@@ -62,11 +66,11 @@ def _ratios(by_peer: Mapping[str, Figures]) -> tuple[str, ...]:
 
 
 def _speed(cases: Mapping[str, Mapping[str, Figures]]) -> Grid:
-    peers = list(next(iter(cases.values())))
+    peers = _peers(cases)
     rows = []
     for case, by_peer in cases.items():
         what = "gap" if BY_NAME[case].streams else "latency"
-        cells = [_speed_cell(by_peer[peer]) for peer in peers]
+        cells = [_speed_cell(by_peer[peer]) if peer in by_peer else "-" for peer in peers]
         rows.append((f"{BY_NAME[case].title}: {BY_NAME[case].unit}s/s, {what}", *cells))
     note = (
         "p50 / p99 in milliseconds; of streams the time between two events, which come every 20 ms. "

@@ -19,7 +19,7 @@ from rich.console import Console
 
 from benchmarks import report, results_file
 from benchmarks.cases import BY_NAME, CASES, Case
-from benchmarks.comparison import backends, compare, running
+from benchmarks.comparison import Rounds, backends, running
 from benchmarks.idle import at_rest
 from benchmarks.peers.direct import Direct
 from benchmarks.peers.envoy import Envoy
@@ -33,6 +33,8 @@ _PEERS: tuple[type[Peer], ...] = (Direct, Modelyard, Envoy, VllmRouter)
 _SECTIONS = (*BY_NAME, "idle", "pool1000")
 _FEW, _MORE, _MANY = 4, 100, 1000
 _LONGEST_RUN = 15 * 60
+_REPEAT_SECONDS = 45.0
+"""Time in each section for measurements that other work disturbed."""
 
 
 @dataclass
@@ -50,6 +52,11 @@ class Plan:
     @property
     def cases(self) -> list[Case]:
         return [case for case in CASES if case.name in self.sections]
+
+    def rounds_into(self, results: Results) -> Rounds:
+        """The rounds of one section, failures to go into ``results``."""
+        repeats = int(_REPEAT_SECONDS / (self.seconds + 1.5))
+        return Rounds(self.rounds, self.seconds, self.cores, self.tell, results.failures, repeats)
 
 
 def main(
@@ -110,9 +117,7 @@ def _few_endpoints(plan: Plan, endpoints: list[str], results: Results) -> None:
     plan.tell("starting the peers")
     with running(plan.kinds, plan.folder, endpoints[:_FEW], plan.cores) as peers:
         if plan.cases:
-            results.cases = compare(
-                peers, plan.cases, rounds=plan.rounds, seconds=plan.seconds, cores=plan.cores, tell=plan.tell
-            )
+            results.cases = plan.rounds_into(results).compare(peers, plan.cases)
         if "idle" in plan.sections:
             _idle(plan, _FEW, peers, results)
 
@@ -136,10 +141,8 @@ def _many_endpoints(plan: Plan, endpoints: list[str], results: Results) -> None:
             stack.enter_context(running([kind], plan.folder, endpoints[:count], plan.cores))[0]
             for kind, count in ((_FewModelyard, _FEW), (_ManyModelyard, _MANY))
         ]
-        found = compare(
-            pair, [BY_NAME["small"]], rounds=plan.rounds, seconds=plan.seconds, cores=plan.cores, tell=plan.tell
-        )["small"]
-        results.large_pool = {str(len(peer.endpoints)): found[peer.name] for peer in pair}
+        found = plan.rounds_into(results).compare(pair, [BY_NAME["small"]])["small"]
+        results.large_pool = {str(len(peer.endpoints)): found[peer.name] for peer in pair if peer.name in found}
         if "idle" in plan.sections:
             _idle(plan, _MANY, pair[1:], results)
 
