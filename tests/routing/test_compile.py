@@ -36,7 +36,7 @@ kind: HTTPRoute
 metadata: {name: by-default}
 spec:
   useDefaultGateways: All
-  rules: [{backendRefs: [{name: web, port: 80}], sessionPersistence: {type: Cookie}}]
+  rules: [{backendRefs: [{name: web, port: 80}], sessionPersistence: {type: Cookie}, retry: {attempts: 2}}]
 """
 
 NOW = "2026-01-01T00:00:00Z"
@@ -94,6 +94,8 @@ def test_what_no_condition_says_is_a_note(load: Load) -> None:
         "HTTPRoute default/r: parentRef to Service web is not used; only Gateways are parents",
         "HTTPRoute default/by-default: sessionPersistence is not used;"
         " the session-affinity-scorer keeps sessions together",
+        "HTTPRoute default/by-default: retry is not used;"
+        " attempts that fail before their first byte are repeated within a budget",
     ]
 
 
