@@ -95,7 +95,7 @@ def test_what_no_condition_says_is_a_note(load: Load) -> None:
         "HTTPRoute default/by-default: sessionPersistence is not used;"
         " the session-affinity-scorer keeps sessions together",
         "HTTPRoute default/by-default: retry is not used;"
-        " attempts that fail before their first byte are repeated within a budget",
+        " attempts that fail before the first byte are repeated within a budget",
     ]
 
 

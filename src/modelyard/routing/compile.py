@@ -156,7 +156,7 @@ class _Compilation:
         if any(rule.session_persistence is not None for rule in route.spec.rules):
             self._note(key, "sessionPersistence is not used; the session-affinity-scorer keeps sessions together")
         if any(rule.retry is not None for rule in route.spec.rules):
-            self._note(key, "retry is not used; attempts that fail before their first byte are repeated within a budget")
+            self._note(key, "retry is not used; attempts that fail before the first byte are repeated within a budget")
 
     def _note(self, key: Key, message: str) -> None:
         self._notes.append(Note("HTTPRoute", *key, message))
