@@ -211,13 +211,18 @@ class ExchangeRelay(RequestForwarding):
             self._attempt_failed("connect_timeout")
         elif self._phase == ANSWERING and self._seen == self.response_bytes:
             self._break_off("upstream_broken")
-        elif self._phase == HELD and self._seen == 0:
+        elif self._seen == 0 and (self._phase == HELD or self._half_a_head()):
+            self._seen = -1
             self._drop_upstream()
             self._attempt_failed("head_timeout")
         elif self._phase != ENDED:
-            if self._phase >= HELD:
+            if self._phase >= HELD or self._half_a_head():
                 self._seen = self.response_bytes
             self.client.set_due(FAR if self._phase == DECIDING else now + self.client.plane.limits.upstream_stall)
+
+    def _half_a_head(self) -> bool:
+        """The endpoint began to answer, but not even its head is here."""
+        return self._phase == SENT and self.upstream is not None and self.upstream.half_a_head
 
     # -- the end
 

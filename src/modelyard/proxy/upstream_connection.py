@@ -120,6 +120,11 @@ class UpstreamConnection(asyncio.Protocol):
             if not self.closed:
                 self.transport.resume_reading()
 
+    @property
+    def half_a_head(self) -> bool:
+        """Part of an answer's head came, and its end did not."""
+        return bool(self._pending)
+
     # -- what the transport says
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -18,8 +18,8 @@ PROBE = b"GET /probe HTTP/1.1\r\nHost: %b\r\nConnection: close\r\n\r\n" % HOST.e
 QUIET_SECONDS = 0.3
 """After so long without a byte a conversation with mutations counts as one in which the gateway waits for more."""
 
-_STATUS = re.compile(rb"HTTP/1\.1 ([1-5][0-9]{2}) [\x20-\x7e]*")
-_FIELD = re.compile(rb"[A-Za-z0-9_-]+: ?[\x20-\x7e\x80-\xff]*")
+_STATUS = re.compile(rb"HTTP/1\.1 ([1-9][0-9]{2}) [\t\x20-\x7e\x80-\xff]*")
+_FIELD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+: ?[\t\x20-\x7e\x80-\xff]*")
 
 
 @dataclass(slots=True)
@@ -120,8 +120,10 @@ def read_answers(data: bytes, methods: list[str] | None = None) -> list[int]:
             raise NoAnswer(head)
         code = int(status[1])
         method = methods[len(found)] if methods and len(found) < len(methods) else ""
-        if code >= 200:
+        if code >= 200 or code == 101:
             found.append(code)
+        if code == 101:
+            return found  # what follows is a tunnel's
         bodiless = code < 200 or code in (204, 304) or method == "HEAD"
         body = None if bodiless else _body(lines, rest, known=bool(methods))
         if body is None and not bodiless:
