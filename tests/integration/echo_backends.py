@@ -50,6 +50,7 @@ class EchoBackends:
         """End everything."""
         for name in tuple(self._runners):
             self.stop(name)
+        self._wait(_end_handlers())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
         self._loop.close()
@@ -79,6 +80,14 @@ class EchoBackends:
             return await _echo(name, request)
 
         return handle
+
+
+async def _end_handlers() -> None:
+    """End what still answers a client that is gone."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _echo(name: str, request: web.Request) -> web.StreamResponse:
