@@ -129,6 +129,7 @@ class Bench:
         for _ in range(count):
             receive(event)
         connection.data_received(answers.STREAM_END)
+        self.flush()
 
 
 def _fleet(specs: Mapping[BackendKey, BackendSpec]) -> Fleet:
@@ -175,7 +176,7 @@ async def measure(endpoints: int, body: int, lines: int, profiled: bool) -> None
     print(f"request, {body} B body, {endpoints} endpoints: {best_us(bench.requests, 20_000):.2f} us")
     print(f"streamed event: {best_us(bench.events, 100_000):.2f} us")
     if lines:
-        print(instructions.table(instructions.count(bench.requests, 50), lines))
+        print(instructions.table(instructions.count(bench.requests, 640), lines))
         print(instructions.table(instructions.count(bench.events, 500), lines // 4))
     if profiled:
         print(profile(bench.requests, 20_000, lines))
