@@ -23,6 +23,10 @@ def _document(value: Any) -> str:
     return text
 
 
+_UNUSUAL_BREAKS = frozenset("\x85\u2028\u2029")
+"""Characters that YAML 1.1 takes for line breaks: outside double quotes a reader folds them into spaces."""
+
+
 class _Dumper(yaml.SafeDumper):
     """Quotes what a reader could take for something else than text, and repeats what Python shares."""
 
@@ -37,7 +41,7 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     style = None
     if "\n" in text and text.isascii() and text.replace("\n", " ").isprintable():
         style = "|"
-    elif not isinstance(plain_scalar(text), str) or text == "<<":
+    elif not isinstance(plain_scalar(text), str) or text == "<<" or not _UNUSUAL_BREAKS.isdisjoint(text):
         style = '"'
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
