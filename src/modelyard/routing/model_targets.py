@@ -112,9 +112,7 @@ def _model_targets(pool: tuple[str, str], resources: ResourceSet) -> ModelTarget
         if item.spec.criticality is not None:
             priorities[name] = CRITICALITY_PRIORITY[item.spec.criticality]
     exact, generic = _compile_rewrites(r for r in _rewrites(resources) if _pool_of(r) == pool)
-    objectives = {
-        o.metadata.name: o.spec.priority or 0 for o in _objectives(resources) if _pool_of(o) == pool
-    }
+    objectives = {o.metadata.name: o.spec.priority or 0 for o in _objectives(resources) if _pool_of(o) == pool}
     return ModelTargets(exact, generic, models, priorities, objectives)
 
 
