@@ -229,12 +229,20 @@ def test_first_of_repeated_fields() -> None:
     assert [value for name, value in head.headers if name == "a"] == ["1", "2"]
 
 
-@pytest.mark.parametrize("name", ["connection", "te", "x-forwarded-for"])
+@pytest.mark.parametrize("name", ["connection", "content-encoding", "te", "x-forwarded-for"])
 def test_lists_over_several_lines_are_one_list(name: str) -> None:
     lines = [f"{name.title()}: {value}".encode() for value in ("keep-alive", "a, b", "close")]
     head = parse_request_head(head_with(lines[0], b"x: y", *lines[1:]))
     assert head.by_name[name] == "keep-alive, a, b, close"
     assert head.keep_alive is (name != "connection")
+
+
+def test_one_content_type() -> None:
+    """The same twice is one; two would be two readings of one body."""
+    form = b"Content-Type: multipart/form-data; boundary=a"
+    assert parse_request_head(head_with(form, form)).by_name["content-type"].endswith("boundary=a")
+    with pytest.raises(MalformedRequest, match="differ"):
+        parse_request_head(head_with(form, form.replace(b"=a", b"=b").lower()))
 
 
 @given(st.binary(max_size=200))

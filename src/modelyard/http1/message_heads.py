@@ -30,7 +30,8 @@ class RequestHead(msgspec.Struct, eq=False):
     """Host header as sent (with port)."""
     headers: Headers
     by_name: dict[str, str]
-    """First value of each field; of Connection, TE and X-Forwarded-For all values, as one list."""
+    """First value of each field; all values of lists that are read here (Connection, Content-Encoding, TE and
+    X-Forwarded-For)."""
     content_length: int | None = None
     """None: no Content-Length."""
     chunked: bool = False

@@ -26,7 +26,7 @@ _TARGET = re.compile(r"[\x21\x22\x24-\x7e]+")  # printable ASCII without '#'
 _ABSOLUTE = re.compile(r"https?://([^/?]*)(/[^?]*)?(?:\?(.*))?", re.IGNORECASE)
 _AUTHORITY = re.compile(r"([A-Za-z0-9_](?:[A-Za-z0-9._-]{0,253})|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?")
 _ONLY_ONCE = ("host", "content-length", "transfer-encoding")
-_LISTS = ("connection", "te", "x-forwarded-for")
+_LISTS = ("connection", "content-encoding", "te", "x-forwarded-for")
 """Lists that are read here or in the exchange: one value over several lines (RFC 9110 section 5.3)."""
 _TUNNELLED = frozenset({"websocket"})  # an allow-list: a tunnelled h2c would carry requests that nobody checks
 
@@ -232,6 +232,9 @@ def _checked_repeats(headers: Headers) -> dict[str, str]:
         if names.count(name) > 1:
             raise MalformedRequest(400, f"The request has more than one {name.title()} header.")
     by_name = index_fields(headers)
+    if names.count("content-type") > 1 and len({value for name, value in headers if name == "content-type"}) > 1:
+        # Two readers of such a body could find another boundary in it, and another model behind that.
+        raise MalformedRequest(400, "The request has two Content-Type headers that differ.")
     for name in _LISTS:
         if names.count(name) > 1:
             by_name[name] = ", ".join([value for known, value in headers if known == name])

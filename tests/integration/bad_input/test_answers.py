@@ -110,6 +110,16 @@ def test_compressed_bodies(yard: Yard, encoding: str) -> None:
     assert yard.reached() == []
 
 
+def test_two_readings_of_one_body(yard: Yard) -> None:
+    """Fields that say twice how a body is to be read, and not the same."""
+    form = b'--a\r\nContent-Disposition: form-data; name="model"\r\n\r\nsolo\r\n--a--\r\n'
+    types = [f"Content-Type: multipart/form-data; boundary={name}" for name in "ab"]
+    assert yard.ask(post("/v1/audio/transcriptions", form, *types)).status == 400
+    encodings = ["Content-Encoding: identity", "Content-Encoding: gzip"]
+    assert yard.ask(post(CHAT, chat("solo"), *encodings)).status == 415
+    assert yard.reached() == []
+
+
 @pytest.mark.parametrize("line", ["Content-Encoding: identity", "Content-Type: text/plain", "X: y"])
 def test_odd_but_readable(yard: Yard, line: str) -> None:
     """The engine decides on what can be read without doubt."""

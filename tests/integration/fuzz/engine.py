@@ -54,15 +54,23 @@ class StrictEngine(Recorder):
         if self._model_api:
             if path not in _PATHS and not path.startswith(("/v1/models/", "/v1/responses/")):
                 raise Malformed("a path that is no model API")
-            if request.method == "POST" and path in _JSON_PATHS:
-                _check_model(request)
-            elif path == "/v1/audio/transcriptions":
-                _check_form(request)
+            if request.method == "POST":
+                _check_body(request, path)
+
+
+def _check_body(request: Recorded, path: str) -> None:
+    if path in _JSON_PATHS:
+        _check_model(request)
+    elif path == "/v1/audio/transcriptions":
+        _check_form(request)
 
 
 def _check_form(request: Recorded) -> None:
     """Another reader of forms finds one model in it at most, and that one was routed."""
-    head = b"Content-Type: " + request.values("content-type")[0].encode("latin-1") + b"\r\n\r\n"
+    content_types = set(request.values("content-type"))
+    if len(content_types) != 1:
+        raise Malformed("a form whose boundary is not told once")
+    head = b"Content-Type: " + content_types.pop().encode("latin-1") + b"\r\n\r\n"
     form = BytesParser(policy=HTTP).parsebytes(head + request.body)
     parts = form.get_payload() if form.is_multipart() else []
     named = [part for part in parts if part.get_param("name", header="content-disposition") == "model"]
