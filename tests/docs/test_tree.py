@@ -32,7 +32,8 @@ def texts() -> dict[str, str]:
 
 
 def test_no_path_of_this_machine(texts: dict[str, str]) -> None:
-    places = {str(ROOT) + "/", str(Path.home()) + "/"} - {"/", "/root/"}
+    """A home directly under the root is every administrator's, and tells nothing."""
+    places = {f"{place}/" for place in (ROOT, Path.home()) if len(place.parts) > 2}
     assert not [name for name, text in texts.items() for place in places if place in text]
 
 
