@@ -12,6 +12,7 @@ QUICKSTART_HOME ?= .modelyard
 
 CORE := .venv/.core-installed
 ENGINE := .venv/.engine-installed
+RAY := .venv/.ray-installed
 BENCH := .venv/.bench-installed
 
 help: ## Show the targets
@@ -28,6 +29,10 @@ $(CORE): requirements/dev.txt pyproject.toml
 
 $(ENGINE): $(CORE)
 	@$(BIN)/python -m modelyard.local.engine_install
+	touch $@
+
+$(RAY): $(ENGINE)
+	@$(BIN)/python -m modelyard.local.ray.install
 	touch $@
 
 $(BENCH): $(CORE) requirements/bench.txt
@@ -49,7 +54,7 @@ check: $(CORE) ## Format, lint, types, layers, unit tests (under a minute)
 	$(BIN)/lint-imports --no-logo >.venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
 	$(BIN)/python -m pytest -q -n 2 -m "not integration and not engine"
 
-test: $(ENGINE) ## Everything that CI runs: check, then real sockets, processes, clients and vLLM
+test: $(RAY) ## Everything that CI runs: check, then real sockets, processes, clients, vLLM and Ray
 	@$(MAKE) --no-print-directory check
 	$(BIN)/python -m pytest -q -m "integration or engine"
 

@@ -11,44 +11,51 @@ from modelyard.cli.exit_codes import ExitCode
 from modelyard.cli.output import Output, OutputOption, console, fail, print_json
 from modelyard.local import engine_install
 from modelyard.local.engines import find_vllm
+from modelyard.local.ray.engine import find_ray
+from modelyard.local.ray.install import install_ray
 
 engines = typer.Typer(help="Find or install the engines that `modelyard up` runs.", no_args_is_help=True)
+
+_FINDERS = {"vllm": find_vllm, "ray": find_ray}
+_INSTALLERS = {"vllm": engine_install.install_vllm, "ray": install_ray}
 
 
 @engines.command("ls")
 def list_engines(output: OutputOption = Output.TEXT) -> None:
-    """Show which vLLM `modelyard up` would run.
+    """Show which vLLM and which Ray `modelyard up` would run.
 
     Example:
 
       modelyard engines ls
     """
-    found = find_vllm()
+    found = {name: find() for name, find in _FINDERS.items()}
     if output is Output.JSON:
-        print_json({"vllm": None if found is None else msgspec.to_builtins(found)})
-    elif found is None:
-        console.print("vllm: not installed (modelyard engines install vllm)")
-    else:
-        console.print(f"vllm: {found}")
+        print_json({name: None if engine is None else msgspec.to_builtins(engine) for name, engine in found.items()})
+        return
+    for name, engine in found.items():
+        console.print(f"{name}: {engine or f'not installed (modelyard engines install {name})'}")
 
 
 @engines.command("install")
 def install(
     engine: Annotated[
-        str, typer.Argument(help="Engine to install: vllm (its CPU build, in an environment of its own).")
+        str,
+        typer.Argument(help="Engine to install, in an environment of its own: vllm (its CPU build), or ray beside it."),
     ],
-    force: Annotated[bool, typer.Option("--force", help="Make the environment anew.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Install it anew.")] = False,
 ) -> None:
     """Install an engine, unless one is there already (an own GPU build of vLLM is used as it is).
 
-    Example:
+    Examples:
 
       modelyard engines install vllm
+
+      modelyard engines install ray
     """
-    if engine != "vllm":
-        fail(f"engine {engine!r} cannot be installed from here; there is: vllm.", ExitCode.USAGE)
+    if engine not in _INSTALLERS:
+        fail(f"engine {engine!r} cannot be installed from here; there are: vllm, ray.", ExitCode.USAGE)
     try:
-        found = engine_install.install_vllm(console.print, force=force)
+        found = _INSTALLERS[engine](console.print, force=force)
     except engine_install.EngineInstallError as problem:
         fail(str(problem))
-    console.print(f"vllm: {found}")
+    console.print(f"{engine}: {found}")

