@@ -23,6 +23,7 @@ from modelyard.resources.inference import (
     InferencePool,
 )
 from modelyard.resources.kinds import KINDS, AnyResource
+from modelyard.resources.leader_worker_set import LeaderWorkerSet
 from modelyard.resources.reference_grant import ReferenceGrant
 from modelyard.resources.unsupported import Unsupported
 from modelyard.resources.yard import Yard
@@ -48,6 +49,7 @@ class ResourceSet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     config_maps: Mapping[tuple[str, str], ConfigMap] = {}
     endpoint_slices: Mapping[tuple[str, str], EndpointSlice] = {}
     deployments: Mapping[tuple[str, str], Deployment] = {}
+    leader_worker_sets: Mapping[tuple[str, str], LeaderWorkerSet] = {}
     yards: Mapping[tuple[str, str], Yard] = {}
     """As written; what they stand for is among the other objects once manifests were read."""
     bbr_values: tuple[BodyBasedRouterValues, ...] = ()
