@@ -11,6 +11,7 @@ from modelyard.resources.apps import Deployment
 from modelyard.resources.core import Pod
 from modelyard.resources.errors import nearest, shown
 from modelyard.resources.faults import Report
+from modelyard.resources.leader_worker_set import LeaderWorkerSet
 from modelyard.resources.pods import Container, EnvVar, PodSpec
 from modelyard.resources.probes import LifecycleHandler, Probe
 from modelyard.resources.validation import formats
@@ -21,7 +22,7 @@ from modelyard.resources.volumes import VolumeMount
 def check_pod(pod: Pod, report: Report) -> None:
     """A Pod that only gives an address (``status.podIP``) may leave its containers out."""
     if pod.spec.containers or not pod.status.pod_ip:
-        _check_pod_spec(pod.spec, report.at("spec"))
+        check_pod_spec(pod.spec, report.at("spec"))
 
 
 def check_deployment(deployment: Deployment, report: Report) -> None:
@@ -38,10 +39,22 @@ def check_deployment(deployment: Deployment, report: Report) -> None:
     spec.at("template", "metadata", "labels").require(
         selector.matches(labels), "do not match spec.selector; the two must agree"
     )
-    _check_pod_spec(deployment.spec.template.spec, spec.at("template", "spec"))
+    check_pod_spec(deployment.spec.template.spec, spec.at("template", "spec"))
 
 
-def _check_pod_spec(pod: PodSpec, report: Report) -> None:
+def check_leader_worker_set(groups: LeaderWorkerSet, report: Report) -> None:
+    """At least one Pod in each group, each well formed."""
+    spec, template = report.at("spec"), groups.spec.leader_worker_template
+    spec.at("replicas").require(groups.spec.replicas >= 0, "must be 0 or more")
+    place = spec.at("leaderWorkerTemplate")
+    place.at("size").require(template.size >= 1, "must be 1 or more")
+    if template.leader_template is not None:
+        check_pod_spec(template.leader_template.spec, place.at("leaderTemplate", "spec"))
+    check_pod_spec(template.worker_template.spec, place.at("workerTemplate", "spec"))
+
+
+def check_pod_spec(pod: PodSpec, report: Report) -> None:
+    """Containers, volumes and probes of a Pod or of a template of Pods."""
     report.at("containers").require(bool(pod.containers), "must have at least one container")
     volumes = [volume.name for volume in pod.volumes]
     for index, name in enumerate(volumes):

@@ -22,6 +22,7 @@ from modelyard.resources.inference import (
     InferencePool,
 )
 from modelyard.resources.inference_v1alpha2 import OldInferencePool
+from modelyard.resources.leader_worker_set import LeaderWorkerSet
 from modelyard.resources.reference_grant import ReferenceGrant
 from modelyard.resources.validation import formats
 from modelyard.resources.validation.core import (
@@ -42,7 +43,7 @@ from modelyard.resources.validation.inference import (
     check_old_inference_pool,
 )
 from modelyard.resources.validation.metadata import check_metadata
-from modelyard.resources.validation.pods import check_deployment, check_pod
+from modelyard.resources.validation.pods import check_deployment, check_leader_worker_set, check_pod
 from modelyard.resources.validation.yard import check_yard
 from modelyard.resources.yard import Yard
 
@@ -66,6 +67,7 @@ RULES: dict[type[msgspec.Struct], Rule] = {
     ConfigMap: check_config_map,
     Pod: check_pod,
     Deployment: check_deployment,
+    LeaderWorkerSet: check_leader_worker_set,
     Yard: check_yard,
 }
 """Type -> its rules. Types without a row have those of ``metadata`` only."""
