@@ -61,7 +61,8 @@ class WatchedGateway(RunningGateway):
         connection = http.client.HTTPConnection(urlsplit(self.admin).netloc, timeout=15.0)
         try:
             payload = None if body is None else json.dumps(body)
-            connection.request("GET" if body is None else "POST", path, payload)
+            headers = {"content-type": "application/json"}
+            connection.request("GET" if body is None else "POST", path, payload, headers)
             answer = connection.getresponse()
             return answer.status, answer.read().decode()
         finally:

@@ -1,1 +1,1 @@
-"""The admin API: what the yard is doing, for people and programs. Loopback by default; it never changes anything."""
+"""The admin API: what the yard is doing, and a few commands, for people and programs. Loopback by default."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from aiohttp import web
 
+from modelyard.admin.guard import Caller, refusal
+from modelyard.admin.route import Call, Refused, Route
 from modelyard.admin.source import AdminSource, ExplainUnavailable, UnknownKind
 from modelyard.telemetry.exposition import CONTENT_TYPE
 
@@ -17,15 +20,17 @@ _MAX_BODY = 64 * 1024 * 1024
 
 
 class AdminServer:
-    """Serves ``source`` on one address until ``stop``."""
+    """Serves ``source`` and ``routes`` on one address until ``stop``."""
 
-    def __init__(self, source: AdminSource) -> None:
-        self._source = source
+    def __init__(self, source: AdminSource, routes: Iterable[Route] = ()) -> None:
+        self._source, self._routes = source, tuple(routes)
         self._runner: web.AppRunner | None = None
+        self._everywhere = False
 
     async def start(self, host: str, port: int) -> int:
         """Bind and serve; the port (of use where 0 was asked for). Raises OSError where the address is taken."""
-        app = web.Application(middlewares=[_json_errors], client_max_size=_MAX_BODY)
+        self._everywhere = host in ("0.0.0.0", "::", "")
+        app = web.Application(middlewares=[_json_errors, self._guarded], client_max_size=_MAX_BODY)
         app.add_routes(
             [
                 web.get("/healthz", self._healthz),
@@ -36,6 +41,7 @@ class AdminServer:
                 web.get("/api/fleet", self._fleet),
                 web.get("/api/replicas", self._replicas),
                 web.post("/api/explain", self._explain),
+                *(web.route(route.method, route.path, _handler(route)) for route in self._routes),
             ]
         )
         self._runner = web.AppRunner(app, access_log=None)
@@ -50,6 +56,25 @@ class AdminServer:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+
+    @web.middleware
+    async def _guarded(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        own = request.transport.get_extra_info("sockname") if request.transport is not None else None
+        refused = refusal(
+            Caller(
+                method=request.method,
+                host=request.headers.get("host", ""),
+                content_type=request.headers.get("content-type", ""),
+                origin=request.headers.get("origin", ""),
+                own_address=str(own[0]) if own else "",
+                own_port=int(own[1]) if own else 0,
+                everywhere=self._everywhere,
+            )
+        )
+        if refused is not None:
+            return _error(refused[0], refused[1], "refused")
+        response: web.StreamResponse = await handler(request)
+        return response
 
     async def _healthz(self, request: web.Request) -> web.Response:
         return web.Response(text="ok\n")
@@ -79,18 +104,36 @@ class AdminServer:
         return _json({"replicas": self._source.replicas()})
 
     async def _explain(self, request: web.Request) -> web.Response:
-        try:
-            asked = json.loads(await request.read())
-        except (ValueError, RecursionError):
-            return _error(400, "The body must be a JSON object: method, path, headers, body, listener.", "invalid_json")
-        if not isinstance(asked, dict):
-            return _error(400, "The body must be a JSON object: method, path, headers, body, listener.", "invalid_json")
+        asked = await _object(request)
         try:
             return _json(await self._source.explain(asked))
         except ValueError as bad:
-            return _error(400, str(bad), "invalid_request")
+            raise Refused(str(bad)) from bad
         except ExplainUnavailable as unavailable:
             return _error(503, str(unavailable), "unavailable")
+
+
+def _handler(route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def handle(request: web.Request) -> web.Response:
+        body = await _object(request) if route.method == "POST" else {}
+        try:
+            return _json(await route.run(Call(path=dict(request.match_info), query=dict(request.query), body=body)))
+        except ValueError as bad:
+            raise Refused(str(bad)) from bad
+
+    return handle
+
+
+async def _object(request: web.Request) -> dict[str, Any]:
+    """The JSON object of the body; nothing at all is an empty one. Raises Refused."""
+    try:
+        content = await request.read()
+        found = json.loads(content) if content else {}
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise Refused("The body must be a JSON object.", code="invalid_json")
+    return found
 
 
 @web.middleware
@@ -98,6 +141,8 @@ async def _json_errors(request: web.Request, handler: Any) -> web.StreamResponse
     """Every error in the one JSON shape; a bug is logged and answered, never a dropped connection."""
     try:
         response: web.StreamResponse = await handler(request)
+    except Refused as refused:
+        return _error(refused.status, str(refused), refused.code)
     except web.HTTPException as error:
         return _error(error.status, f"{request.method} {request.path}: {error.reason}", "http_error")
     except Exception:

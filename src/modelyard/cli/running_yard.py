@@ -44,7 +44,8 @@ def running_yard(home: Path | None) -> YardFile:
 def ask(yard: YardFile, path: str, body: dict[str, Any] | None = None) -> Any:
     """The admin API's answer as plain data; ends with a clear error where it cannot be reached or refuses."""
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(yard.admin_url + path, data=data)  # noqa: S310 - always http, written by the yard
+    headers = {"content-type": "application/json"}
+    request = urllib.request.Request(yard.admin_url + path, data, headers)  # noqa: S310 - always http, written by the yard
     try:
         with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310
             return json.loads(answer.read())

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from modelyard import __version__
 from modelyard.admin.server import AdminServer
 from modelyard.control.addresses import Binding, NoAddress, plan_bindings
+from modelyard.control.commands import command_routes
 from modelyard.control.configuration import Configuration
 from modelyard.control.free_addresses import require_free
 from modelyard.control.local_pods import pod_endpoints
@@ -68,7 +69,7 @@ class Yard:
             on_failure=self._endpoint_failed,
             on_configured=on_change,
         )
-        self._admin = AdminServer(self.view)
+        self._admin = AdminServer(self.view, command_routes(self))
         self._scraper: Scraper | None = None
         self._local: LocalRunner | None = None
         self._watcher: asyncio.Task[None] | None = None

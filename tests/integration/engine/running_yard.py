@@ -128,7 +128,8 @@ class RunningYard:
         """The admin API's answer."""
         url = next(event["admin"] for event in self.events if event["event"] == "starting") + path
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(url, data=data)  # noqa: S310 - our own admin API
+        headers = {"content-type": "application/json"}
+        request = urllib.request.Request(url, data, headers)  # noqa: S310 - our own admin API
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
             return json.loads(answer.read())
 
