@@ -12,7 +12,19 @@ from modelyard.resources.yard import Yard, object_name
 
 FOLDER = "/srv/yard"
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,20}", fullmatch=True)
-SOURCES = st.sampled_from(["demo://demo-llama", "./local", "../up", "/abs/a b", "org/Model-1.5", "gpt2"])
+SOURCES = st.sampled_from(
+    [
+        "demo://demo-llama",
+        "./local",
+        "../up",
+        "/abs/a b",
+        "org/Model-1.5",
+        "gpt2",
+        "o/m@v1",
+        "gs://bkt/a",
+        "s3://bkt/a/b",
+    ]
+)
 CRITICALITIES = st.sampled_from([None, "Critical", "Standard", "Sheddable"])
 
 

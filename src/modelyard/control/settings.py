@@ -25,6 +25,8 @@ class ControlSettings:
     run_local: bool = True
     """Run Deployments as local processes (``up``); False: gateway only."""
     engine: EngineMode = EngineMode.AUTO
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """A manifest's model name, path or bucket -> where its files are taken from on this machine (``--source``)."""
     bind: str = "127.0.0.1"
     """Address of the first Gateway. Loopback by default: opening a model to the network is a decision."""
     ports: Mapping[int, int] = field(default_factory=dict)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Set
 from modelyard.resources.yard import YardModel, object_name
 from modelyard.shortform import lora_syncer
 from modelyard.shortform.target import PART_OF, Manifest, Setting
-from modelyard.shortform.volumes import mounted, uses_hub, weights_path
+from modelyard.shortform.volumes import mounted, uses_google_bucket, uses_hub, weights_path
 
 VLLM_IMAGE = "vllm/vllm-openai:v0.32.0"
 """The version of vLLM that this one is tested with."""
@@ -35,10 +35,10 @@ def app_label(model: YardModel) -> dict[str, str]:
 
 
 def _deployment(model: YardModel, setting: Setting) -> Manifest:
-    template = {
-        "metadata": {"labels": {**app_label(model), PART_OF: setting.yard.metadata.name}},
-        "spec": _pod(model, setting),
-    }
+    metadata: Manifest = {"labels": {**app_label(model), PART_OF: setting.yard.metadata.name}}
+    if uses_google_bucket(model) and not setting.local:
+        metadata["annotations"] = {"gke-gcsfuse/volumes": "true"}
+    template = {"metadata": metadata, "spec": _pod(model, setting)}
     spec = {"replicas": model.replicas, "selector": {"matchLabels": app_label(model)}, "template": template}
     return setting.object("apps/v1", "Deployment", object_name(model.name), spec=spec)
 
@@ -88,7 +88,10 @@ def _container(model: YardModel, setting: Setting, mounts: list[Manifest]) -> Ma
 
 def _arguments(model: YardModel, setting: Setting) -> list[str]:
     """vLLM's arguments: what the fields say, what follows from them unless ``args`` says otherwise, then ``args``."""
-    arguments = [f"--model={weights_path(model)}", f"--served-model-name={model.name}", f"--port={model.port}"]
+    path, _, revision = weights_path(model).partition("@")
+    arguments = [f"--model={path}", f"--served-model-name={model.name}", f"--port={model.port}"]
+    if revision:
+        arguments += [f"--revision={revision}", f"--tokenizer-revision={revision}"]
     given = {argument.partition("=")[0].replace("_", "-") for argument in model.args}
     arguments += [f"{flag}={value}" for flag, value in _defaults(model, setting, given).items()]
     if model.adapters:

@@ -15,6 +15,7 @@ DEMO_CLAIM = "demo-models"
 """One claim for all demo models of a namespace: they are made together, once."""
 DEMO_MOUNT = "/models"
 WEIGHTS_MOUNT = "/weights"
+BUCKET_DRIVER = "gcsfuse.csi.storage.gke.io"
 _WEIGHTS_ANNOTATION = "modelyard.dev/weights"
 
 
@@ -31,10 +32,10 @@ def weights_path(item: YardModel | YardAdapter) -> str:
     match source.kind:
         case "demo":
             return f"{DEMO_MOUNT}/{source.name}"
-        case "path":
-            return f"{WEIGHTS_MOUNT}/{object_name(item.name)}"
         case "hub":
-            return source.name
+            return str(source)
+        case _:
+            return f"{WEIGHTS_MOUNT}/{object_name(item.name)}"
 
 
 def uses_hub(model: YardModel) -> bool:
@@ -44,7 +45,12 @@ def uses_hub(model: YardModel) -> bool:
 
 def mounted(model: YardModel, setting: Setting) -> Mounted:
     """The volumes of a model's Pods and where its server has them."""
-    pairs = [*_demo(model), *(_folders(model, setting) if setting.local else _weights_claim(model))]
+    pairs = [
+        *_demo(model),
+        *(_folders(model, setting) if setting.local else _weights_claim(model)),
+        *_google_buckets(model),
+        *(_buckets(model) if setting.local else ()),
+    ]
     return Mounted(volumes=tuple(volume for volume, _ in pairs), mounts=tuple(mount for _, mount in pairs))
 
 
@@ -52,11 +58,14 @@ def claims(setting: Setting) -> Iterator[Manifest]:
     """The PersistentVolumeClaims of the whole Yard."""
     models = setting.yard.spec.models
     if any(_of_kind(model, "demo") for model in models):
-        yield _claim(setting, DEMO_CLAIM, "1Gi", annotated=True)
-    if not setting.local:
-        for model in models:
-            if _of_kind(model, "path"):
+        yield _claim(setting, DEMO_CLAIM, "1Gi", source="demo://")
+    for model in models:
+        if not setting.local:
+            if _of_kind(model, "path", "s3"):
                 yield _claim(setting, weights_claim(model), "100Gi")
+            continue
+        for item in _of_kind(model, "s3"):
+            yield _claim(setting, _bucket_claim(item), "100Gi", source=item.source)
 
 
 def weights_claim(model: YardModel) -> str:
@@ -66,12 +75,12 @@ def weights_claim(model: YardModel) -> str:
 
 def folders_to_fill(model: YardModel) -> list[tuple[str, str]]:
     """(path inside the container, source as written) of everything that a claim must hold on a cluster."""
-    return [(weights_path(item), item.source) for kind in ("demo", "path") for item in _of_kind(model, kind)]
+    return [(weights_path(item), item.source) for kind in ("demo", "path", "s3") for item in _of_kind(model, kind)]
 
 
-def _claim(setting: Setting, name: str, storage: str, annotated: bool = False) -> Manifest:
+def _claim(setting: Setting, name: str, storage: str, source: str = "") -> Manifest:
     spec = {"accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage": storage}}}
-    annotations = {_WEIGHTS_ANNOTATION: "demo://"} if annotated else None
+    annotations = {_WEIGHTS_ANNOTATION: source} if source else None
     return setting.object("v1", "PersistentVolumeClaim", name, annotations, spec=spec)
 
 
@@ -81,7 +90,7 @@ def _demo(model: YardModel) -> Iterable[tuple[Manifest, Manifest]]:
 
 
 def _weights_claim(model: YardModel) -> Iterable[tuple[Manifest, Manifest]]:
-    if _of_kind(model, "path"):
+    if _of_kind(model, "path", "s3"):
         yield _pair("weights", WEIGHTS_MOUNT, {"persistentVolumeClaim": {"claimName": weights_claim(model)}})
 
 
@@ -92,8 +101,34 @@ def _folders(model: YardModel, setting: Setting) -> Iterable[tuple[Manifest, Man
         yield _pair(f"weights-{object_name(item.name)}", weights_path(item), {"hostPath": {"path": folder}})
 
 
-def _of_kind(model: YardModel, kind: str) -> list[YardModel | YardAdapter]:
-    return [item for item in model.served if parse_source(item.source).kind == kind]
+def _google_buckets(model: YardModel) -> Iterable[tuple[Manifest, Manifest]]:
+    """A folder of a bucket, mounted by the cluster's own driver; here the same volume is fetched."""
+    for item in _of_kind(model, "gs"):
+        source = parse_source(item.source)
+        attributes = {"bucketName": source.bucket, "mountOptions": f"implicit-dirs,only-dir={source.prefix}"}
+        if not source.prefix:
+            attributes["mountOptions"] = "implicit-dirs"
+        csi = {"driver": BUCKET_DRIVER, "readOnly": True, "volumeAttributes": attributes}
+        yield _pair(f"weights-{object_name(item.name)}", weights_path(item), {"csi": csi})
+
+
+def _buckets(model: YardModel) -> Iterable[tuple[Manifest, Manifest]]:
+    for item in _of_kind(model, "s3"):
+        claim = {"persistentVolumeClaim": {"claimName": _bucket_claim(item), "readOnly": True}}
+        yield _pair(f"weights-{object_name(item.name)}", weights_path(item), claim)
+
+
+def _bucket_claim(item: YardModel | YardAdapter) -> str:
+    return f"{object_name(item.name)}-bucket"
+
+
+def uses_google_bucket(model: YardModel) -> bool:
+    """Whether its Pods mount a bucket, for which a cluster wants an annotation."""
+    return bool(_of_kind(model, "gs"))
+
+
+def _of_kind(model: YardModel, *kinds: str) -> list[YardModel | YardAdapter]:
+    return [item for item in model.served if parse_source(item.source).kind in kinds]
 
 
 def _pair(name: str, path: str, source: Manifest) -> tuple[Manifest, Manifest]:

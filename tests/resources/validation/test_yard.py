@@ -51,7 +51,7 @@ def test_a_yard_is_valid():
         ((*MODEL, "replicas"), -1, "spec.models[0].replicas: -1 is out of range"),
         ((*MODEL, "replicas"), "2", "must be a whole number"),
         ((*MODEL, "engine"), "vlm", "did you mean 'vllm'?"),
-        ((*MODEL, "source"), "gs://b/m", "spec.models[0].source: weights from gs:// are not fetched"),
+        ((*MODEL, "source"), "ftp://b/m", "spec.models[0].source: weights from ftp:// are not fetched"),
         ((*MODEL, "port"), 0, "spec.models[0].port: 0 is out of range"),
         ((*MODEL, "gpus"), 65, "spec.models[0].gpus: 65 is out of range"),
         ((*MODEL, "image"), "a b", "spec.models[0].image: must be a container image"),
