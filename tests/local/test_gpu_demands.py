@@ -67,7 +67,7 @@ spec:
   leaderWorkerTemplate:
     size: 2
     workerTemplate:
-      spec:{POD.format(what="args: [--model=$(MODEL), -tp=2, -pp=2]")}""")
+      spec:{POD.format(what="args: [--model=$(MODEL), -tp=2, -pp=$(LWS_GROUP_SIZE)]")}""")
     assert found.object == "LeaderWorkerSet models/g"
     assert (found.pods, found.gpus, found.world_size) == (2, 4, 4)
 

@@ -10,6 +10,7 @@ import typer
 from modelyard.cli.exit_codes import ExitCode
 from modelyard.cli.manifests_option import ManifestsOption, print_errors, split_pipe
 from modelyard.cli.output import Output, OutputOption, console, fail, print_json, table
+from modelyard.control.not_used import not_used
 from modelyard.control.shown_resources import shown_resources
 from modelyard.manifests.reading import ReadResult, read_manifests
 from modelyard.snapshot import Snapshot, build_snapshot
@@ -89,10 +90,7 @@ def _owners(status: dict[str, Any]) -> list[tuple[str, list[dict[str, Any]]]]:
 
 
 def _not_used(read: ReadResult) -> list[dict[str, str]]:
-    return [
-        {"object": f"{item.kind} {item.metadata.namespace}/{item.metadata.name}", "reason": item.reason}
-        for item in read.resource_set.unsupported
-    ]
+    return [{"object": name, "reason": reason} for name, reason in not_used(read.resource_set)]
 
 
 def _show(read: ReadResult, snapshot: Snapshot, rows: list[dict[str, Any]]) -> None:

@@ -13,6 +13,7 @@ from modelyard.admin.source import ExplainUnavailable
 from modelyard.control.binding_results import gateway_bindings
 from modelyard.control.explain_request import explain_request
 from modelyard.control.fleet_report import fleet_gauges, fleet_report
+from modelyard.control.not_used import not_used
 from modelyard.control.shown_resources import shown_resources
 from modelyard.telemetry import catalogue
 from modelyard.telemetry.catalogue import Metric
@@ -92,10 +93,8 @@ class YardView:
 
     def skipped(self) -> list[dict[str, str]]:
         """What the manifests hold and this machine does not use, with the reason."""
-        rows = [
-            {"what": f"{item.kind} {item.metadata.namespace}/{item.metadata.name}", "reason": item.reason}
-            for item in self._yard.configuration.resources.unsupported
-        ]
+        resources = self._yard.configuration.resources
+        rows = [{"what": name, "reason": reason} for name, reason in not_used(resources)]
         for plan in self._yard.local.plans() if self._yard.local is not None else ():
             if plan.problem:
                 rows.append({"what": f"Deployment {plan.namespace}/{plan.name}", "reason": plan.problem})

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from modelyard.resources.pods import Container, PodSpec
     from modelyard.resources.resource_set import ResourceSet
 
+GROUP_SIZE = "LWS_GROUP_SIZE"
+"""The variable in which LeaderWorkerSet tells each Pod how many there are in its group."""
+
 _IN_SCRIPT = re.compile(r"(?:\bvllm\s+serve|-m\s+vllm\.entrypoints\.openai\.api_server)\s+([^;&|\n]*)")
 """vLLM's command in a shell script: scripts are not run here, but what they ask for can be read."""
 
@@ -32,15 +35,16 @@ def gpu_demands(resources: ResourceSet) -> Iterator[ReplicaDemand]:
 
 def _of_pod(name: str, spec: PodSpec, *, pods: int) -> Iterator[ReplicaDemand]:
     for container in spec.containers:
-        arguments = _server_arguments(container)
+        arguments = _server_arguments(container, pods)
         if arguments is not None:
             yield _demand(name, spec, container, arguments, pods)
             return
 
 
-def _server_arguments(container: Container) -> Sequence[str] | None:
+def _server_arguments(container: Container, pods: int) -> Sequence[str] | None:
     """vLLM's arguments, with ``$(NAME)`` filled in from literal values; None for another program."""
-    values = {variable.name: variable.value for variable in container.env if variable.value}
+    values = {GROUP_SIZE: str(pods)}
+    values |= {variable.name: variable.value for variable in container.env if variable.value}
     command = [expand(word, values) for word in container.command]
     args = [expand(word, values) for word in container.args]
     found = recognise(container.image, command, args)
