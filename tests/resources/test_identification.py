@@ -24,7 +24,7 @@ def test_every_row_is_found_in_every_version(row):
 @pytest.mark.parametrize(
     ("api_version", "kind"),
     [
-        ("ray.io/v1", "RayService"),
+        ("ray.io/v1", "RayCluster"),
         ("batch/v1", "Job"),
         ("autoscaling/v2", "HorizontalPodAutoscaler"),
         ("monitoring.googleapis.com/v1", "PodMonitoring"),

@@ -37,7 +37,8 @@ def test_the_ray_routes_are_read_as_written():
     assert models == ["gemma-2b-it", "qwen-2.5-3b"]
     assert route.spec.rules[0].backend_refs[0].port == 8000
     assert resources.bbr_values[0].plugins[0].header_name == "X-Gateway-Model-Name"
-    assert [item.kind for item in resources.unsupported] == ["RayService", "RayService"]
+    assert [name for _, name in resources.ray_services] == ["gemma-2b-it", "qwen-25-3b"]
+    assert not resources.unsupported
     policy = resources.health_check_policies["default", "gemma-serve-healthcheck"]
     config = policy.spec.default.config
     assert config is not None

@@ -25,6 +25,7 @@ from modelyard.resources.inference import (
 )
 from modelyard.resources.inference_v1alpha2 import OldInferencePool
 from modelyard.resources.leader_worker_set import LeaderWorkerSet
+from modelyard.resources.ray_service import RAY_GROUP, RayService
 from modelyard.resources.reference_grant import ReferenceGrant
 from modelyard.resources.unsupported import Unsupported
 from modelyard.resources.yard import YARD_GROUP, Yard
@@ -47,6 +48,7 @@ Kubernetes = (
     | ConfigMap
     | EndpointSlice
     | Deployment
+    | RayService
     | LeaderWorkerSet
     | Yard
 )
@@ -122,6 +124,7 @@ KINDS: tuple[Kind, ...] = (
     _row("", _V1, ConfigMap, "config_maps"),
     _row("discovery.k8s.io", _V1, EndpointSlice, "endpoint_slices"),
     _row("apps", _V1, Deployment, "deployments"),
+    _row(RAY_GROUP, _V1, RayService, "ray_services"),
     _row("leaderworkerset.x-k8s.io", _V1, LeaderWorkerSet, "leader_worker_sets"),
     _row(YARD_GROUP, ("v1alpha1",), Yard, "yards"),
 )

@@ -24,6 +24,7 @@ from modelyard.resources.inference import (
 )
 from modelyard.resources.kinds import KINDS, AnyResource
 from modelyard.resources.leader_worker_set import LeaderWorkerSet
+from modelyard.resources.ray_service import RayService
 from modelyard.resources.reference_grant import ReferenceGrant
 from modelyard.resources.unsupported import Unsupported
 from modelyard.resources.yard import Yard
@@ -49,6 +50,7 @@ class ResourceSet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     config_maps: Mapping[tuple[str, str], ConfigMap] = {}
     endpoint_slices: Mapping[tuple[str, str], EndpointSlice] = {}
     deployments: Mapping[tuple[str, str], Deployment] = {}
+    ray_services: Mapping[tuple[str, str], RayService] = {}
     leader_worker_sets: Mapping[tuple[str, str], LeaderWorkerSet] = {}
     yards: Mapping[tuple[str, str], Yard] = {}
     """As written; what they stand for is among the other objects once manifests were read."""

@@ -105,11 +105,14 @@ class _Walker:
 
     def _union(self, value: object, kind: inspect.UnionType, report: Report) -> None:
         options = [option for option in kind.types if not isinstance(option, inspect.NoneType)]
+        if value is None and len(options) < len(kind.types):
+            return
+        options = [option for option in options if _same_form(value, option)] or options
         if len(options) == 1:
             self.walk(value, options[0], report)
             return
-        if not any(_fits(value, option) for option in options):
-            names = " or ".join(_SCALARS[type(option)][0] for option in options if type(option) in _SCALARS)
+        if not any(_fits(value, option) for option in options if type(option) in _SCALARS):
+            names = " or ".join(_form(option) for option in options)
             report.fault(f"must be {names}, not {self._name(value)}")
 
     def _scalar(self, value: object, kind: inspect.Type, report: Report) -> None:
@@ -139,6 +142,19 @@ class _Walker:
         if self._secret:
             return noun.replace("the", "a", 1)
         return f"{noun} {str(value).lower() if isinstance(value, bool) else shown(value)}"
+
+
+def _form(kind: inspect.Type) -> str:
+    if isinstance(kind, inspect.VarTupleType):
+        return "a list"
+    return _SCALARS[type(kind)][0] if type(kind) in _SCALARS else "a mapping"
+
+
+def _same_form(value: object, kind: inspect.Type) -> bool:
+    """Whether both are a mapping, or both a list: then only this alternative of a union can be meant."""
+    if isinstance(value, dict):
+        return isinstance(kind, inspect.StructType | inspect.DictType)
+    return isinstance(value, list) and isinstance(kind, inspect.VarTupleType)
 
 
 def _fits(value: object, kind: inspect.Type) -> bool:

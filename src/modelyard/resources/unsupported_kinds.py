@@ -8,6 +8,7 @@ _MONITORING = "it configures a cluster's monitoring; scrape Modelyard's own /met
 _STORAGE = "it describes storage of a cluster; local volumes are folders of this machine"
 _AUTOSCALING = "this version keeps the number of replicas that the Deployment names"
 _WORKLOAD = "this version runs Deployments only"
+_RAY = "this version runs Ray Serve applications only (RayService)"
 _ROUTE = "this version routes HTTP only"
 _PROVIDER = "it configures a load balancer of a cloud provider"
 _EVENTS = "it is written by a cluster, not by users"
@@ -21,12 +22,9 @@ UNSUPPORTED: dict[tuple[str, str], str] = {
     ("gateway.networking.k8s.io", "ListenerSet"): "this version takes listeners from Gateways only",
     ("gateway.networking.x-k8s.io", "*"): "it belongs to Gateway API's experimental channel",
     ("inference.networking.x-k8s.io", "InferencePoolImport"): "this version joins no clusters",
-    (
-        "ray.io",
-        "RayService",
-    ): "this version reaches Ray Serve through its Service and does not start Ray itself",
-    ("ray.io", "RayCluster"): _WORKLOAD,
-    ("ray.io", "RayJob"): _WORKLOAD,
+    ("ray.io", "RayCluster"): _RAY,
+    ("ray.io", "RayJob"): _RAY,
+    ("ray.io", "RayCronJob"): _RAY,
     ("apps", "StatefulSet"): _WORKLOAD,
     ("apps", "DaemonSet"): _WORKLOAD,
     ("apps", "ReplicaSet"): _WORKLOAD,

@@ -23,6 +23,7 @@ from modelyard.resources.inference import (
 )
 from modelyard.resources.inference_v1alpha2 import OldInferencePool
 from modelyard.resources.leader_worker_set import LeaderWorkerSet
+from modelyard.resources.ray_service import RayService
 from modelyard.resources.reference_grant import ReferenceGrant
 from modelyard.resources.validation import formats
 from modelyard.resources.validation.core import (
@@ -44,6 +45,7 @@ from modelyard.resources.validation.inference import (
 )
 from modelyard.resources.validation.metadata import check_metadata
 from modelyard.resources.validation.pods import check_deployment, check_leader_worker_set, check_pod
+from modelyard.resources.validation.ray_service import check_ray_service
 from modelyard.resources.validation.yard import check_yard
 from modelyard.resources.yard import Yard
 
@@ -67,6 +69,7 @@ RULES: dict[type[msgspec.Struct], Rule] = {
     ConfigMap: check_config_map,
     Pod: check_pod,
     Deployment: check_deployment,
+    RayService: check_ray_service,
     LeaderWorkerSet: check_leader_worker_set,
     Yard: check_yard,
 }
@@ -74,6 +77,7 @@ RULES: dict[type[msgspec.Struct], Rule] = {
 
 _NAMES: dict[type[msgspec.Struct], formats.Check] = {
     Service: formats.dns_label_1035,
+    RayService: formats.dns_label_1035,
     Yard: formats.dns_label_1035,
     Namespace: formats.dns_label,
 }
