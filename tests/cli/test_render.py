@@ -70,7 +70,7 @@ def test_other_kinds_are_left_out_and_counted() -> None:
 def test_errors_are_those_of_the_manifests() -> None:
     result = _render("-f", "-", piped=YARD.replace("source: ./llama", "source: 'gs://b/llama'"))
     assert result.exit_code == ExitCode.INVALID
-    assert "-:7: document 1: Yard small: spec.models[0].source: weights from gs:// are not fetched" in result.stderr
+    assert "-:7: document 1: Yard small: spec.models[0].source: 'gs://b/llama' names no bucket" in result.stderr
     assert result.stdout == ""
 
 

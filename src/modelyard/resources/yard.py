@@ -12,6 +12,8 @@ from typing import Literal
 from modelyard.resources.bases import Strict, StrictResource
 
 YARD_GROUP = "modelyard.dev"
+RAY_SERVE = "ray-serve"
+"""``engine`` of a model that becomes a RayService."""
 Criticality = Literal["Critical", "Standard", "Sheddable"]
 
 
@@ -35,8 +37,8 @@ class YardModel(Strict, frozen=True, kw_only=True):
     """Where its files are: ``demo://NAME``, a path (``./`` is the file's folder), or a hub id ``ORG/NAME``."""
     replicas: int = 1
     """Model servers that serve it; 0 keeps the routes and runs none."""
-    engine: Literal["vllm"] = "vllm"
-    """The model server."""
+    engine: Literal["vllm", "ray-serve"] = "vllm"
+    """The model server: vLLM by itself, or Ray Serve LLM, which runs vLLM on a Ray cluster."""
     image: str | None = None
     """Container image on a cluster; None is the engine's own of the version that this one is tested with."""
     args: tuple[str, ...] = ()

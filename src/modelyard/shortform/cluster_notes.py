@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from modelyard.resources.yard import Yard, YardGateway, YardModel
+from modelyard.resources.yard import RAY_SERVE, Yard, YardGateway, YardModel
 from modelyard.shortform.routing import picker_name
 from modelyard.shortform.volumes import DEMO_CLAIM, folders_to_fill, uses_hub, weights_claim
 
@@ -17,6 +17,8 @@ def cluster_notes(yard: Yard) -> Iterator[str]:
     pickers = ", ".join(picker_name(model) for model in spec.models)
     yield f"Each InferencePool needs its endpoint picker (the inference extension's Helm chart): {pickers}."
     yield "Routes match X-Gateway-Model-Name, which body-based routing sets (the extension's body-based-routing chart)."
+    if any(model.engine == RAY_SERVE for model in spec.models):
+        yield "A RayService needs the KubeRay operator."
     for model in spec.models:
         yield from _fillings(model)
     if any(uses_hub(model) for model in spec.models):

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Set
 
-from modelyard.resources.yard import YardModel, object_name
+from modelyard.resources.yard import RAY_SERVE, YardModel, object_name
 from modelyard.shortform import lora_syncer
+from modelyard.shortform.ray_servers import ray_service
 from modelyard.shortform.target import PART_OF, Manifest, Setting
-from modelyard.shortform.volumes import mounted, uses_google_bucket, uses_hub, weights_path
+from modelyard.shortform.volumes import HUB_SECRET, mounted, uses_google_bucket, uses_hub, weights_path
 
 VLLM_IMAGE = "vllm/vllm-openai:v0.32.0"
 """The version of vLLM that this one is tested with."""
-HUB_SECRET = {"name": "hf-token", "key": "token", "optional": True}
-"""Where a gated model's token is read; on this machine the variable itself is enough."""
 LORA_SLOTS = 4
 """Most adapters of one batch that are set by itself: each costs GPU memory, used or not."""
 SYNCED_LORAS = 16
@@ -22,6 +21,9 @@ SYNCED_LORAS = 16
 def servers(setting: Setting) -> Iterator[Manifest]:
     """Deployments, with what belongs to each."""
     for model in setting.yard.spec.models:
+        if model.engine == RAY_SERVE:
+            yield ray_service(model, setting)
+            continue
         yield _deployment(model, setting)
         if not setting.local:
             yield _service(model, setting)

@@ -16,6 +16,8 @@ DEMO_CLAIM = "demo-models"
 DEMO_MOUNT = "/models"
 WEIGHTS_MOUNT = "/weights"
 BUCKET_DRIVER = "gcsfuse.csi.storage.gke.io"
+HUB_SECRET = {"name": "hf-token", "key": "token", "optional": True}
+"""Where a gated model's token is read; on this machine the variable itself is enough."""
 _WEIGHTS_ANNOTATION = "modelyard.dev/weights"
 
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 from modelyard.resources.errors import nearest, shown
 from modelyard.resources.faults import Report
+from modelyard.resources.ray_service import MAX_NAME, SERVE_PORT
 from modelyard.resources.validation import formats
 from modelyard.resources.weights_source import parse_source
-from modelyard.resources.yard import Yard, YardGateway, YardModel, YardRoute, object_name
+from modelyard.resources.yard import RAY_SERVE, Yard, YardGateway, YardModel, YardRoute, object_name
 
 MAX_ADAPTERS = 32
 MAX_TARGETS = 10
@@ -49,6 +50,8 @@ def _check_model(model: YardModel, report: Report) -> None:
     report.at("replicas").check(formats.in_range(model.replicas, 0, 1000))
     report.at("port").check(formats.port(model.port))
     report.at("gpus").check(formats.in_range(model.gpus, 0, 64))
+    if model.engine == RAY_SERVE:
+        _check_ray_serve(model, report)
     if model.image is not None:
         report.at("image").require(
             bool(model.image) and model.image.isascii() and model.image.isprintable() and " " not in model.image,
@@ -58,6 +61,20 @@ def _check_model(model: YardModel, report: Report) -> None:
     report.at("adapters").require(len(model.adapters) <= MAX_ADAPTERS, f"must have at most {MAX_ADAPTERS} adapters")
     for index, adapter in enumerate(model.adapters):
         _check_source(adapter.source, report.at("adapters", index, "source"))
+
+
+def _check_ray_serve(model: YardModel, report: Report) -> None:
+    """What KubeRay and Ray Serve LLM narrow."""
+    report.at("port").require(model.port == SERVE_PORT, f"must be {SERVE_PORT}: that is where Ray Serve listens")
+    report.at("replicas").require(model.replicas > 0, "must be 1 or more: a Ray Serve application has replicas")
+    report.at("name").require(
+        len(object_name(model.name)) <= MAX_NAME,
+        f"becomes {object_name(model.name)!r}, and a RayService has at most {MAX_NAME} characters",
+    )
+    report.at("adapters").require(
+        not model.adapters,
+        "Ray Serve LLM loads adapters from buckets by itself only; use engine: vllm, or write the RayService",
+    )
 
 
 def _check_source(source: str, report: Report) -> None:
