@@ -27,7 +27,8 @@ def messages(demand, **machine):
         {"gpus_per_pod": 2, "tensor_parallel": 2},
         {"gpus_per_pod": 8, "tensor_parallel": 4, "data_parallel": 2},
         {"gpus_per_pod": 8, "pods": 2, "tensor_parallel": 8, "pipeline_parallel": 2},
-        {"gpus_per_pod": 0, "pods": 2, "tensor_parallel": 2, "pipeline_parallel": 2, "tells_gpus": False},
+        {"gpus_per_pod": 0, "tensor_parallel": 2, "pipeline_parallel": 2, "tells_gpus": False, "spans_nodes": True},
+        {"gpus_per_pod": 16, "tensor_parallel": 8, "pipeline_parallel": 2, "spans_nodes": True},
     ],
 )
 def test_what_fits_is_not_remarked_on(changes):
@@ -48,7 +49,6 @@ def test_what_fits_is_not_remarked_on(changes):
             ["16 (2 Pods of 8)", "uses 8 (tensor 8)", "--pipeline-parallel-size=2"],
         ),
         ({"accelerator": None, "accelerator_label": "nvidia-l5"}, ["'nvidia-l5' is not one", "nvidia-l4"]),
-        ({"tensor_parallel": 16, "tells_gpus": False, "gpus_per_pod": 0}, ["asks for 16", "8 at most"]),
     ],
 )
 def test_findings(changes, words):

@@ -36,8 +36,9 @@ class ReplicaDemand(msgspec.Struct, frozen=True, kw_only=True):
     quantization: str = ""
     kv_cache_dtype: str = "auto"
     tells_gpus: bool = True
-    """Whether the object says how many GPUs a Pod has. A Ray application says what its workers need, the cluster what
-    nodes have."""
+    """Whether ``gpus_per_pod`` was written at all."""
+    spans_nodes: bool = False
+    """Whether the GPUs of one Pod may lie on several nodes: they are bundles that Ray places."""
 
     @property
     def world_size(self) -> int:

@@ -61,8 +61,9 @@ def _node(demand: ReplicaDemand) -> Iterator[Finding]:
                 f"known to the node selector: {known}",
             )
         return
-    asked = max(demand.gpus_per_pod, 0 if demand.tells_gpus else -(-demand.world_size // demand.pods))
-    sizes = demand.accelerator.per_node
+    asked, sizes = demand.gpus_per_pod, demand.accelerator.per_node
+    if demand.spans_nodes:
+        return
     if asked > sizes[-1]:
         yield _finding(
             demand,
