@@ -71,3 +71,9 @@ class EndpointState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """What it serves; None: not known."""
     metrics_error: str = ""
     """Why the load could not be read lately, for people; ``load`` is then the last one that could."""
+    adapter_names: Mapping[str, str] = {}
+    """Name of an adapter for clients -> its name in this engine, for adapters that are managed here. It counts instead
+    of the listed models: an adapter whose engine-side name is not listed is still to be loaded. An empty engine-side
+    name: not to be used any more, listed or not."""
+    expected: frozenset[str] = frozenset()
+    """Adapters, by their names for clients, that will be loaded here soon: requests for them wait."""

@@ -40,6 +40,8 @@ class _Row:
             load=self.watch.load,
             models=self.watch.models,
             metrics_error=self.watch.metrics_error,
+            adapter_names=self.watch.adapter_names,
+            expected=self.watch.expected,
         )
 
     def _endpoint(self) -> Endpoint:

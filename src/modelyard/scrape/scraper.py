@@ -90,6 +90,22 @@ class Scraper:
         if watch is not None:
             watch.refresh_models()
 
+    def set_adapters(self, address: str, names: Mapping[str, str], expected: frozenset[str] = frozenset()) -> bool:
+        """Which adapters an endpoint has, and which it will have soon; ``on_change`` gets it before this returns.
+
+        ``names``: name for clients -> name in this engine, of adapters that were loaded (an empty name: not to be used
+        any more). A name that is new here is believed until the model list is read again, which is done at once.
+        ``expected``: names for clients; requests for them wait. Both replace what was said before, and are forgotten
+        with the endpoint. False: the address is not watched, nothing was kept.
+        """
+        watch = self._watches.get(address)
+        if watch is None:
+            return False
+        watch.set_adapters(names, expected)
+        self._board.mark(watch)
+        self._publish(time.monotonic())
+        return True
+
     async def close(self) -> None:
         """Stop watching and close every connection."""
         self._closed = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from modelyard.fleet import engines
@@ -50,6 +50,8 @@ class Watch:
         self._shown: EngineLoad | None = None
         self._shown_problem = ""
         self._unlisted: frozenset[str] = frozenset()
+        self.adapter_names: Mapping[str, str] = {}
+        self.expected: frozenset[str] = frozenset()
         if self.engine is not None:
             self._adopt(self.engine, self.engine.metrics)
         else:
@@ -117,6 +119,11 @@ class Watch:
 
     def refresh_models(self) -> None:
         """Read the model list at once."""
+        self._models.soon()
+
+    def set_adapters(self, names: Mapping[str, str], expected: frozenset[str]) -> None:
+        """What the engine calls its adapters, and which it will have soon (``EndpointState``)."""
+        self.adapter_names, self.expected = dict(names), expected
         self._models.soon()
 
     def close(self) -> None:
