@@ -1,0 +1,94 @@
+"""The values that the shell of this package passes around."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
+
+import msgspec
+
+from modelyard.lora.adapter_config import AdapterFacts, BaseShape
+from modelyard.lora.engine_limits import EngineLimits
+from modelyard.lora.lora_config import Wanted
+from modelyard.lora.slots import SlotPolicy
+
+
+class Fetched(msgspec.Struct, frozen=True, kw_only=True):
+    """What ``Fetch`` gives back."""
+
+    path: str
+    """A folder of this machine."""
+    revision: str = ""
+    mutable: bool = False
+    """Somebody may edit it in place (a path as source)."""
+
+
+class FetchError(Exception):
+    """A source could not be had; the message says why and what to do next, for people."""
+
+
+Fetch = Callable[[str, Callable[[str], None]], Awaitable[Fetched]]
+"""``fetch(source, say)``: the adapter's files; ``say`` hears of the progress. Raises FetchError."""
+
+
+class Stored(msgspec.Struct, frozen=True, kw_only=True):
+    """An adapter whose files were checked, in a folder named after their digest."""
+
+    path: str
+    digest: str
+    facts: AdapterFacts | None
+    """None: the files are where only the engine can read them; nothing was checked."""
+    size: int = 0
+    revision: str = ""
+
+
+class SourceState(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of one source now."""
+
+    stored: Stored | None = None
+    """The newest good version; it stays when a later fetch fails."""
+    problem: str = ""
+    """Why the newest is not there."""
+    invalid: bool = False
+    """The files were had, and are no usable adapter."""
+    progress: str = ""
+
+
+class ReplicaView(msgspec.Struct, frozen=True, kw_only=True):
+    """One replica, as the reconciler needs it."""
+
+    key: str
+    """``namespace/name``."""
+    url: str
+    """``http://ip:port``."""
+    incarnation: str = ""
+    """Changes when its process does: a new process has lost its adapters."""
+    up: bool = True
+    """Its engine answers."""
+    engine: str = "vllm"
+    """``vllm``, ``simulator`` or ``ray_serve``."""
+    limits: EngineLimits = EngineLimits()
+    policy: SlotPolicy = SlotPolicy.SWAP
+    want: tuple[Wanted, ...] = ()
+    absent: frozenset[str] = frozenset()
+    base: BaseShape = BaseShape()
+    api_key: str = ""
+
+    def __repr__(self) -> str:
+        return f"ReplicaView({self.key} at {self.url})"
+
+
+class Routes(Protocol):
+    """Where the reconciler tells what may be asked of a replica."""
+
+    def __call__(self, view: ReplicaView, names: Mapping[str, str], expected: frozenset[str]) -> None:
+        """``names``: client-facing -> engine-side; ``expected``: will be loaded soon."""
+        ...
+
+
+class Usage(Protocol):
+    """What is known of the requests of a replica's adapters."""
+
+    def __call__(self, view: ReplicaView) -> tuple[frozenset[str], frozenset[str]]:
+        """(engine names with requests running or waiting in the engine, client-facing names that requests wait for)."""
+        ...

@@ -1,0 +1,114 @@
+"""Keeps the adapters of all replicas as they should be: one loop per replica, sources fetched once for all."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+
+import aiohttp
+
+from modelyard.lora.adapter import Fetch, ReplicaView, Routes, Usage
+from modelyard.lora.condition import AdapterStatus
+from modelyard.lora.replica_loop import LoopSettings, ReplicaLoop
+from modelyard.lora.source_book import SourceBook
+from modelyard.lora.store import AdapterStore
+from modelyard.lora.vllm_adapters import VllmAdapters
+
+log = logging.getLogger(__name__)
+
+TICK = 1.0
+"""Seconds between looks at sources that may be edited, or failed."""
+
+
+class Reconciler:
+    """Made and used inside one running event loop. Nothing here raises for what an engine or a source does."""
+
+    def __init__(
+        self,
+        fetch: Fetch,
+        *,
+        store: AdapterStore | None,
+        beside: bool = True,
+        period: float = 5.0,
+        routes: Routes = lambda view, names, expected: None,
+        usage: Usage = lambda view: (frozenset(), frozenset()),
+        on_change: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``beside``: somebody follows ``routes``, so a new version may have an engine name of its own."""
+        self._routes, self._usage, self._on_change, self._clock = routes, usage, on_change, clock
+        self._settings = LoopSettings(beside=beside, folder=str(store.root) if store else "", period=period)
+        self._book = SourceBook(fetch, store, self._sources_changed, clock)
+        self._session = aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=None), connector=aiohttp.TCPConnector(limit=0), trust_env=False
+        )
+        self._loops: dict[str, ReplicaLoop] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+        self._ticker = asyncio.create_task(self._tick(), name="adapter sources")
+
+    def set_replicas(self, views: Iterable[ReplicaView]) -> None:
+        """Look after exactly these from now on, with these wishes."""
+        wanted = {view.key: view for view in views}
+        sources = {one.source: one.name for view in wanted.values() for one in view.want}
+        self._book.want(sources)
+        for key in self._loops.keys() - wanted.keys():
+            task = asyncio.create_task(self._loops.pop(key).close())
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+        for key, view in wanted.items():
+            if key in self._loops:
+                self._loops[key].update(view)
+            else:
+                self._loops[key] = ReplicaLoop(
+                    view,
+                    book=self._book,
+                    api=self._api,
+                    routes=self._routes,
+                    usage=self._usage,
+                    settings=self._settings,
+                    changed=self._on_change,
+                    clock=self._clock,
+                )
+
+    def wake(self, key: str = "") -> None:
+        """Look at one replica (or at all) now."""
+        for name, loop in self._loops.items():
+            if not key or key == name:
+                loop.wake()
+
+    def statuses(self) -> tuple[AdapterStatus, ...]:
+        """How every adapter stands on every replica."""
+        return tuple(status for _, loop in sorted(self._loops.items()) for status in loop.statuses())
+
+    async def close(self) -> None:
+        """Stop; what is loaded stays loaded."""
+        self._ticker.cancel()
+        loops, self._loops = list(self._loops.values()), {}
+        await asyncio.gather(self._ticker, *(loop.close() for loop in loops), *self._closing, return_exceptions=True)
+        await self._book.close()
+        await self._session.close()
+
+    def _api(self, view: ReplicaView) -> VllmAdapters:
+        return VllmAdapters(self._session, view.url, view.api_key)
+
+    def _sources_changed(self) -> None:
+        self.wake()
+        self._on_change()
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK)
+            try:
+                await self._book.tick()
+            except Exception:
+                log.exception("lora: looking at the sources failed; the next look is soon")
+
+
+def gauge(statuses: Iterable[AdapterStatus]) -> Mapping[str, int]:
+    """``lora_syncer_adapter_status``: adapter -> 1 where it is loaded on every replica that should have it, else 0."""
+    found: dict[str, int] = {}
+    for status in statuses:
+        found[status.adapter] = min(found.get(status.adapter, 1), int(status.loaded))
+    return found

@@ -1,0 +1,265 @@
+"""One replica's adapters: looks, plans, acts, and says how it stands, until closed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from modelyard.lora.adapter import ReplicaView, Routes, Stored, Usage
+from modelyard.lora.adapter_config import check
+from modelyard.lora.condition import AdapterStatus, Reason
+from modelyard.lora.lora_config import Wanted, client_name
+from modelyard.lora.plan import Listing, Load, Plan, Situation, Unload, Version, owned, plan
+from modelyard.lora.report import Failure, Found, Look, report, same_for_all
+from modelyard.lora.slots import Chosen, SlotPolicy, choose
+from modelyard.lora.source_book import SourceBook
+from modelyard.lora.vllm_adapters import AdapterCallError, VllmAdapters
+
+log = logging.getLogger(__name__)
+
+PERIOD = 5.0
+"""Seconds between looks where nothing happens: finds what somebody else loaded or unloaded."""
+RETRY, LAST_RETRY = 1.0, 60.0
+"""Seconds until a refused load is tried again; doubles."""
+UNREACHABLE_RETRY = 0.5
+
+
+class LoopSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What all replicas of a reconciler share."""
+
+    beside: bool = True
+    """New versions are loaded beside old ones, and traffic is led by ``routes``."""
+    folder: str = ""
+    """The store's root."""
+    period: float = PERIOD
+
+
+class ReplicaLoop:
+    """Keeps one replica's adapters as they should be. Used from one event loop."""
+
+    def __init__(
+        self,
+        view: ReplicaView,
+        *,
+        book: SourceBook,
+        api: Callable[[ReplicaView], VllmAdapters],
+        routes: Routes,
+        usage: Usage,
+        settings: LoopSettings,
+        changed: Callable[[], None],
+        clock: Callable[[], float],
+    ) -> None:
+        self.view = view
+        self._book, self._api, self._routes, self._usage = book, api, routes, usage
+        self._settings, self._changed, self._clock = settings, changed, clock
+        self._wake = asyncio.Event()
+        self._routed: Mapping[str, str] = {}
+        self._retired: Mapping[str, float] = {}
+        self._loaded: set[str] = set()
+        self._failures: dict[tuple[str, str], Failure] = {}
+        self._last_used: dict[str, float] = {}
+        self._told: tuple[ReplicaView, Mapping[str, str], frozenset[str]] | None = None
+        self._statuses: dict[str, AdapterStatus] = {}
+        self._task = asyncio.create_task(self._run(), name=f"adapters of {view.key}")
+
+    def update(self, view: ReplicaView) -> None:
+        """Take over what is wanted now; a new process has nothing loaded."""
+        if view.incarnation != self.view.incarnation or view.url != self.view.url:
+            self._forget()
+        if view != self.view:
+            self.view = view
+            self._wake.set()
+
+    def wake(self) -> None:
+        """Look at once."""
+        self._wake.set()
+
+    def statuses(self) -> tuple[AdapterStatus, ...]:
+        """One for each adapter that is wanted or still there, by name."""
+        return tuple(status for _, status in sorted(self._statuses.items()))
+
+    async def close(self) -> None:
+        """Stop looking; what is loaded stays loaded."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    def _forget(self) -> None:
+        self._routed, self._retired, self._told = {}, {}, None
+        self._loaded.clear()
+        self._failures.clear()
+
+    # ── the loop ──
+
+    async def _run(self) -> None:
+        while True:
+            self._wake.clear()
+            try:
+                delay = await self._look()
+            except AdapterCallError as problem:
+                self._say_all(Reason.ENGINE_UNREACHABLE, str(problem))
+                delay = UNREACHABLE_RETRY
+            except Exception:
+                log.exception("lora: the look at %s failed; the next one is soon", self.view.key)
+                delay = self._settings.period
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(delay):
+                    await self._wake.wait()
+
+    async def _look(self) -> float:
+        """One look and at most one step; the seconds until the next look."""
+        view = self.view
+        if not view.up or view.limits.problem:
+            return self._nothing_to_do(view)
+        api = self._api(view)
+        listing = await api.listing()
+        if view is not self.view:
+            return 0.0
+        running, asked = self._usage(view)
+        chosen = self._choose(view, listing, running, asked)
+        found = {wanted.name: self._version(view, wanted) for wanted in view.want}
+        now = self._clock()
+        planned = plan(
+            Situation(
+                want={name: found[name].version for name in chosen.names},
+                held=listing.adapters,
+                ours=owned(listing.adapters, loaded=self._loaded, absent=view.absent, folder=self._settings.folder),
+                reserved=frozenset(listing.base_models),
+                routed=self._routed,
+                retired=self._retired,
+                busy=running,
+                slots=None if view.policy is SlotPolicy.SWAP else view.limits.max_cpu_loras,
+                beside=self._settings.beside,
+                now=now,
+            )
+        )
+        self._routed, self._retired = planned.routes, planned.retired
+        step = next((action for action in planned.actions if self._is_due(action)), None)
+        self._tell(view, planned, chosen, found)
+        loading = step.name if isinstance(step, Load) else ""
+        self._set(report(Look(view, listing, chosen, planned, found, self._failures, loading)))
+        if step is None:
+            return self._delay(planned, now)
+        await self._act(api, step)
+        return 0.0
+
+    def _delay(self, planned: Plan, now: float) -> float:
+        times = [failure.retry_at for failure in self._failures.values()]
+        times += [planned.again] if planned.again is not None else []
+        return max(0.05, min([self._settings.period, *(at - now for at in times)]))
+
+    def _nothing_to_do(self, view: ReplicaView) -> float:
+        names = frozenset(wanted.name for wanted in view.want)
+        if view.limits.problem:
+            self._publish(view, {}, frozenset())
+            self._say_all(Reason.LORA_NOT_ENABLED, view.limits.problem)
+        else:
+            self._forget()
+            self._publish(view, {}, names)
+            self._say_all(Reason.REPLICA_NOT_READY, "the engine does not answer yet")
+        return self._settings.period
+
+    # ── what is wanted ──
+
+    def _choose(self, view: ReplicaView, listing: Listing, running: frozenset[str], asked: frozenset[str]) -> Chosen:
+        now = self._clock()
+        for name in {*map(client_name, running), *asked}:
+            self._last_used[name] = now
+        names = [wanted.name for wanted in view.want]
+        for name in names:
+            self._last_used.setdefault(name, now)
+        held = {client_name(one.engine_name) for one in listing.adapters}
+        return choose(names, view.limits.max_cpu_loras, view.policy, held=held, last_used=self._last_used)
+
+    def _version(self, view: ReplicaView, wanted: Wanted) -> Found:
+        """The version to serve, or why there is none."""
+        state = self._book.state(wanted.source)
+        stored = state.stored
+        if stored is None:
+            return Found(state=state)
+        refusal = check(stored.facts, view.limits, view.base) if stored.facts is not None else None
+        version = Version(path=stored.path, suffix=_suffix(stored))
+        return Found(version=None if refusal else version, refusal=refusal, state=state)
+
+    # ── acting ──
+
+    def _is_due(self, action: Load | Unload) -> bool:
+        failure = self._failures.get(_key(action))
+        return failure is None or self._clock() >= failure.retry_at
+
+    async def _act(self, api: VllmAdapters, step: Load | Unload) -> None:
+        began = self._clock()
+        try:
+            if isinstance(step, Unload):
+                await api.unload(step.engine_name)
+                self._loaded.discard(step.engine_name)
+            else:
+                if step.instead:
+                    await api.unload(step.instead)
+                await api.load(step.engine_name, step.version.path)
+                self._loaded.add(step.engine_name)
+        except AdapterCallError as problem:
+            self._note_failure(step, problem)
+            return
+        self._failures.pop(_key(step), None)
+        verb = "loaded" if isinstance(step, Load) else "unloaded"
+        log.info("lora: %s: %s %s in %.2f s", self.view.key, verb, step.engine_name, self._clock() - began)
+
+    def _note_failure(self, step: Load | Unload, problem: AdapterCallError) -> None:
+        before = self._failures.get(_key(step))
+        attempts = 1 if before is None else before.attempts + 1
+        self._failures[_key(step)] = Failure(
+            reason=Reason.ENGINE_UNREACHABLE if problem.unreachable else Reason.ENGINE_REFUSED,
+            message=str(problem),
+            attempts=attempts,
+            retry_at=self._clock() + min(RETRY * 2 ** min(attempts - 1, 10), LAST_RETRY),
+        )
+        log.warning("lora: %s: %s: %s", self.view.key, step.engine_name, problem)
+
+    # ── telling ──
+
+    def _tell(self, view: ReplicaView, planned: Plan, chosen: Chosen, found: Mapping[str, Found]) -> None:
+        """Requests may wait for what is on its way, not for what cannot come."""
+        hopeless = {name for name in planned.expected if not self._is_hopeful(name, found[name])}
+        evicted = chosen.left_out if view.policy is SlotPolicy.EVICT else ()
+        coming = (planned.expected - hopeless) | {name for name in evicted if found[name].version is not None}
+        self._publish(view, planned.routes, frozenset(coming))
+
+    def _is_hopeful(self, name: str, found: Found) -> bool:
+        if found.version is None:
+            return found.refusal is None and not found.state.problem
+        return not any(client_name(key[0]) == name for key in self._failures)
+
+    def _publish(self, view: ReplicaView, names: Mapping[str, str], expected: frozenset[str]) -> None:
+        told = (view, dict(names), expected)
+        if told != self._told:
+            self._told = told
+            self._routes(view, names, expected)
+
+    def _say_all(self, reason: Reason, message: str) -> None:
+        self._set({one.name: same_for_all(self.view, one, reason, message) for one in self.view.want})
+
+    def _set(self, statuses: dict[str, AdapterStatus]) -> None:
+        now = time.time()
+        stamped = {name: _stamped(status, self._statuses.get(name), now) for name, status in statuses.items()}
+        if stamped != self._statuses:
+            self._statuses = stamped
+            self._changed()
+
+
+def _stamped(status: AdapterStatus, before: AdapterStatus | None, now: float) -> AdapterStatus:
+    same = before is not None and (before.loaded, before.reason) == (status.loaded, status.reason)
+    return msgspec.structs.replace(status, since=before.since if same and before is not None else now)
+
+
+def _key(action: Load | Unload) -> tuple[str, str]:
+    return (action.engine_name, action.version.path if isinstance(action, Load) else "")
+
+
+def _suffix(stored: Stored) -> str:
+    return (stored.digest or hashlib.sha256(stored.path.encode()).hexdigest())[:8]
