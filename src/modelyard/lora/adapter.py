@@ -81,8 +81,9 @@ class ReplicaView(msgspec.Struct, frozen=True, kw_only=True):
 class Routes(Protocol):
     """Where the reconciler tells what may be asked of a replica."""
 
-    def __call__(self, view: ReplicaView, names: Mapping[str, str], expected: frozenset[str]) -> None:
-        """``names``: client-facing -> engine-side; ``expected``: will be loaded soon."""
+    def __call__(self, view: ReplicaView, names: Mapping[str, str], expected: frozenset[str]) -> bool:
+        """``names``: client-facing -> engine-side (empty: not to be used any more); ``expected``: will be loaded soon.
+        False: nobody took note (the replica is not watched yet); it is said again soon."""
         ...
 
 

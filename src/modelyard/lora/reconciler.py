@@ -32,7 +32,7 @@ class Reconciler:
         store: AdapterStore | None,
         beside: bool = True,
         period: float = 5.0,
-        routes: Routes = lambda view, names, expected: None,
+        routes: Routes = lambda view, names, expected: True,
         usage: Usage = lambda view: (frozenset(), frozenset()),
         on_change: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import logging
 import time
@@ -27,7 +26,7 @@ PERIOD = 5.0
 """Seconds between looks where nothing happens: finds what somebody else loaded or unloaded."""
 RETRY, LAST_RETRY = 1.0, 60.0
 """Seconds until a refused load is tried again; doubles."""
-UNREACHABLE_RETRY = 0.5
+UNREACHABLE_RETRY = UNHEARD_RETRY = 0.5
 
 
 class LoopSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,9 +106,15 @@ class ReplicaLoop:
             except Exception:
                 log.exception("lora: the look at %s failed; the next one is soon", self.view.key)
                 delay = self._settings.period
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(delay):
-                    await self._wake.wait()
+            await self._sleep(delay)
+
+    async def _sleep(self, delay: float) -> None:
+        """Until woken, or ``delay`` is over: then the routes are told again, in case they were forgotten."""
+        try:
+            async with asyncio.timeout(delay if self._told is not None else min(delay, UNHEARD_RETRY)):
+                await self._wake.wait()
+        except TimeoutError:
+            self._told = None
 
     async def _look(self) -> float:
         """One look and at most one step; the seconds until the next look."""
@@ -228,7 +233,8 @@ class ReplicaLoop:
         hopeless = {name for name in planned.expected if not self._is_hopeful(name, found[name])}
         evicted = chosen.left_out if view.policy is SlotPolicy.EVICT else ()
         coming = (planned.expected - hopeless) | {name for name in evicted if found[name].version is not None}
-        self._publish(view, planned.routes, frozenset(coming))
+        gone = dict.fromkeys(map(client_name, planned.retired), "")
+        self._publish(view, {**gone, **planned.routes}, frozenset(coming))
 
     def _is_hopeful(self, name: str, found: Found) -> bool:
         if found.version is None:
@@ -238,8 +244,7 @@ class ReplicaLoop:
     def _publish(self, view: ReplicaView, names: Mapping[str, str], expected: frozenset[str]) -> None:
         told = (view, dict(names), expected)
         if told != self._told:
-            self._told = told
-            self._routes(view, names, expected)
+            self._told = told if self._routes(view, names, expected) else None
 
     def _say_all(self, reason: Reason, message: str) -> None:
         self._set({one.name: same_for_all(self.view, one, reason, message) for one in self.view.want})
