@@ -90,6 +90,17 @@ class LLMConfig(ServePart, frozen=True, kw_only=True):
         return tensor * pipeline
 
     @property
+    def wants_accelerator(self) -> bool:
+        """Whether Ray reserves a GPU or TPU for it: unless a device or the bundles say otherwise."""
+        if self.accelerator_config is not None:
+            return self.accelerator_config.kind != "cpu"
+        placement = self.placement_group_config
+        if placement is None:
+            return True
+        bundles = (placement.bundle_per_worker or {}, *(placement.bundles or ()))
+        return any(bundle.get(device, 0) > 0 for bundle in bundles for device in ("GPU", "TPU"))
+
+    @property
     def deployment_name(self) -> str:
         """What Serve calls the deployment (without the prefix that some server classes change)."""
         return "LLMServer:" + self.model_id.replace("/", "--").replace(".", "_")

@@ -1,0 +1,74 @@
+"""Replicas that the memory of this machine cannot hold are left out, with the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from modelyard.local.ray.changes import Changes, Draft
+from modelyard.resources.serve_llm_config import LLMConfig
+
+if TYPE_CHECKING:
+    from modelyard.local.ray.adjustments import RayHost
+
+GIB = 1 << 30
+REPLICA_BYTES = int(2.3 * GIB)
+"""Resident memory of one replica's three processes (Serve replica, vLLM's engine and its worker) beside the KV cache
+and the weights, measured with Ray 2.60 and vLLM 0.32 on a CPU."""
+_KV_BYTES = 512 << 20
+
+
+class _Fit:
+    """One model's range of replicas."""
+
+    def __init__(self, model: LLMConfig, written: Draft) -> None:
+        self.model = model
+        self.options: Draft = written.get("deployment_config") or {}
+        self.scaling: Draft | None = self.options.get("autoscaling_config")
+        replicas = self.options.get("num_replicas")
+        if self.scaling is None and replicas == "auto":
+            self.scaling = self.options["autoscaling_config"] = {"min_replicas": 1, "max_replicas": 100}
+        if self.scaling is None:
+            self.least = self.most = replicas if isinstance(replicas, int) else 1
+        else:
+            self.least = self.scaling.get("min_replicas", 1)
+            self.most = self.scaling.get("max_replicas", 1)
+        arguments = written.get("engine_kwargs") or {}
+        self.bytes = REPLICA_BYTES + int(arguments.get("kv_cache_memory_bytes") or _KV_BYTES)
+
+
+def fit_replicas(models: Sequence[tuple[LLMConfig, Draft]], host: RayHost, changes: Changes) -> None:
+    """Fewer replicas where ``host.memory_bytes`` does not hold them; one of each model always stays."""
+    fits = [_Fit(model, written) for model, written in models]
+    if host.memory_bytes <= 0:
+        return
+    wanted = {id(fit): (fit.least, fit.most) for fit in fits}
+    while _total(fits) > host.memory_bytes and any(fit.least > 1 for fit in fits):
+        largest = max(fits, key=lambda fit: fit.least)
+        largest.least -= 1
+    spare = max(0, host.memory_bytes - _total(fits))
+    for fit in fits:
+        fit.most = min(fit.most, max(fit.least, 1) + spare // fit.bytes)
+        if wanted[id(fit)] != (fit.least, fit.most):
+            _write(fit, wanted[id(fit)], host.memory_bytes, len(fits), changes)
+
+
+def _total(fits: Sequence[_Fit]) -> int:
+    return sum(fit.least * fit.bytes for fit in fits)
+
+
+def _write(fit: _Fit, wanted: tuple[int, int], memory: int, models: int, changes: Changes) -> None:
+    note = changes.of(fit.model.model_id)
+    those = "its replicas" if models == 1 else f"the replicas of {models} models"
+    reason = f"one takes about {fit.bytes / GIB:.1f} GiB, and {those} have {memory / GIB:.1f} GiB here"
+    if fit.scaling is None:
+        note.set(fit.options, "num_replicas", fit.least, reason, place="deployment_config")
+        return
+    least, most = wanted
+    if fit.least != least:
+        note.set(fit.scaling, "min_replicas", fit.least, reason, place="autoscaling_config")
+    if fit.most != most:
+        note.set(fit.scaling, "max_replicas", fit.most, reason, place="autoscaling_config")
+    first = fit.scaling.get("initial_replicas")
+    if first is not None and first > fit.most:
+        note.set(fit.scaling, "initial_replicas", fit.most, reason, place="autoscaling_config")

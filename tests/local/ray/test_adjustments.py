@@ -1,0 +1,157 @@
+"""What is changed of a Serve configuration here, and what is not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+
+from modelyard.local.ray.adjustments import AdjustedServeConfig, RayHost, adjust, gpus_asked, model_sources
+from modelyard.local.replica_plan import Machine
+from modelyard.resources.serve_config import read_serve_config
+
+GIB = 1 << 30
+MACHINE = Machine(has_gpu=False, cores=2, memory_bytes=32 * GIB, node_name="n", loopback_range=True)
+TWO_REPLICAS = """
+applications:
+- name: llm_app
+  route_prefix: "/"
+  import_path: ray.serve.llm:build_openai_app
+  args:
+    llm_configs:
+    - model_loading_config: {model_id: gemma-2b-it, model_source: google/gemma-2b-it}
+      accelerator_type: L4
+      log_engine_metrics: true
+      engine_kwargs: {tensor_parallel_size: 2, gpu_memory_utilization: 0.8, max_model_len: 4096, seed: 3}
+      deployment_config:
+        autoscaling_config: {min_replicas: 2, max_replicas: 4}
+        health_check_period_s: 600
+        health_check_timeout_s: 300
+"""
+OWN_CODE = """
+applications:
+- name: own
+  import_path: app.main:build
+  args: {anything: [1, {deep: null}], num_gpus: 4}
+  runtime_env:
+    working_dir: ./app
+    pip: [vllm==0.8.4, httpx==0.28.1, tabulate]
+    env_vars: {ONE: "demo://demo-llama", LEVEL: "2"}
+  deployments:
+  - name: Model
+    num_replicas: 2
+    ray_actor_options: {num_cpus: 3, num_gpus: 1, resources: {slot: 1}}
+"""
+
+
+class Paths:
+    def of_model(self, source: str, model_id: str) -> str | None:
+        return f"/w/{source}" if source.startswith("google/") else None
+
+    def of_text(self, text: str) -> str | None:
+        return f"/w/{text.removeprefix('demo://')}" if text.startswith("demo://") else None
+
+
+def run(text: str, **host: Any) -> AdjustedServeConfig:
+    reading = read_serve_config(text)
+    assert not reading.faults
+    return adjust(reading, RayHost(machine=MACHINE, **host), Paths())
+
+
+def changes(result: AdjustedServeConfig) -> dict[str, str]:
+    return {row.setting.partition(": ")[2]: row.change for row in result.settings}
+
+
+def model(result: AdjustedServeConfig) -> dict[str, Any]:
+    found: dict[str, Any] = result.config["applications"][0]["args"]["llm_configs"][0]
+    return found
+
+
+def test_without_a_gpu() -> None:
+    result = run(TWO_REPLICAS)
+    written = model(result)
+    assert "accelerator_type" not in written
+    assert written["accelerator_config"] == {"kind": "cpu"}
+    assert written["model_loading_config"]["model_source"] == "/w/google/gemma-2b-it"
+    arguments = written["engine_kwargs"]
+    assert arguments["tensor_parallel_size"] == 1
+    assert arguments["enforce_eager"] is True
+    assert arguments["seed"] == 3
+    assert "gpu_memory_utilization" not in arguments
+    assert written["deployment_config"]["health_check_period_s"] == 10
+    shown = changes(result)
+    assert shown["accelerator_type"] == "dropped (was L4)"
+    assert shown["engine_kwargs.tensor_parallel_size"] == "1 (was 2)"
+    assert shown["model_source"] == "/w/google/gemma-2b-it (was google/gemma-2b-it)"
+    assert all(row.reason for row in result.settings)
+
+
+def test_with_gpus_enough_only_the_place_of_weights_changes() -> None:
+    result = run(TWO_REPLICAS, gpus=4)
+    assert [row.setting for row in result.settings] == [
+        "gemma-2b-it: model_source",
+        "gemma-2b-it: engine_kwargs.max_model_len",
+    ]
+    assert result.resources == {"accelerator_type:L4": 4.0}
+    written = yaml.safe_load(TWO_REPLICAS)
+    loading = written["applications"][0]["args"]["llm_configs"][0]
+    loading["model_loading_config"]["model_source"] = "/w/google/gemma-2b-it"
+    loading["engine_kwargs"]["max_model_len"] = -1
+    assert result.config == written
+
+
+@pytest.mark.parametrize(("gpus", "tensor"), [(3, 2), (2, 2), (1, 1)])
+def test_with_fewer_gpus_replicas_go_first(gpus: int, tensor: int) -> None:
+    written = model(run(TWO_REPLICAS, gpus=gpus))
+    assert written["deployment_config"]["autoscaling_config"] == {"min_replicas": 1, "max_replicas": 1}
+    assert written["engine_kwargs"]["tensor_parallel_size"] == tensor
+    assert written["accelerator_type"] == "L4"
+
+
+def test_more_models_than_gpus_share_them() -> None:
+    two = yaml.safe_load(TWO_REPLICAS)
+    configs = two["applications"][0]["args"]["llm_configs"]
+    configs.append({**configs[0], "model_loading_config": {"model_id": "second"}})
+    result = run(yaml.safe_dump(two), gpus=1)
+    written = model(result)
+    assert written["placement_group_config"] == {"bundle_per_worker": {"CPU": 1, "GPU": 0.5}}
+    assert written["engine_kwargs"]["gpu_memory_utilization"] == 0.4
+
+
+def test_memory_cuts_replicas_and_says_the_numbers() -> None:
+    assert "autoscaling_config.min_replicas" not in changes(run(TWO_REPLICAS, memory_bytes=64 * GIB))
+    result = run(TWO_REPLICAS, memory_bytes=4 * GIB)
+    scaling = model(result)["deployment_config"]["autoscaling_config"]
+    assert scaling == {"min_replicas": 1, "max_replicas": 1}
+    row = next(row for row in result.settings if "min_replicas" in row.setting)
+    assert "4.0 GiB" in row.reason
+    held = model(run(TWO_REPLICAS, memory_bytes=11 * GIB))["deployment_config"]["autoscaling_config"]
+    assert held == {"min_replicas": 2, "max_replicas": 3}
+
+
+def test_an_application_of_ones_own_keeps_its_arguments() -> None:
+    result = run(OWN_CODE, packages={"httpx": "0.28.1", "vllm": "0.32.0"})
+    app = result.config["applications"][0]
+    assert app["args"] == {"anything": [1, {"deep": None}], "num_gpus": 4}
+    assert app["runtime_env"]["pip"] == ["tabulate"]
+    assert app["runtime_env"]["env_vars"] == {"ONE": "/w/demo-llama", "LEVEL": "2"}
+    assert app["deployments"][0]["ray_actor_options"] == {"num_cpus": 3, "resources": {"slot": 1}}
+    assert result.resources == {"slot": 1}
+    assert result.logical_cpus >= 6
+
+
+def test_gpus_asked_and_sources() -> None:
+    reading = read_serve_config(TWO_REPLICAS)
+    assert reading.config is not None
+    assert gpus_asked(reading.config) == 4
+    assert [(part.model_id, part.source) for part in model_sources(reading.config)] == [
+        ("gemma-2b-it", "google/gemma-2b-it")
+    ]
+
+
+def test_a_second_pass_changes_nothing() -> None:
+    once = run(TWO_REPLICAS, memory_bytes=4 * GIB)
+    twice = run(yaml.safe_dump(dict(once.config)), memory_bytes=4 * GIB)
+    assert twice.config == once.config
+    assert not twice.settings
