@@ -7,12 +7,14 @@ import msgspec
 import pytest
 
 from modelyard.local import arguments as argv
+from modelyard.local.model_files import ModelSources
 from modelyard.local.plan import plan_deployments
 from modelyard.local.probes import HttpGet
 from modelyard.local.replica_command import PlanContext
 from modelyard.local.replica_plan import DeploymentPlan, EngineProgram, Machine, ReplicaPlan
 from modelyard.resources.loading import load_documents
 from modelyard.resources.resource_set import ResourceSet
+from modelyard.resources.source_table import source_table
 
 MACHINE = Machine(has_gpu=False, cores=2, memory_bytes=16 << 30, node_name="node", loopback_range=True)
 VLLM = EngineProgram(kind="vllm", command=("/py", "-m", "server"))
@@ -150,6 +152,12 @@ def test_a_missing_secret_may_come_from_this_machine() -> None:
     assert any(row.setting == "env TOKEN" for row in replica.settings)
 
 
+def test_a_missing_token_of_the_hub_is_no_problem() -> None:
+    replica = first(with_secret_env().replace("{name: TOKEN,", "{name: HF_TOKEN,"))
+    assert "HF_TOKEN" not in replica.env
+    assert any(row.setting == "env HF_TOKEN" and row.change == "left out" for row in replica.settings)
+
+
 def test_secret_values_are_marked_and_never_in_settings() -> None:
     secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: hf}\nstringData: {token: hunter2}\n"
     plan = only(plan_deployments(resources(with_secret_env(), secret), CONTEXT))
@@ -170,7 +178,7 @@ def test_the_simulator_stands_in_without_secrets_and_weights() -> None:
 
 def test_a_claim_names_the_source_of_its_content() -> None:
     plan = only(plan_deployments(resources(DEPLOYMENT, CLAIM), CONTEXT))
-    assert [source.source for source in plan.replicas[0].weights] == ["demo://"]
+    assert [needed.source for needed in plan.replicas[0].weights] == ["demo://x"]
 
 
 def test_without_an_engine_every_deployment_says_how_to_get_one() -> None:
@@ -197,6 +205,26 @@ def test_a_bad_port_is_a_problem(port: str) -> None:
     assert "--port is" in plan.problem
 
 
+def test_a_model_of_another_name_is_taken_from_its_source_and_keeps_its_name() -> None:
+    models = ModelSources(
+        table=source_table([("/models/x", "demo://demo-llama")]), path_of=lambda text: Path("/w") / text
+    )
+    plan = only(plan_deployments(resources(DEPLOYMENT), CONTEXT, models=models))
+    replica = plan.replicas[0]
+    assert argv.value(replica.argv, "--model") == "demo--demo-llama"
+    assert argv.values(replica.argv, "--served-model-name") == ["/models/x"]
+    assert replica.env["MODEL"] == "demo--demo-llama"
+    assert plan.models == ("/models/x",)
+
+
+def test_a_container_that_reads_files_ahead_becomes_a_prefetch() -> None:
+    script = "find / -name *.safetensors | xargs -P 15 -n1 dd of=/dev/null"
+    reader = f'{{name: sidecar, image: busybox, command: [sh, -c, "{script}"]}}'
+    plan = only(plan_deployments(resources(DEPLOYMENT.replace('{name: sidecar, image: "nginx:1"}', reader)), CONTEXT))
+    assert [needed.prefetch for needed in plan.replicas[0].weights] == [True]
+    assert "ahead" in next(part.reason for part in plan.skipped if part.name == "sidecar")
+
+
 def test_planning_is_repeatable() -> None:
     assert plan_deployments(resources(DEPLOYMENT), CONTEXT) == plan_deployments(resources(DEPLOYMENT), CONTEXT)
 
@@ -206,4 +234,8 @@ def test_the_quickstart_can_be_planned() -> None:
     assert {plan.name: len(plan.replicas) for plan in plans} == {"demo-alpaca": 1, "demo-llama": 2}
     assert not any(plan.problem or plan.skipped for plan in plans)
     llama = plans[1].replicas[0]
-    assert argv.values(llama.argv, "--lora-modules") == ["food-review=/y/volumes/default/demo-models/food-review"]
+    assert argv.values(llama.argv, "--lora-modules") == ["food-review=demo--food-review"]
+    assert [(needed.source, needed.adapter) for needed in llama.weights] == [
+        ("demo://demo-llama", False),
+        ("demo://food-review", True),
+    ]

@@ -6,11 +6,12 @@ import msgspec
 import pytest
 
 from modelyard.local.environment import Sources
-from modelyard.local.replica_plan import LocalFile, WeightsSource
+from modelyard.local.replica_plan import LocalFile
 from modelyard.local.volumes import Places, VolumePlan, plan_volumes, rewrite_paths
 from modelyard.resources.core import ConfigMap, Secret
 from modelyard.resources.metadata import ObjectMeta
 from modelyard.resources.pods import PodSpec
+from modelyard.resources.source_table import source_table
 
 PLACES = Places(directory="/y/replicas/r", claims="/y/volumes/default", sources={"models": "demo://"})
 SOURCES = Sources(
@@ -28,10 +29,14 @@ SOURCES = Sources(
 )
 
 
-def planned(*volumes: dict[str, Any], **mount: Any) -> VolumePlan:
+def bucket(**attributes: str) -> dict[str, Any]:
+    return {"csi": {"driver": "gcsfuse.csi.storage.gke.io", "volumeAttributes": attributes}}
+
+
+def planned(*volumes: dict[str, Any], places: Places = PLACES, **mount: Any) -> VolumePlan:
     mounts = [{"name": volume["name"], "mountPath": f"/mnt/{volume['name']}", **mount} for volume in volumes]
     spec = msgspec.convert({"containers": [{"name": "c", "volumeMounts": mounts}], "volumes": list(volumes)}, PodSpec)
-    return plan_volumes(spec, spec.containers[0], SOURCES, PLACES, {"WHO": "me"})
+    return plan_volumes(spec, spec.containers[0], SOURCES, places, {"WHO": "me"})
 
 
 def test_config_maps_and_secrets_become_files() -> None:
@@ -71,9 +76,27 @@ def test_where_each_source_lies(volume: dict[str, Any], local: str) -> None:
     assert plan.settings[0].change == f"-> {local}"
 
 
-def test_a_claim_with_a_source_is_filled() -> None:
-    plan = planned({"name": "v", "persistentVolumeClaim": {"claimName": "models"}})
-    assert plan.weights == (WeightsSource(directory="/y/volumes/default/models", source="demo://"),)
+@pytest.mark.parametrize(
+    ("volume", "origin"),
+    [
+        ({"persistentVolumeClaim": {"claimName": "models"}}, "demo://"),
+        (bucket(bucketName="b"), "gs://b"),
+        (bucket(bucketName="b", mountOptions="implicit-dirs,only-dir=/x/y/,ro"), "gs://b/x/y"),
+    ],
+)
+def test_what_a_volume_holds_is_known(volume: dict[str, Any], origin: str) -> None:
+    assert planned({"name": "v", **volume}).origins == {"/mnt/v": origin}
+
+
+def test_a_sub_path_is_a_part_of_what_the_volume_holds() -> None:
+    assert planned({"name": "v", **bucket(bucketName="b")}, subPath="a/b").origins == {"/mnt/v": "gs://b/a/b"}
+
+
+@pytest.mark.parametrize("name", ["/mnt/v", "gs://b"])
+def test_a_mount_may_be_said_to_be_a_folder(name: str) -> None:
+    places = msgspec.structs.replace(PLACES, table=source_table([(name, "/disk/")]))
+    plan = planned({"name": "v", **bucket(bucketName="b")}, places=places)
+    assert plan.paths == {"/mnt/v": "/disk"}
 
 
 def test_sub_paths() -> None:

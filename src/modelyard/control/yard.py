@@ -18,7 +18,9 @@ from modelyard.control.free_addresses import require_free
 from modelyard.control.local_pods import pod_endpoints
 from modelyard.control.requested_addresses import refused_addresses, requested_addresses
 from modelyard.control.settings import ControlSettings
+from modelyard.control.sources import sources_in_force
 from modelyard.control.url_resources import url_endpoints, url_resources
+from modelyard.control.weights_provider import FetchingProvider, weights_root
 from modelyard.control.worker_pool import WorkerPool
 from modelyard.control.worker_socket import default_socket_path
 from modelyard.control.yard_file import YardFile, remove_yard_file, write_yard_file
@@ -70,6 +72,7 @@ class Yard:
             on_configured=on_change,
         )
         self._admin = AdminServer(self.view, command_routes(self))
+        self.weights = FetchingProvider(weights_root(settings.home))
         self._scraper: Scraper | None = None
         self._local: LocalRunner | None = None
         self._watcher: asyncio.Task[None] | None = None
@@ -93,6 +96,7 @@ class Yard:
                 engine=self.settings.engine,
                 on_change=self._replicas_changed,
                 drain=self._drained,
+                weights=self.weights,
             )
         await self._apply()
         if self.settings.paths:
@@ -159,7 +163,7 @@ class Yard:
 
     async def _apply(self) -> None:
         if self._local is not None:
-            await self._local.apply(self.resource_set)
+            await self._local.apply(self.resource_set, sources_in_force(self.resource_set, self.settings.sources))
         self._watch_backends()
         self.workers.configure(
             Configure(

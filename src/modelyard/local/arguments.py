@@ -70,3 +70,11 @@ def with_value(arguments: Sequence[str], flag: str, setting: str) -> tuple[str, 
     """``arguments`` with ``flag`` given once, as ``setting``, at the end; an empty one makes it a switch."""
     kept = without(arguments, flag, takes_value=bool(setting))
     return (*kept, f"{flag}={setting}" if setting else flag)
+
+
+def with_values(arguments: Sequence[str], flag: str, settings: Sequence[str]) -> tuple[str, ...]:
+    """``arguments`` with ``flag`` given once, with all of ``settings``, at the end."""
+    kept = list(arguments)
+    for start, end in reversed(list(_spans(arguments, flag))):
+        del kept[start:end]
+    return (*kept, flag, *settings)

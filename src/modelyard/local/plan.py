@@ -7,18 +7,24 @@ kept for people.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
 from modelyard.local.addresses import ONLY_LOOPBACK, PortTable, assign_addresses
-from modelyard.local.containers import NotHere, recognise
-from modelyard.local.environment import Sources
+from modelyard.local.containers import NotHere, VllmCommand, recognise
+from modelyard.local.environment import Sources, expand
+from modelyard.local.model_files import ONLY_FOLDERS, ModelSources, model_names
+from modelyard.local.read_ahead import REASON as READ_AHEAD
+from modelyard.local.read_ahead import reads_ahead
 from modelyard.local.replica_command import PlanContext, plan_replica
 from modelyard.local.replica_plan import DeploymentPlan, ReplicaPlan, Skipped
+from modelyard.local.rolling import RollingLimits, RolloutRules, rolling_limits
+from modelyard.local.service_links import container_port, service_links
 
 if TYPE_CHECKING:
     from modelyard.resources.apps import Deployment
+    from modelyard.resources.core import Service, ServicePort
     from modelyard.resources.pods import Container
     from modelyard.resources.resource_set import ResourceSet
 
@@ -27,27 +33,52 @@ WEIGHTS_ANNOTATION = "modelyard.dev/weights"
 
 
 def plan_deployments(
-    resources: ResourceSet, context: PlanContext, kept: Mapping[str, str] = {}
+    resources: ResourceSet,
+    context: PlanContext,
+    kept: Mapping[str, str] = {},
+    models: ModelSources = ONLY_FOLDERS,
+    used: Mapping[str, Collection[int]] = {},
 ) -> tuple[DeploymentPlan, ...]:
     """A plan for every Deployment, by namespace and name. ``kept``: addresses of replicas that run now, by
-    key."""
+    key. ``models``: where models are taken from. ``used``: numbers under which replicas run now, by Deployment."""
     servers = {key: _server(deployment) for key, deployment in resources.deployments.items()}
     keys = [
         f"{namespace}/{_replica_name(name, ordinal)}"
         for (namespace, name), server in servers.items()
         if server is not None
-        for ordinal in range(_count(resources.deployments[namespace, name]))
+        for ordinal in _ordinals(resources.deployments[namespace, name], used.get(f"{namespace}/{name}", ()))
     ]
     if context.machine.loopback_range:
         addresses = assign_addresses(context.home, keys, kept)
     else:
         addresses = dict.fromkeys(keys, ONLY_LOOPBACK)
-    plans = _Plans(resources, context, addresses)
+    plans = _Plans(resources, context, addresses, models, used)
     return tuple(plans.deployment(key, servers[key]) for key in sorted(servers))
 
 
 def _count(deployment: Deployment) -> int:
     return max(0, deployment.spec.replicas)
+
+
+def _ordinals(deployment: Deployment, used: Collection[int]) -> list[int]:
+    """Those of its replicas, of extra ones during an update, and those in use."""
+    limits = _rules(deployment).limits
+    return sorted({*range(limits.most), *used})
+
+
+def _rules(deployment: Deployment) -> RolloutRules:
+    spec, rolling = deployment.spec, deployment.spec.strategy.rolling_update
+    try:
+        limits = rolling_limits(_count(deployment), rolling.max_surge, rolling.max_unavailable)
+    except ValueError:
+        limits = RollingLimits(desired=_count(deployment), surge=0, unavailable=1)
+    return RolloutRules(
+        limits=limits,
+        recreate=spec.strategy.type == "Recreate",
+        paused=spec.paused,
+        min_ready=float(max(0, spec.min_ready_seconds)),
+        deadline=float(max(1, spec.progress_deadline_seconds)),
+    )
 
 
 def _replica_name(deployment: str, ordinal: int) -> str:
@@ -69,14 +100,34 @@ def _skipped(deployment: Deployment, server: Container | None) -> Iterator[Skipp
             continue
         known = recognise(container.image, container.command, container.args)
         reason = known.reason if isinstance(known, NotHere) else "a replica runs one model server here"
+        if reads_ahead(container):
+            reason = READ_AHEAD
         yield Skipped(namespace=meta.namespace, deployment=meta.name, name=container.name, reason=reason)
+
+
+def _models(server: Container | None) -> tuple[str, ...]:
+    """The names of models in a server's command, as far as its environment's literals tell."""
+    if server is None:
+        return ()
+    values = {variable.name: variable.value for variable in server.env if variable.value_from is None}
+    command, args = ([expand(word, values) for word in words] for words in (server.command, server.args))
+    found = recognise(server.image, command, args)
+    return model_names(found.arguments) if isinstance(found, VllmCommand) else ()
 
 
 class _Plans:
     """The facts that the plans of one ResourceSet share."""
 
-    def __init__(self, resources: ResourceSet, context: PlanContext, addresses: Mapping[str, str]) -> None:
-        self.resources, self.context, self.addresses = resources, context, addresses
+    def __init__(
+        self,
+        resources: ResourceSet,
+        context: PlanContext,
+        addresses: Mapping[str, str],
+        models: ModelSources,
+        used: Mapping[str, Collection[int]],
+    ) -> None:
+        self.resources, self.context, self.addresses, self.models = resources, context, addresses, models
+        self.used = used
         self.port_table = PortTable(context.home)
 
     def deployment(self, key: tuple[str, str], server: Container | None) -> DeploymentPlan:
@@ -96,16 +147,19 @@ class _Plans:
         return DeploymentPlan(
             namespace=key[0],
             name=key[1],
-            replicas=() if problem else replicas,
+            replicas=() if problem else replicas[: _count(deployment)],
+            spares=() if problem else replicas[_count(deployment) :],
+            rollout=_rules(deployment),
             skipped=skipped,
             problem=problem,
-            recreate=deployment.spec.strategy.type == "Recreate",
+            models=_models(server),
         )
 
     def _replicas(self, deployment: Deployment, server: Container) -> Iterator[ReplicaPlan]:
         namespace, name = deployment.metadata.namespace, deployment.metadata.name
         sources, claims = self._sources(namespace), self._claims(namespace)
-        for ordinal in range(_count(deployment)):
+        links = self._service_links(deployment)
+        for ordinal in _ordinals(deployment, self.used.get(f"{namespace}/{name}", ())):
             replica = _replica_name(name, ordinal)
             key = f"{namespace}/{replica}"
             yield plan_replica(
@@ -117,7 +171,30 @@ class _Plans:
                 sources=sources,
                 claims=claims,
                 context=self.context,
+                models=self.models,
+                links=links,
             )
+
+    def _service_links(self, deployment: Deployment) -> Mapping[str, str]:
+        """Where the Services of its namespace are found, as variables."""
+        if not deployment.spec.template.spec.enable_service_links:
+            return {}
+        namespace = deployment.metadata.namespace
+        services = [one for (where, _), one in sorted(self.resources.services.items()) if where == namespace]
+        return service_links(services, self._behind)
+
+    def _behind(self, service: Service, port: ServicePort) -> tuple[str, int] | None:
+        """The first replica of the first Deployment that a Service selects."""
+        selector, namespace = service.spec.selector, service.metadata.namespace
+        for (where, name), one in sorted(self.resources.deployments.items()):
+            labels, server = one.spec.template.metadata.labels, _server(one)
+            if where != namespace or server is None or not selector or not selector.items() <= labels.items():
+                continue
+            key = f"{namespace}/{_replica_name(name, 0)}"
+            number = container_port(port, server)
+            if key in self.addresses and number is not None:
+                return self.addresses[key], self._local_port(key, number)
+        return None
 
     def _local_port(self, key: str, container_port: int) -> int:
         if self.context.machine.loopback_range:

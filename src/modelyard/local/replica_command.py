@@ -13,14 +13,17 @@ from modelyard.local.addresses import ONLY_LOOPBACK
 from modelyard.local.containers import VllmCommand, recognise
 from modelyard.local.cpu_settings import apply_cpu_table
 from modelyard.local.environment import Environment, PodFacts, Sources, build_environment, expand
+from modelyard.local.model_files import ONLY_FOLDERS, ModelFiles, ModelPlaces, ModelSources, resolve_models
 from modelyard.local.probe_plan import default_readiness, plan_probe, probe_target
+from modelyard.local.read_ahead import reads_ahead
 from modelyard.local.replica_plan import (
+    HUB_TOKENS,
     AppliedSetting,
     EngineProgram,
     Machine,
+    NeededWeights,
     PortMapping,
     ReplicaPlan,
-    WeightsSource,
 )
 from modelyard.local.volumes import Places, VolumePlan, plan_volumes, rewrite_paths
 
@@ -67,9 +70,10 @@ def plan_replica(
     sources: Sources,
     claims: Mapping[str, str],
     context: PlanContext,
+    models: ModelSources = ONLY_FOLDERS,
 ) -> ReplicaPlan:
     """The plan of one replica. Raises ValueError, for people, where the manifest cannot be carried out."""
-    return _ReplicaPlanner(deployment, container, name, address, local_port, sources, claims, context).plan()
+    return _ReplicaPlanner(deployment, container, name, address, local_port, sources, claims, context, models).plan()
 
 
 class _ReplicaPlanner:
@@ -85,9 +89,11 @@ class _ReplicaPlanner:
         sources: Sources,
         claims: Mapping[str, str],
         context: PlanContext,
+        models: ModelSources,
     ) -> None:
         self.deployment, self.container, self.name, self.address = deployment, container, name, address
         self.local_port, self.sources, self.claims, self.context = local_port, sources, claims, context
+        self.models = models
         self.spec = deployment.spec.template.spec
         self.namespace = deployment.metadata.namespace
         self.directory = f"{context.home}/replicas/{self.namespace}_{name}"
@@ -98,12 +104,10 @@ class _ReplicaPlanner:
         environment = build_environment(self.container, self.sources, self._pod_facts())
         values = self._available(environment)
         volumes = self._volumes(values)
-        arguments = self._server_arguments(values)
-        arguments = tuple(rewrite_paths(word, volumes.paths) for word in arguments)
-        env = {
-            key: text if key in environment.secret else rewrite_paths(text, volumes.paths)
-            for key, text in values.items()
-        }
+        files = self._model_files(self._server_arguments(values), volumes)
+        paths = {**volumes.paths, **files.paths}
+        arguments = tuple(rewrite_paths(word, paths) for word in files.arguments)
+        env = {key: text if key in environment.secret else rewrite_paths(text, paths) for key, text in values.items()}
         port = self._serving_port(arguments)
         ports = self._ports(port)
         arguments = self._bind(arguments, ports[0])
@@ -125,7 +129,7 @@ class _ReplicaPlanner:
             directory=self.directory,
             files=volumes.files,
             directories=(*volumes.directories, f"{self.directory}/{TEMPORARY}"),
-            weights=self._weights(volumes),
+            weights=() if self._simulated else self._weights(files),
             startup=startup,
             readiness=readiness,
             liveness=liveness,
@@ -167,6 +171,8 @@ class _ReplicaPlanner:
                 self._note(f"env {name}", "taken from this machine's environment", why)
             elif self._simulated:
                 self._note(f"env {name}", "left out", f"{why}; the simulator does not need it")
+            elif name in HUB_TOKENS:
+                self._note(f"env {name}", "left out", f"{why}; only the hub's gated models ask for it")
             else:
                 raise ValueError(f"env {name}: {why}, or set {name} where modelyard is started")
         return dict(environment.values)
@@ -176,6 +182,7 @@ class _ReplicaPlanner:
             directory=self.directory,
             claims=f"{self.context.home}/volumes/{self.namespace}",
             sources=self.claims,
+            table=self.models.table,
         )
         volumes = plan_volumes(self.spec, self.container, self.sources, places, values)
         if volumes.missing and not self._simulated:
@@ -267,5 +274,19 @@ class _ReplicaPlanner:
         if hooks is not None and hooks.post_start is not None:
             self._note("lifecycle.postStart", "left out", "hooks run inside the image, which is not used here")
 
-    def _weights(self, volumes: VolumePlan) -> tuple[WeightsSource, ...]:
-        return () if self._simulated else volumes.weights
+    def _model_files(self, arguments: tuple[str, ...], volumes: VolumePlan) -> ModelFiles:
+        """The command with its models led to folders. The simulator needs no files, only the served name."""
+        if not self._simulated:
+            files = resolve_models(arguments, ModelPlaces(self.models, volumes.origins, volumes.paths))
+            self.settings += files.settings
+            return files
+        model = argv.value(arguments, "--model")
+        if model is not None and model.startswith("/") and argv.values(arguments, "--served-model-name") is None:
+            arguments = argv.with_value(arguments, "--served-model-name", model)
+        return ModelFiles(arguments=arguments, paths={} if model is None else {model: model})
+
+    def _weights(self, files: ModelFiles) -> tuple[NeededWeights, ...]:
+        """What must be here before the start, once for each folder."""
+        ahead = any(reads_ahead(container) for container in (*self.spec.init_containers, *self.spec.containers))
+        needed = {item.source: item for item in files.needed}
+        return tuple(msgspec.structs.replace(item, prefetch=ahead and not item.adapter) for item in needed.values())

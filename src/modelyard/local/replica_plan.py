@@ -9,7 +9,9 @@ from typing import Literal
 
 import msgspec
 
+from modelyard.local.pre_stop import PreStop
 from modelyard.local.probes import Probe
+from modelyard.local.rolling import NO_REPLICAS, RolloutRules
 
 
 class EngineMode(enum.Enum):
@@ -71,13 +73,21 @@ class LocalFile(msgspec.Struct, frozen=True, kw_only=True):
     mode: int = 0o644
 
 
-class WeightsSource(msgspec.Struct, frozen=True, kw_only=True):
-    """Content that a claim needs before its replicas start (annotation ``modelyard.dev/weights`` of the
-    claim)."""
+HUB_TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+"""Variables that hold the hub's token."""
 
-    directory: str
+
+class NeededWeights(msgspec.Struct, frozen=True, kw_only=True):
+    """Files that must be here before a replica starts."""
+
+    name: str
+    """What the manifest calls them: a hub id, a path."""
     source: str
-    """For example ``demo://``."""
+    """Where they are taken from (``resources.weights_source``); a path is used where it is."""
+    adapter: bool = False
+    """A LoRA adapter, which is smaller and checked more strictly."""
+    prefetch: bool = False
+    """Read them ahead into memory before the start."""
 
 
 class PortMapping(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,14 +125,25 @@ class ReplicaPlan(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[LocalFile, ...] = ()
     directories: tuple[str, ...] = ()
     """Directories to make before the start (emptyDir, claims), absolute."""
-    weights: tuple[WeightsSource, ...] = ()
+    weights: tuple[NeededWeights, ...] = ()
     startup: Probe | None = None
     readiness: Probe | None = None
     liveness: Probe | None = None
     grace: float = 30.0
     """Seconds between SIGTERM and SIGKILL (``terminationGracePeriodSeconds``)."""
+    pre_stop: PreStop | None = None
+    """Run when it has left rotation, before SIGTERM."""
+    service_links: Mapping[str, str] = {}
+    """Variables that lead to the Services of its namespace; ``env`` wins."""
+    restarted_at: str = ""
+    """When it was last asked to be replaced although nothing else changed."""
     settings: tuple[AppliedSetting, ...] = ()
     """Every difference from the manifest, in order."""
+
+    @property
+    def ordinal(self) -> int:
+        """The number in its name."""
+        return int(self.name.rpartition("-")[2])
 
     @property
     def key(self) -> str:
@@ -140,5 +161,12 @@ class DeploymentPlan(msgspec.Struct, frozen=True, kw_only=True):
     problem: str = ""
     """Why it cannot run here although it should (a Secret is missing, no vLLM is installed); empty: it
     can."""
-    recreate: bool = False
-    """``strategy.type: Recreate``: stop all before starting new ones."""
+    models: tuple[str, ...] = ()
+    """The names of models and adapters in its containers: what ``--source`` can be given for."""
+    spares: tuple[ReplicaPlan, ...] = ()
+    """Plans for further numbers: of extra replicas during an update, and of those that run under such a number."""
+    rollout: RolloutRules = NO_REPLICAS
+    revision: int = 0
+    """Number of the Pod template that is in force (``revisions``); 0: not known."""
+    pinned_to: int = 0
+    """``revision``, where ``rollout undo`` has chosen it against the manifest; else 0."""

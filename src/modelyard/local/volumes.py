@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from modelyard.local.environment import Sources, expand
-from modelyard.local.replica_plan import AppliedSetting, LocalFile, WeightsSource
+from modelyard.local.replica_plan import AppliedSetting, LocalFile
+from modelyard.resources.source_table import SourceTable
 
 if TYPE_CHECKING:
     from modelyard.resources.pods import Container, PodSpec
@@ -30,6 +31,10 @@ _OF_THE_REPLICA = ("emptyDir", "ephemeral", "downwardAPI", "projected")
 """Sources that live and die with a Pod."""
 
 
+BUCKET_DRIVER = "gcsfuse.csi.storage.gke.io"
+"""The CSI driver that mounts a bucket of Google Cloud Storage."""
+
+
 class VolumePlan(msgspec.Struct, frozen=True, kw_only=True):
     """What the volumes of one replica need, and where its paths lead."""
 
@@ -37,7 +42,8 @@ class VolumePlan(msgspec.Struct, frozen=True, kw_only=True):
     """Mount path -> local path."""
     files: tuple[LocalFile, ...] = ()
     directories: tuple[str, ...] = ()
-    weights: tuple[WeightsSource, ...] = ()
+    origins: Mapping[str, str] = {}
+    """Mount path -> source of what the volume holds, where it is known (``gs://bucket/folder``, ``demo://``)."""
     settings: tuple[AppliedSetting, ...] = ()
     missing: tuple[str, ...] = ()
     """Objects that a volume needs and no manifest has."""
@@ -52,6 +58,8 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
     """Folder of the claims of this namespace."""
     sources: Mapping[str, str] = {}
     """Claim name -> source of its content (annotation ``modelyard.dev/weights``)."""
+    table: SourceTable = SourceTable()
+    """What the user says about mount paths and buckets."""
 
 
 def plan_volumes(
@@ -79,7 +87,7 @@ class _Builder:
         self.paths: dict[str, str] = {}
         self.files: dict[str, LocalFile] = {}
         self.directories: dict[str, None] = {}
-        self.weights: dict[str, WeightsSource] = {}
+        self.origins: dict[str, str] = {}
         self.settings: list[AppliedSetting] = []
         self.missing: list[str] = []
 
@@ -88,7 +96,7 @@ class _Builder:
             paths=self.paths,
             files=tuple(self.files.values()),
             directories=tuple(self.directories),
-            weights=tuple(self.weights.values()),
+            origins=self.origins,
             settings=tuple(self.settings),
             missing=tuple(self.missing),
         )
@@ -97,14 +105,29 @@ class _Builder:
         self.settings.append(AppliedSetting(setting=f"mount {mount.mount_path}", change=change, reason=reason))
 
     def mount(self, mount: VolumeMount, volume: Volume, values: Mapping[str, str]) -> None:
-        root, what = self._root(volume)
         below = expand(mount.sub_path_expr, values) if mount.sub_path_expr else mount.sub_path
         if ".." in below.split("/"):
             self.missing.append(f"volume {volume.name}: subPath {below!r} leads out of the volume")
             return
+        place = mount.mount_path.rstrip("/") or "/"
+        origin = self._origin(volume)
+        if origin:
+            self.origins[place] = f"{origin}/{below}" if below and not origin.endswith("://") else origin
+        chosen = self.places.table.find(place, self.origins.get(place, ""))
+        if chosen is not None and chosen.kind == "path":
+            self.paths[place] = chosen.name.rstrip("/")
+            self.note(mount, f"-> {chosen.name}", f"volume {volume.name} is said to be this folder (--source)")
+            return
+        root, what = self._root(volume)
         local = f"{root}/{below}" if below else root
-        self.paths[mount.mount_path.rstrip("/") or "/"] = local
+        self.paths[place] = local
         self.note(mount, f"-> {local}", f"volume {volume.name} ({what}) is a folder here")
+
+    def _origin(self, volume: Volume) -> str:
+        """The source of what a volume holds; empty: it is a folder that somebody fills."""
+        if volume.persistent_volume_claim is not None:
+            return self.places.sources.get(volume.persistent_volume_claim.claim_name, "")
+        return bucket_of(volume)
 
     def _root(self, volume: Volume) -> tuple[str, str]:
         """The folder of a volume, and what it is in a few words."""
@@ -117,6 +140,8 @@ class _Builder:
             self._config_map(volume.name, volume.config_map)
         elif volume.secret is not None:
             self._secret(volume.name, volume.secret)
+        elif bucket_of(volume):
+            return self._claim(volume.name), f"bucket {bucket_of(volume)}; the models in it are fetched"
         elif volume.source not in _OF_THE_REPLICA:
             return self._claim(volume.name), f"{volume.source}; fill the folder yourself"
         self.directories[own] = None
@@ -125,9 +150,6 @@ class _Builder:
     def _claim(self, name: str) -> str:
         folder = f"{self.places.claims}/{name}"
         self.directories[folder] = None
-        source = self.places.sources.get(name)
-        if source:
-            self.weights[folder] = WeightsSource(directory=folder, source=source)
         return folder
 
     def _config_map(self, volume: str, source: ConfigMapVolumeSource) -> None:
@@ -171,6 +193,16 @@ def _items(items: tuple[KeyToPath, ...], keys: tuple[str, ...], mode: int) -> li
     if not items:
         return [(key, key, mode) for key in keys]
     return [(item.path, item.key, mode if item.mode is None else item.mode) for item in items]
+
+
+def bucket_of(volume: Volume) -> str:
+    """``gs://bucket/folder`` of a volume that mounts a bucket; empty: it is no such volume."""
+    if volume.csi is None or volume.csi.driver != BUCKET_DRIVER:
+        return ""
+    attributes = volume.csi.volume_attributes
+    options = attributes.get("mountOptions", "").split(",")
+    only = next((text.partition("=")[2] for text in options if text.strip().startswith("only-dir")), "")
+    return f"gs://{attributes.get('bucketName', '')}/{only.strip('/ ')}".rstrip("/")
 
 
 def rewrite_paths(text: str, paths: Mapping[str, str]) -> str:

@@ -34,7 +34,8 @@ class YardModel(Strict, frozen=True, kw_only=True):
     name: str
     """What clients ask for."""
     source: str
-    """Where its files are: ``demo://NAME``, a path (``./`` is the file's folder), or a hub id ``ORG/NAME``."""
+    """Where its files are: ``demo://NAME``, a path (``./`` is the file's folder), a hub id ``ORG/NAME[@REVISION]``,
+    ``gs://BUCKET/FOLDER`` or ``s3://BUCKET/FOLDER``."""
     replicas: int = 1
     """Model servers that serve it; 0 keeps the routes and runs none."""
     engine: Literal["vllm", "ray-serve"] = "vllm"
@@ -88,7 +89,10 @@ class YardGateway(Strict, frozen=True, kw_only=True):
 class YardSpec(Strict, frozen=True, kw_only=True):
     """What is served."""
 
-    models: tuple[YardModel, ...]
+    models: tuple[YardModel, ...] = ()
+    sources: Mapping[str, str] = {}
+    """Where models that other manifests name are taken from on this machine: name, path or bucket there -> source.
+    A Yard may have these alone."""
     routes: tuple[YardRoute, ...] = ()
     gateway: YardGateway = YardGateway()
 

@@ -15,6 +15,8 @@ from modelyard.shortform.volumes import claims
 def expand(yard: Yard, target: Target, folder: str) -> tuple[Manifest, ...]:
     """The Kubernetes objects as plain values. Names follow from the Yard's own names only, so that a change of one
     model changes that model's objects. ``folder``: absolute folder of the Yard's file."""
+    if not yard.spec.models:
+        return ()
     setting = Setting(yard=yard, target=target, folder=folder)
     return (*routing(setting), *claims(setting), *servers(setting))
 

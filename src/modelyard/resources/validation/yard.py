@@ -35,7 +35,13 @@ _MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]*")
 def check_yard(yard: Yard, report: Report) -> None:
     """Names that are unique and fit everywhere, known sources, known targets of splits."""
     spec = report.at("spec")
-    spec.at("models").require(bool(yard.spec.models), "must have at least one model")
+    spec.at("models").require(
+        bool(yard.spec.models or yard.spec.sources), "must have at least one model, or say sources for other manifests"
+    )
+    if not yard.spec.models:
+        spec.at("routes").require(not yard.spec.routes, "need models to lead to")
+    for name, where in yard.spec.sources.items():
+        _check_source(where, spec.at("sources", name))
     for index, model in enumerate(yard.spec.models):
         _check_model(model, spec.at("models", index))
     known = [name for model in yard.spec.models for name in model.names]

@@ -1,0 +1,111 @@
+"""Weights for everything that runs here: one fetch of each source, however many wait for it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from modelyard.local.home import Home
+from modelyard.local.weights_provider import WeightsMissing
+from modelyard.resources.weights_source import WeightsSource, parse_source
+from modelyard.weights.fetching import ADAPTER_LIMITS, MODEL_LIMITS, FetchedWeights, Progress, WeightsError, fetch
+
+log = logging.getLogger(__name__)
+
+ROOT_VARIABLE = "MODELYARD_WEIGHTS"
+"""Another folder for all weights, shared by several homes."""
+
+
+def weights_root(home: Home) -> Path:
+    """Where fetched weights lie."""
+    named = os.environ.get(ROOT_VARIABLE, "")
+    return Path(named).expanduser().absolute() if named else home.root / "weights"
+
+
+class _StoppedError(Exception):
+    """Nobody waits any more."""
+
+
+@dataclass(slots=True)
+class _Fetch:
+    """One fetch under way, and who listens."""
+
+    listeners: dict[int, Callable[[str], None]] = field(default_factory=dict)
+    stopped: bool = False
+    line: str = ""
+    task: asyncio.Task[FetchedWeights] | None = None
+
+
+class FetchingProvider:
+    """Implements ``local.weights_provider.WeightsProvider`` with ``weights.fetching``."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._fetches: dict[tuple[str, bool], _Fetch] = {}
+        self._number = 0
+
+    def path_of(self, source: str) -> Path:
+        """Below the root; a path is where it is."""
+        found = parse_source(source)
+        return Path(found.name).absolute() if found.kind == "path" else self._root / found.folder
+
+    async def provide(
+        self, source: str, say: Callable[[str], None], *, adapter: bool = False, token: str | None = None
+    ) -> Path:
+        """The folder of ``source``, whole and verified. Raises WeightsMissing."""
+        return (await self.fetched(source, say, adapter=adapter, token=token)).path
+
+    async def fetched(
+        self, source: str, say: Callable[[str], None], *, adapter: bool = False, token: str | None = None
+    ) -> FetchedWeights:
+        """As ``provide``, with revision and digest. Raises WeightsMissing."""
+        found = parse_source(source)
+        key = (str(found), adapter)
+        under_way = self._fetches.get(key)
+        if under_way is None or under_way.stopped:
+            under_way = self._fetches[key] = _Fetch()
+            under_way.task = asyncio.create_task(self._run(found, adapter, token, under_way), name=f"fetch {found}")
+        self._number += 1
+        number = self._number
+        under_way.listeners[number] = say
+        if under_way.line:
+            say(under_way.line)
+        assert under_way.task is not None
+        try:
+            return await asyncio.shield(under_way.task)
+        except WeightsError as error:
+            raise WeightsMissing(str(error)) from error
+        finally:
+            del under_way.listeners[number]
+            if not under_way.listeners:
+                under_way.stopped = True
+                if self._fetches.get(key) is under_way:
+                    del self._fetches[key]
+
+    async def _run(self, source: WeightsSource, adapter: bool, token: str | None, state: _Fetch) -> FetchedWeights:
+        loop = asyncio.get_running_loop()
+
+        def progress(moment: Progress) -> None:
+            if state.stopped:
+                raise _StoppedError
+            loop.call_soon_threadsafe(_tell, state, str(moment))
+
+        limits = ADAPTER_LIMITS if adapter else MODEL_LIMITS
+        try:
+            return await asyncio.to_thread(fetch, source, self._root, token=token, progress=progress, limits=limits)
+        except _StoppedError:
+            raise WeightsError(f"the fetch of {source} was stopped") from None
+
+    async def prefetch(self, folder: Path, say: Callable[[str], None]) -> None:
+        """Read the safetensors files of ``folder`` ahead into memory."""
+        say(f"{folder.name} to be read ahead")
+
+
+def _tell(state: _Fetch, line: str) -> None:
+    state.line = line
+    for say in list(state.listeners.values()):
+        say(line)
