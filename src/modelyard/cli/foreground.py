@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -27,6 +27,8 @@ from modelyard.local.replica_plan import EngineMode
 from modelyard.manifests.reading import ReadResult
 from modelyard.resources.resource_set import ResourceSet
 
+NO_SOURCES: Mapping[str, str] = {}
+
 
 def run_in_foreground(
     *,
@@ -35,6 +37,7 @@ def run_in_foreground(
     home: Path | None,
     run_local: bool,
     engine: EngineMode,
+    sources: Mapping[str, str] = NO_SOURCES,
     bind: str,
     ports: Sequence[str],
     admin: str,
@@ -58,6 +61,7 @@ def run_in_foreground(
         home=Home.at(home),
         run_local=run_local,
         engine=engine,
+        sources=sources,
         bind=bind_address(bind),
         ports=port_mapping(ports),
         admin_host=admin_host,

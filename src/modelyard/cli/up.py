@@ -23,6 +23,7 @@ from modelyard.cli.gateway_options import (
 from modelyard.cli.manifests_option import ManifestsOption
 from modelyard.cli.output import Output, OutputOption, fail
 from modelyard.cli.running_yard import HomeOption
+from modelyard.cli.source_option import SourceOption, given_sources
 from modelyard.local.replica_plan import EngineMode
 
 
@@ -36,6 +37,7 @@ def up(
         EngineMode,
         typer.Option("--engine", help="What stands behind a vLLM container: auto, vllm, or sim (simulated)."),
     ] = EngineMode.AUTO,
+    source: SourceOption = None,
     bind: BindOption = "127.0.0.1",
     port: PortOption = None,
     admin: AdminOption = "127.0.0.1:9901",
@@ -57,6 +59,8 @@ def up(
 
       modelyard up -f manifests/ --engine sim
 
+      modelyard up -f manifests/ --source google/gemma-3-1b-it=demo://demo-llama
+
       modelyard up http://localhost:8000 http://localhost:8001
     """
     if not filename and not urls:
@@ -67,6 +71,7 @@ def up(
         home=home,
         run_local=bool(filename),
         engine=engine,
+        sources=given_sources(source),
         bind=bind,
         ports=port or (),
         admin=admin,

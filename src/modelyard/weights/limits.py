@@ -27,7 +27,7 @@ PICKLE_KINDS = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt"})
 class FetchLimits(msgspec.Struct, frozen=True, kw_only=True):
     """What a fetch may take, and how. The defaults are for whole models; :data:`ADAPTER_LIMITS` for LoRA adapters."""
 
-    kinds: Mapping[str, int] = {SAFETENSORS: TiB, **TEXT_KINDS}
+    kinds: Mapping[str, int] = msgspec.field(default_factory=lambda: {SAFETENSORS: TiB, **TEXT_KINDS})
     """Kinds of files that are taken: suffix -> the most bytes that a file may have. Others are left where they are."""
     allow_pickle: bool = False
     """Take PyTorch's pickled files too where there are no safetensors. Loading such a file runs code that is in it."""
