@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -10,9 +11,12 @@ import typer
 from modelyard.cli.exit_codes import ExitCode
 from modelyard.cli.manifests_option import ManifestsOption, print_errors, split_pipe
 from modelyard.cli.output import Output, OutputOption, console, fail, print_json, table
+from modelyard.control.findings import findings
 from modelyard.control.not_used import not_used
 from modelyard.control.shown_resources import shown_resources
+from modelyard.local.machine import count_gpus
 from modelyard.manifests.reading import ReadResult, read_manifests
+from modelyard.resources.finding import Finding
 from modelyard.snapshot import Snapshot, build_snapshot
 
 
@@ -25,7 +29,8 @@ def check(
 ) -> None:
     """Load manifests, compile them, and show every object's conditions; nothing is started.
 
-    Ends with 3 where a document is wrong or a condition says that a part cannot be used.
+    Ends with 3 where a document is wrong or a condition says that a part cannot be used. Findings, marked with ?, are
+    advice: GPUs or memory that do not fit, defaults that bite.
 
     Examples:
 
@@ -42,6 +47,7 @@ def check(
         fail(f"no manifest in {', '.join(map(str, filename))} (*.yaml, *.yml, *.json).", ExitCode.INVALID)
     snapshot = build_snapshot(read.resource_set, gateway_class=gateway_class)
     rows = _conditions(read, snapshot)
+    remarks = findings(read.resource_set, machine_gpus=count_gpus())
     bad = [row for row in rows if row["status"] == "False"]
     if output is Output.JSON:
         print_json(
@@ -50,10 +56,12 @@ def check(
                 "problems": list(snapshot.problems),
                 "conditions": rows,
                 "notUsed": _not_used(read),
+                "findings": [msgspec.to_builtins(one) for one in remarks],
             }
         )
     else:
         _show(read, snapshot, rows)
+        _show_findings(remarks)
     if read.errors or bad or snapshot.problems:
         raise typer.Exit(ExitCode.INVALID)
 
@@ -118,6 +126,19 @@ def _show(read: ReadResult, snapshot: Snapshot, rows: list[dict[str, Any]]) -> N
     files = len(read.files) + ("-" in sources)
     objects = sum(1 for _ in read.resource_set)
     console.print(f"{_counted(objects, 'object')} in {_counted(files, 'file')}, {_counted(len(read.errors), 'error')}")
+
+
+def _show_findings(remarks: Sequence[Finding]) -> None:
+    for one in remarks:
+        console.print(f"[yellow]?[/] {_plain(one.object)} ({one.check}): {_plain(one.message)}")
+        if one.advice:
+            console.print(f"  [dim]→ {_plain(one.advice)}[/]")
+    if remarks:
+        console.print(f"{_counted(len(remarks), 'finding')}: nothing is wrong by the letter, and it will bite")
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", "\\[")
 
 
 def _counted(number: int, noun: str) -> str:

@@ -38,6 +38,11 @@ def read_machine(engine: VllmEngine | None = None) -> Machine:
     )
 
 
+def count_gpus() -> int:
+    """NVIDIA GPUs of this machine, by their device files; 0 where there is none."""
+    return sum(1 for _ in Path("/dev").glob("nvidia[0-9]*"))
+
+
 def read_context(home: Home, mode: EngineMode) -> PlanContext:
     """What plans depend on, read now. Asks interpreters for vLLM, so it takes a moment: call it off the
     loop."""

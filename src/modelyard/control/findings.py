@@ -1,0 +1,27 @@
+"""All remarks of ``modelyard check``: what is right by the letter and will bite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modelyard.local.gpu_demands import gpu_demands
+from modelyard.resources.finding import Finding
+from modelyard.resources.resource_set import ResourceSet
+from modelyard.sizing.gpu_findings import gpu_findings
+from modelyard.sizing.memory_findings import memory_findings
+from modelyard.sizing.model_shapes import shape_of
+from modelyard.sizing.ray_demands import ray_cluster_findings, ray_demands
+
+
+def findings(resources: ResourceSet, *, machine_gpus: int = 0) -> tuple[Finding, ...]:
+    """In the order of objects. ``machine_gpus``: GPUs of this machine; 0: none, models run on its CPU."""
+    return tuple(sorted(_sizes(resources, machine_gpus)))
+
+
+def _sizes(resources: ResourceSet, machine_gpus: int) -> Iterator[Finding]:
+    for service in resources.ray_services.values():
+        yield from ray_cluster_findings(service)
+    ray = (demand for service in resources.ray_services.values() for demand in ray_demands(service))
+    for demand in (*gpu_demands(resources), *ray):
+        yield from gpu_findings(demand, machine_gpus=machine_gpus)
+        yield from memory_findings(demand, shape_of(demand.model))
