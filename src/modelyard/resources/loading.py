@@ -21,6 +21,7 @@ from modelyard.resources.identification import identify, is_helm_values, is_list
 from modelyard.resources.inference_v1alpha2 import OldInferencePool
 from modelyard.resources.kinds import AnyResource, Kind
 from modelyard.resources.metadata import ObjectMeta
+from modelyard.resources.placeholders import with_namespace
 from modelyard.resources.shapes import check_shape
 from modelyard.resources.unsupported import Unsupported
 from modelyard.resources.validation.helm import check_values
@@ -121,7 +122,7 @@ def _load(value: Any, origin: Origin, report: Report) -> AnyResource | None:
     if not isinstance(value, dict):
         report.fault("a manifest is a mapping with apiVersion and kind, not a list or a plain value")
         return None
-    value = _without_nulls(value)
+    value = with_namespace(_without_nulls(value))
     if is_helm_values(value):
         return _load_helm_values(value, origin, report)
     found = identify(value, report)

@@ -8,7 +8,7 @@ import pytest
     [
         ({"metadata": {}}, "metadata.name", "is required"),
         ({"metadata.name": "a_b"}, "metadata.name", "no DNS name"),
-        ({"metadata.namespace": "_NAMESPACE_"}, "metadata.namespace", "no DNS label"),
+        ({"metadata.namespace": "my_namespace"}, "metadata.namespace", "no DNS label"),
         ({"metadata.labels": {"a b": "c"}}, 'metadata.labels["a b"]', "no label key"),
         ({"metadata.labels": {"a": "c d"}}, "metadata.labels.a", "no label value"),
         ({"metadata.creationTimestamp": "yesterday"}, "metadata.creationTimestamp", "RFC 3339"),
