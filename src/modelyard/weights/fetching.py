@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from modelyard.resources.weights_source import WeightsSource
-from modelyard.weights.errors import WeightsError
+from modelyard.weights.disk import filled, is_full
+from modelyard.weights.errors import Interruption, NotEnoughSpace, WeightsError
+from modelyard.weights.fetch_lock import only_fetcher
 from modelyard.weights.fetched import FetchedWeights
+from modelyard.weights.folder_in_place import check_folder
 from modelyard.weights.limits import ADAPTER_LIMITS, MODEL_LIMITS, FetchLimits
 from modelyard.weights.progress import Progress
+from modelyard.weights.published import Manifest, has_all, read_manifest
+from modelyard.weights.selection import select
+from modelyard.weights.store import Listing, RemoteFile, Store
+from modelyard.weights.stores import open_store
+from modelyard.weights.transfers import transfer_all
+from modelyard.weights.workspace import PARTIAL, Workspace
 
-__all__ = ["ADAPTER_LIMITS", "MODEL_LIMITS", "FetchLimits", "FetchedWeights", "Progress", "WeightsError", "fetch"]
+__all__ = [
+    "ADAPTER_LIMITS",
+    "MODEL_LIMITS",
+    "FetchLimits",
+    "FetchedWeights",
+    "NotEnoughSpace",
+    "Progress",
+    "WeightsError",
+    "fetch",
+    "lock_of",
+]
+
+_LISTING_ATTEMPTS = 3
+"""A source that cannot be asked is reported within seconds."""
+_LISTING_PAUSE = 0.5
 
 
 def _silent(progress: Progress) -> None:
@@ -38,4 +62,117 @@ def fetch(
 
     Raises :class:`WeightsError`.
     """
-    raise WeightsError("not yet")
+    if source.kind == "path":
+        return check_folder(source.name, limits)
+    try:
+        return _Fetch(source, root.expanduser().absolute(), token, progress, limits, update).run()
+    except OSError as problem:
+        if is_full(problem):
+            raise filled(root, str(source)) from problem
+        where = problem.filename or root
+        raise WeightsError(f"{where}: {problem.strerror or problem}; weights are kept in {root}") from problem
+
+
+def lock_of(root: Path, folder: str) -> Path:
+    """The lock that whoever changes this folder holds."""
+    return root / PARTIAL / f"{folder}.lock"
+
+
+class _Fetch:
+    """One call of :func:`fetch`."""
+
+    def __init__(
+        self,
+        source: WeightsSource,
+        root: Path,
+        token: str | None,
+        say: Callable[[Progress], None],
+        limits: FetchLimits,
+        update: bool,
+    ) -> None:
+        self._source, self._root, self._token = source, root, token
+        self._say, self._limits = say, limits
+        self._text = str(source)
+        self._published = root / source.folder
+        self._ask_again = update or source.kind == "demo"  # the package is at hand, and may be another version's
+
+    def run(self) -> FetchedWeights:
+        found = None if self._ask_again else self._found()
+        if found is not None:
+            return self._fetched(found)
+        self._root.mkdir(parents=True, exist_ok=True)
+        with only_fetcher(lock_of(self._root, self._source.folder), self._limits.wait, self._say_who):
+            return self._fetched(self._locked())
+
+    def _locked(self) -> Manifest:
+        """Nobody else changes this folder now."""
+        workspace = Workspace(self._root, self._source.folder, self._text)
+        workspace.recover()
+        found = self._found()
+        if found is not None and not self._ask_again:
+            return found
+        self._say(Progress(phase="listing", source=self._text))
+        store = open_store(self._source, self._token, self._limits)
+        listing = self._listing(store)
+        if found is not None and found.revision == listing.revision:
+            return found
+        files = select(listing.files, self._limits, self._text)
+        return self._bring(workspace, store, listing, files)
+
+    def _bring(self, workspace: Workspace, store: Store, listing: Listing, files: tuple[RemoteFile, ...]) -> Manifest:
+        workspace.adopt(listing.revision, files)
+        old = self._manifest()
+        if old is not None:
+            workspace.take_from(old)
+        transfer_all(store, workspace, self._text, self._limits, self._say)
+        if not store.pinned and self._listing(store).revision != listing.revision:
+            raise WeightsError(
+                f"{self._text} has changed while it was fetched; fetch again (only what has changed is fetched)"
+            )
+        made = workspace.manifest(time.time())
+        if made is None:
+            raise WeightsError(f"files of {self._text} have vanished from {workspace.place}; fetch again")
+        workspace.publish(made)
+        self._say(Progress(phase="done", source=self._text, done=made.size, total=made.size))
+        return made
+
+    def _listing(self, store: Store) -> Listing:
+        attempt = 1
+        while True:
+            try:
+                return store.listing()
+            except Interruption as problem:
+                if attempt == _LISTING_ATTEMPTS:
+                    raise WeightsError(f"{self._text} cannot be reached: {problem}; {_OFFLINE}") from problem
+                self._say(Progress(phase="listing", source=self._text, note=str(problem)))
+            time.sleep(_LISTING_PAUSE * attempt)
+            attempt += 1
+
+    def _found(self) -> Manifest | None:
+        """What is published and has all its files."""
+        manifest = self._manifest()
+        return manifest if manifest is not None and has_all(self._published, manifest) else None
+
+    def _manifest(self) -> Manifest | None:
+        manifest = read_manifest(self._published)
+        if manifest is None and self._published.exists():
+            raise WeightsError(f"{self._published} was not put there by a fetch: move it away, or use it as a path")
+        if manifest is not None and manifest.source != self._text:
+            raise WeightsError(f"{self._published} holds {manifest.source}: move it away")
+        return manifest
+
+    def _fetched(self, manifest: Manifest) -> FetchedWeights:
+        select((RemoteFile(name=f.name, size=f.size) for f in manifest.files), self._limits, self._text)
+        return FetchedWeights(
+            path=self._published,
+            source=self._text,
+            revision=manifest.revision,
+            digest=manifest.digest,
+            size=manifest.size,
+        )
+
+    def _say_who(self, holder: str) -> None:
+        self._say(Progress(phase="waiting", source=self._text, note=holder))
+
+
+_OFFLINE = "check the network, or name files that are here (--source NAME=/a/folder or NAME=demo://demo-llama)"
