@@ -102,7 +102,8 @@ def test_every_difference_is_shown() -> None:
     assert shown["mount /models"] == "-> /y/volumes/default/c"
     assert shown["--host"].endswith("(was 0.0.0.0)")
     assert shown["--gpu-memory-utilization"] == "dropped (was 0.9)"
-    assert shown["lifecycle.preStop"] == "left out"
+    assert shown["lifecycle.preStop"] == "sleep 30 s, cut short when no request is open"
+    assert shown["terminationGracePeriodSeconds"] == "7 s leave nothing for requests"
     assert "readinessProbe" in shown
 
 
@@ -117,7 +118,9 @@ def test_with_a_gpu_the_command_stays() -> None:
 def test_other_containers_are_skipped_with_the_reason() -> None:
     plan = only(plan_deployments(resources(DEPLOYMENT), CONTEXT))
     reasons = {skipped.name: skipped.reason for skipped in plan.skipped}
-    assert "lora" in reasons["lora-adapter-syncer"]
+    assert "lora-adapter-syncer" not in reasons
+    done = {one.setting: one.reason for one in only(plan.replicas[:1]).settings}
+    assert "modelyard lora ls" in done["container lora-adapter-syncer"]
     assert "nginx:1 is not known to be a vLLM server" in reasons["sidecar"]
 
 

@@ -16,14 +16,7 @@ SERVER_MODULE = "vllm.entrypoints.openai.api_server"
 
 _IMAGE = re.compile(r"(?:^|/)(?:vllm-openai|vllm-cpu|vllm)[\w.-]*(?::[\w.-]+)?(?:@sha256:[0-9a-f]+)?$")
 """Images whose entry point is vLLM's server: ``vllm/vllm-openai`` and its mirrors and builds."""
-_KNOWN_SIDECARS = (
-    (
-        re.compile(r"(?:^|/)lora-syncer\b"),
-        "the adapters of its ConfigMap are not loaded by this version; "
-        "give them with --lora-modules, or POST them to /v1/load_lora_adapter of the replica",
-    ),
-)
-"""Images that come beside model servers, and what is missing without them."""
+_LORA_SYNCER = re.compile(r"(?:^|/)lora-syncer\b")
 _PYTHON = re.compile(r"^(?:.*/)?python(?:3(?:\.\d+)?)?$")
 _SHELL = re.compile(r"^(?:.*/)?(?:ba|da)?sh$")
 _SHELL_SYNTAX = re.compile(r"[;&|<>`$\n(){}*?\[\]~#]")
@@ -43,12 +36,17 @@ class NotHere(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-def recognise(image: str, command: Sequence[str], args: Sequence[str]) -> VllmCommand | NotHere:
+class DoneByModelyard(msgspec.Struct, frozen=True, kw_only=True):
+    """A container whose work the control process does itself."""
+
+    reason: str
+
+
+def recognise(image: str, command: Sequence[str], args: Sequence[str]) -> VllmCommand | DoneByModelyard | NotHere:
     """What a container runs. ``command`` and ``args`` are already expanded (``$(NAME)``)."""
     line = [*command, *args]
-    for known, reason in _KNOWN_SIDECARS:
-        if known.search(image.partition(":")[0]):
-            return NotHere(reason=reason)
+    if "lora-sync" in line or (not command and _LORA_SYNCER.search(image.partition("@")[0])):
+        return DoneByModelyard(reason="the adapters of its ConfigMap are loaded by Modelyard (modelyard lora ls)")
     if not command:
         if not _IMAGE.search(image):
             return NotHere(reason=f"image {image or '(none)'} is not known to be a vLLM server")

@@ -11,14 +11,16 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from modelyard.local.addresses import ONLY_LOOPBACK, PortTable, assign_addresses
-from modelyard.local.containers import NotHere, VllmCommand, recognise
+from modelyard.local.containers import DoneByModelyard, NotHere, VllmCommand, recognise
 from modelyard.local.environment import Sources, expand
 from modelyard.local.model_files import ONLY_FOLDERS, ModelSources, model_names
 from modelyard.local.read_ahead import REASON as READ_AHEAD
 from modelyard.local.read_ahead import reads_ahead
 from modelyard.local.replica_command import PlanContext, plan_replica
-from modelyard.local.replica_plan import DeploymentPlan, ReplicaPlan, Skipped
+from modelyard.local.replica_plan import AppliedSetting, DeploymentPlan, ReplicaPlan, Skipped
 from modelyard.local.rolling import RollingLimits, RolloutRules, rolling_limits
 from modelyard.local.service_links import container_port, service_links
 
@@ -88,7 +90,7 @@ def _replica_name(deployment: str, ordinal: int) -> str:
 def _server(deployment: Deployment) -> Container | None:
     """The first container that is a model server."""
     for container in deployment.spec.template.spec.containers:
-        if not isinstance(recognise(container.image, container.command, container.args), NotHere):
+        if isinstance(recognise(container.image, container.command, container.args), VllmCommand):
             return container
     return None
 
@@ -99,6 +101,8 @@ def _skipped(deployment: Deployment, server: Container | None) -> Iterator[Skipp
         if container is server:
             continue
         known = recognise(container.image, container.command, container.args)
+        if isinstance(known, DoneByModelyard):
+            continue
         reason = known.reason if isinstance(known, NotHere) else "a replica runs one model server here"
         if reads_ahead(container):
             reason = READ_AHEAD
@@ -113,6 +117,18 @@ def _models(server: Container | None) -> tuple[str, ...]:
     command, args = ([expand(word, values) for word in words] for words in (server.command, server.args))
     found = recognise(server.image, command, args)
     return model_names(found.arguments) if isinstance(found, VllmCommand) else ()
+
+
+def _with_links(plan: ReplicaPlan, links: Mapping[str, str]) -> ReplicaPlan:
+    if not links:
+        return plan
+    hosts = [name for name in links if name.endswith("_SERVICE_HOST")]
+    said = AppliedSetting(
+        setting="enableServiceLinks",
+        change=f"{', '.join(hosts[:4])}{' and more' if len(hosts) > 4 else ''} lead to a replica behind the Service",
+        reason="a Service has no address of its own here; <SERVICE>_PORT is left out, as VLLM_PORT would break vLLM",
+    )
+    return msgspec.structs.replace(plan, service_links=links, settings=(*plan.settings, said))
 
 
 class _Plans:
@@ -162,7 +178,7 @@ class _Plans:
         for ordinal in _ordinals(deployment, self.used.get(f"{namespace}/{name}", ())):
             replica = _replica_name(name, ordinal)
             key = f"{namespace}/{replica}"
-            yield plan_replica(
+            plan = plan_replica(
                 deployment,
                 server,
                 name=replica,
@@ -172,8 +188,8 @@ class _Plans:
                 claims=claims,
                 context=self.context,
                 models=self.models,
-                links=links,
             )
+            yield _with_links(plan, links)
 
     def _service_links(self, deployment: Deployment) -> Mapping[str, str]:
         """Where the Services of its namespace are found, as variables."""

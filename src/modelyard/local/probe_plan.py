@@ -43,7 +43,7 @@ def plan_probe(probe: written.Probe | None, target: ProbeTarget) -> Probe | None
 
     Raises ValueError for a port name that the container does not have.
     """
-    action = None if probe is None else _action(probe, target)
+    action = None if probe is None else plan_action(probe, target)
     if probe is None or action is None:
         return None
     return Probe(
@@ -62,7 +62,10 @@ def default_readiness(address: str, port: int) -> Probe:
     return Probe(action=action, period=1.0, timeout=2.0)
 
 
-def _action(probe: written.Probe, target: ProbeTarget) -> HttpGet | TcpSocket | Exec | None:
+def plan_action(
+    probe: written.Probe | written.LifecycleHandler, target: ProbeTarget
+) -> HttpGet | TcpSocket | Exec | None:
+    """What a probe or a hook does, aimed at one replica; None: nothing that can be done here. Raises ValueError."""
     if probe.http_get is not None:
         get = probe.http_get
         return HttpGet(

@@ -5,22 +5,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import os
 import socket
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 from modelyard.local.backoff import Backoff
-from modelyard.local.claims import ClaimError, ClaimFiller
 from modelyard.local.health_watch import HealthWatch
 from modelyard.local.home import Home
 from modelyard.local.log_tail import last_line
+from modelyard.local.pre_stop import run_hook
 from modelyard.local.probes import ContainerHealth, ProbeKind
 from modelyard.local.process import EngineProcess
 from modelyard.local.replica_files import make_directories, remove_directories, remove_stale_files, write_files
-from modelyard.local.replica_plan import ReplicaPlan
+from modelyard.local.replica_plan import HUB_TOKENS, NeededWeights, ReplicaPlan
 from modelyard.local.start_slots import StartSlots
 from modelyard.local.status import LocalPod, Phase, ReplicaStatus
+from modelyard.local.weights_provider import WeightsMissing, WeightsProvider
+from modelyard.resources.source_table import how_to_say_where
 
 Drain = Callable[[LocalPod], Awaitable[None]]
 
@@ -34,18 +38,19 @@ class Replica:
         *,
         home: Home,
         slots: StartSlots,
-        claims: ClaimFiller,
+        weights: WeightsProvider,
         changed: Callable[[], None],
         restarts: int = 0,
     ) -> None:
         self.plan = plan
-        self._slots, self._claims, self._changed = slots, claims, changed
+        self._slots, self._weights, self._changed = slots, weights, changed
         self._log = home.log_of(plan.namespace, plan.name)
         self._restarts = restarts
         self._last_exit: int | None = None
         self._phase, self._ready, self._message = Phase.PENDING, False, "about to start"
         self._since = time.time()
-        self._settled = asyncio.Event()
+        self.ready_at = 0.0
+        """When it last became ready: seconds, CLOCK_MONOTONIC."""
         self._process: EngineProcess | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -54,20 +59,32 @@ class Replica:
         self._task = asyncio.create_task(self._live(after), name=f"replica {self.plan.key}")
 
     async def stop(self, drain: Drain | None = None) -> None:
-        """Report it not ready, wait for its requests, stop its process; all within its grace period."""
+        """Report it not ready, wait for its requests and its preStop hook, stop its process; all within its grace
+        period."""
+        served = self._phase is Phase.RUNNING
         self._become(Phase.STOPPING, ready=False, message="finishing its requests" if drain else "stopping")
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
         if self._process is not None:
             began = time.monotonic()
-            await self._drained(drain)
-            self._become(Phase.STOPPING, message="stopping")
+            problem = await self._drained(drain if served else None)
+            self._become(Phase.STOPPING, message=problem or "stopping")
             left = self.plan.grace - (time.monotonic() - began)
             self._last_exit = await self._process.stop(max(1.0, left))
             self._process = None
         await asyncio.to_thread(remove_directories, self.plan)
         self._become(Phase.STOPPED, message="stopped")
+
+    @property
+    def ready(self) -> bool:
+        """It may get requests."""
+        return self._ready
+
+    @property
+    def phase(self) -> Phase:
+        """Where it is in its life."""
+        return self._phase
 
     def update(self, plan: ReplicaPlan) -> None:
         """Take over a plan that needs no restart: its labels and the content of its files may differ."""
@@ -77,10 +94,6 @@ class Replica:
                 write_files(plan)
                 remove_stale_files(old, plan)
         self._changed()
-
-    async def settled(self) -> None:
-        """Return when it is ready, or when it has failed once."""
-        await self._settled.wait()
 
     def status(self) -> ReplicaStatus:
         """It, now."""
@@ -123,9 +136,9 @@ class Replica:
             self._since = time.time()
         elif message == self._message:
             return
+        if ready and not self._ready:
+            self.ready_at = time.monotonic()
         self._phase, self._ready, self._message = phase, ready, message
-        if ready or phase in (Phase.BACKOFF, Phase.STOPPED):
-            self._settled.set()
         self._changed()
 
     def _wait_for(self, what: str) -> None:
@@ -142,7 +155,7 @@ class Replica:
                 await self._prepare(anew=first)
                 began = time.monotonic()
                 why = await self._run_once()
-            except (ClaimError, OSError) as error:
+            except (WeightsMissing, OSError) as error:
                 why = str(error)
             first = False
             backoff = backoff.after_run(time.monotonic() - began)
@@ -151,12 +164,23 @@ class Replica:
             self._restarts += 1
 
     async def _prepare(self, *, anew: bool) -> None:
-        """Folders, files and weights. Raises ClaimError and OSError."""
+        """Folders, files and weights. Raises WeightsMissing and OSError."""
         self._log.parent.mkdir(parents=True, exist_ok=True)
         await asyncio.to_thread(make_directories, self.plan, anew=anew)
         await asyncio.to_thread(write_files, self.plan)
-        for source in self.plan.weights:
-            await self._claims.fill(source, self.plan.argv[0], self._wait_for)
+        for needed in self.plan.weights:
+            await self._provide(needed)
+
+    async def _provide(self, needed: NeededWeights) -> None:
+        """The files of one model or adapter, fetched once for all replicas."""
+        token = next((self.plan.env[name] for name in HUB_TOKENS if name in self.plan.env), None)
+        try:
+            folder = await self._weights.provide(needed.source, self._wait_for, adapter=needed.adapter, token=token)
+        except WeightsMissing as error:
+            next_step = how_to_say_where(needed.name, adapter=needed.adapter)
+            raise WeightsMissing(f"{error}; {next_step}") from error
+        if needed.prefetch:
+            await self._weights.prefetch(folder, self._wait_for)
 
     async def _run_once(self) -> str:
         """From start to end of one process; returns why it ended. Raises OSError."""
@@ -200,8 +224,9 @@ class Replica:
 
     async def _start_process(self) -> None:
         """A cancelled start still leaves the process known, so that it is stopped."""
+        env = {**self.plan.service_links, **self.plan.env}
         starting = asyncio.create_task(
-            EngineProcess.start(self.plan.argv, env=self.plan.env, directory=Path(self.plan.directory), log=self._log)
+            EngineProcess.start(self.plan.argv, env=env, directory=Path(self.plan.directory), log=self._log)
         )
         try:
             self._process = await asyncio.shield(starting)
@@ -210,17 +235,26 @@ class Replica:
             raise
         self._become(Phase.STARTING, message="the engine loads")
 
-    async def _drained(self, drain: Drain | None) -> None:
-        """The engine may have died meanwhile; then there is nothing to wait for."""
-        if drain is None or self._process is None:
-            return
-        ended = asyncio.ensure_future(self._process.wait())
-        waiting = asyncio.ensure_future(drain(self.pod()))
-        await asyncio.wait({ended, waiting}, timeout=self.plan.grace, return_when=asyncio.FIRST_COMPLETED)
-        for task in (ended, waiting):
+    async def _drained(self, drain: Drain | None) -> str:
+        """Returns what went wrong, for people. An engine that dies meanwhile has nothing left to wait for."""
+        hook = self.plan.pre_stop
+        if self._process is None or (drain is None and hook is None):
+            return ""
+        ended: asyncio.Future[object] = asyncio.ensure_future(self._process.wait())
+        work: list[Awaitable[object]] = [] if drain is None else [drain(self.pod())]
+        if hook is not None:
+            env = {**os.environ, **self.plan.env}
+            work.append(run_hook(hook, env=env, directory=Path(self.plan.directory), seconds=self.plan.grace))
+        waiting: asyncio.Future[list[object]] = asyncio.ensure_future(asyncio.gather(*work))
+        both: set[asyncio.Future[Any]] = {ended, waiting}
+        await asyncio.wait(both, timeout=self.plan.grace, return_when=asyncio.FIRST_COMPLETED)
+        over = waiting.done() and not waiting.cancelled() and waiting.exception() is None
+        problem = str(waiting.result()[-1]) if over and hook is not None else ""
+        for task in both:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError, Exception):
                 await task
+        return problem
 
     async def _probe(self, started: Callable[[], None]) -> str:
         """Ask the probes for as long as the process lives; returns the reason when one of them ends it.

@@ -10,11 +10,12 @@ import msgspec
 
 from modelyard.local import arguments as argv
 from modelyard.local.addresses import ONLY_LOOPBACK
-from modelyard.local.containers import VllmCommand, recognise
+from modelyard.local.containers import DoneByModelyard, VllmCommand, recognise
 from modelyard.local.cpu_settings import apply_cpu_table
 from modelyard.local.environment import Environment, PodFacts, Sources, build_environment, expand
 from modelyard.local.model_files import ONLY_FOLDERS, ModelFiles, ModelPlaces, ModelSources, resolve_models
-from modelyard.local.probe_plan import default_readiness, plan_probe, probe_target
+from modelyard.local.pre_stop_plan import plan_pre_stop
+from modelyard.local.probe_plan import ProbeTarget, default_readiness, plan_probe, probe_target
 from modelyard.local.read_ahead import reads_ahead
 from modelyard.local.replica_plan import (
     HUB_TOKENS,
@@ -28,6 +29,7 @@ from modelyard.local.replica_plan import (
 from modelyard.local.volumes import Places, VolumePlan, plan_volumes, rewrite_paths
 
 if TYPE_CHECKING:
+    from modelyard.local.pre_stop import PreStop
     from modelyard.local.probes import Probe
     from modelyard.resources.apps import Deployment
     from modelyard.resources.pods import Container
@@ -112,7 +114,8 @@ class _ReplicaPlanner:
         ports = self._ports(port)
         arguments = self._bind(arguments, ports[0])
         command, env = self._engine_command(arguments, env)
-        startup, readiness, liveness = self._probes(volumes, ports)
+        target = self._probe_target(volumes, ports)
+        startup, readiness, liveness = self._probes(target, ports)
         self._note_what_is_left_out()
         return ReplicaPlan(
             name=self.name,
@@ -130,10 +133,12 @@ class _ReplicaPlanner:
             files=volumes.files,
             directories=(*volumes.directories, f"{self.directory}/{TEMPORARY}"),
             weights=() if self._simulated else self._weights(files),
+            paths=volumes.paths,
             startup=startup,
             readiness=readiness,
             liveness=liveness,
-            grace=float(max(0, self.spec.termination_grace_period_seconds)),
+            grace=self._grace,
+            pre_stop=self._pre_stop(target),
             settings=tuple(self.settings),
         )
 
@@ -250,9 +255,15 @@ class _ReplicaPlanner:
             env["TMPDIR"] = folder
             self._note("env TMPDIR", f"added {folder}", "temporary files go when the replica goes")
 
-    def _probes(self, volumes: VolumePlan, ports: tuple[PortMapping, ...]) -> tuple[Probe | None, ...]:
+    def _probe_target(self, volumes: VolumePlan, ports: tuple[PortMapping, ...]) -> ProbeTarget:
         moved = {port.container: port.local for port in ports if port.local != port.container}
-        target = probe_target(self.container, self.address, moved, lambda word: rewrite_paths(word, volumes.paths))
+        return probe_target(self.container, self.address, moved, lambda word: rewrite_paths(word, volumes.paths))
+
+    def _probes(self, target: ProbeTarget, ports: tuple[PortMapping, ...]) -> tuple[Probe | None, ...]:
+        written = (self.container.startup_probe, self.container.readiness_probe, self.container.liveness_probe)
+        for name, probe in zip(("startupProbe", "readinessProbe", "livenessProbe"), written, strict=True):
+            if probe is not None and probe.grpc is not None:
+                self._note(name, "left out", "gRPC probes cannot be asked here")
         startup = plan_probe(self.container.startup_probe, target)
         readiness = plan_probe(self.container.readiness_probe, target)
         liveness = plan_probe(self.container.liveness_probe, target)
@@ -262,15 +273,30 @@ class _ReplicaPlanner:
             self._note("readinessProbe", "added GET /health every 1 s", why)
         return startup, readiness, liveness
 
+    @property
+    def _grace(self) -> float:
+        return float(max(0, self.spec.termination_grace_period_seconds))
+
+    def _pre_stop(self, target: ProbeTarget) -> PreStop | None:
+        hooks = self.container.lifecycle
+        if hooks is None or hooks.pre_stop is None:
+            return None
+        hook, settings = plan_pre_stop(hooks.pre_stop, target, self._grace)
+        self.settings += settings
+        return hook
+
     def _note_what_is_left_out(self) -> None:
+        for sidecar in (*self.spec.init_containers, *self.spec.containers):
+            known = recognise(sidecar.image, sidecar.command, sidecar.args)
+            if isinstance(known, DoneByModelyard):
+                self._note(f"container {sidecar.name}", "done by Modelyard's reconciler", known.reason)
         limits = self.container.resources.limits
         if limits:
             shown = ", ".join(f"{name}={quantity}" for name, quantity in limits.items())
             self._note("resources.limits", f"not enforced ({shown})", "a process here shares the whole machine")
         hooks = self.container.lifecycle
-        if hooks is not None and hooks.pre_stop is not None:
-            why = "a replica leaves the gateway before it is stopped, so there is nothing to wait for"
-            self._note("lifecycle.preStop", "left out", why)
+        if hooks is not None and hooks.stop_signal:
+            self._note("lifecycle.stopSignal", f"SIGTERM (was {hooks.stop_signal})", "replicas are stopped by SIGTERM")
         if hooks is not None and hooks.post_start is not None:
             self._note("lifecycle.postStart", "left out", "hooks run inside the image, which is not used here")
 

@@ -126,6 +126,8 @@ class ReplicaPlan(msgspec.Struct, frozen=True, kw_only=True):
     directories: tuple[str, ...] = ()
     """Directories to make before the start (emptyDir, claims), absolute."""
     weights: tuple[NeededWeights, ...] = ()
+    paths: Mapping[str, str] = {}
+    """Path in the container -> where it is on this machine, for paths that come up later (sources of adapters)."""
     startup: Probe | None = None
     readiness: Probe | None = None
     liveness: Probe | None = None

@@ -4,32 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from modelyard.local.claims import ClaimFiller
+from modelyard.local.deployment_run import DeploymentRun
 from modelyard.local.home import Home
 from modelyard.local.machine import read_context
+from modelyard.local.model_files import ModelSources
 from modelyard.local.plan import plan_deployments
-from modelyard.local.replica import Replica
+from modelyard.local.replica import Drain, Replica
 from modelyard.local.replica_command import PlanContext
 from modelyard.local.replica_plan import DeploymentPlan, EngineMode, ReplicaPlan
+from modelyard.local.revisions import Kept, Revision, Revisions
+from modelyard.local.rollout_status import RolloutStatus
 from modelyard.local.start_slots import StartSlots
 from modelyard.local.state_file import write_state
 from modelyard.local.status import LocalPod, ReplicaStatus
+from modelyard.local.surge_room import SurgeRoom
+from modelyard.local.weights_provider import FoldersOnly, WeightsProvider
+from modelyard.resources.source_table import SourceTable
 
 if TYPE_CHECKING:
     from modelyard.resources.resource_set import ResourceSet
 
-Drain = Callable[[LocalPod], Awaitable[None]]
-"""Waits until no request runs on a replica that is about to be stopped. Called after it was reported not
-ready; cancelled when the replica's grace period is over."""
-
-REPLACE_SECONDS = 600.0
-"""How long a replaced replica may take to become ready before the next one is replaced (Kubernetes'
-``progressDeadlineSeconds``)."""
+NO_SOURCES = SourceTable()
 
 
 class LocalRunner:
@@ -47,43 +48,49 @@ class LocalRunner:
         concurrent_starts: int = 0,
         on_change: Callable[[], None] = lambda: None,
         drain: Drain | None = None,
+        weights: WeightsProvider | None = None,
     ) -> None:
         """``concurrent_starts``: engines that may load at the same time; 0: twice the cores.
         ``on_change`` is called on the loop, soon after ``replicas()`` or ``endpoints()`` changed; changes
-        that come together are joined."""
+        that come together are joined. ``weights`` gets models' files; None: only folders of this machine."""
         self._home, self._mode = home, engine
         self._concurrent_starts = concurrent_starts
         self._on_change, self._drain = on_change, drain
         self._context: PlanContext | None = None
         self._slots: StartSlots | None = None
-        self._claims = ClaimFiller(home)
+        self._weights: WeightsProvider = weights or FoldersOnly()
+        self._revisions = Revisions(home)
+        self._room: SurgeRoom | None = None
         self._plans: tuple[DeploymentPlan, ...] = ()
-        self._replicas: dict[str, Replica] = {}
-        self._ending: dict[str, asyncio.Task[None]] = {}
-        self._leaving: dict[str, Replica] = {}
-        self._rollouts: dict[str, asyncio.Task[None]] = {}
+        self._runs: dict[str, DeploymentRun] = {}
+        self._last: tuple[ResourceSet, SourceTable] | None = None
+        """What was applied last, as it is written."""
         self._applied = 0
         self._notified = False
         self._closed = False
 
-    async def apply(self, resources: ResourceSet) -> None:
+    async def apply(self, resources: ResourceSet, sources: SourceTable = NO_SOURCES) -> None:
         """Make the machine run what ``resources`` say: start, replace, remove. Returns when the work is under
-        way, not when replicas are ready; a later call supersedes an earlier one."""
+        way, not when replicas are ready; a later call supersedes an earlier one. ``sources``: where models are taken
+        from."""
         self._applied += 1
         turn = self._applied
         context = await self._current_context()
         if self._closed or turn != self._applied:
             return
-        kept = {key: replica.plan.address for key, replica in self._replicas.items()}
-        self._plans = plan_deployments(resources, context, kept)
+        self._last = (resources, sources)
+        models = ModelSources(table=sources, path_of=self._weights.path_of)
+        kept = {key: address for run in self._runs.values() for key, address in run.addresses().items()}
+        used = {name: run.ordinals() for name, run in self._runs.items()}
+        plans = plan_deployments(self._in_force(resources), context, kept, models, used)
+        self._plans = tuple(self._with_revision(plan) for plan in plans)
         wanted = {f"{plan.namespace}/{plan.name}": plan for plan in self._plans}
-        for key in [key for key, one in self._replicas.items() if _deployment_key(one.plan) not in wanted]:
-            self._end(key)
-        for name in [name for name in self._rollouts if name not in wanted]:
-            self._rollouts.pop(name).cancel()
+        for name in self._runs.keys() - wanted.keys():
+            namespace, _, deployment = name.partition("/")
+            self._runs[name].take(DeploymentPlan(namespace=namespace, name=deployment))
         for name, plan in wanted.items():
-            if not plan.problem:
-                self._reconcile(name, plan)
+            if not plan.problem and (plan.replicas or name in self._runs):
+                self._run_of(name, plan).take(plan)
         self._changed()
 
     def plans(self) -> tuple[DeploymentPlan, ...]:
@@ -92,31 +99,53 @@ class LocalRunner:
 
     def replicas(self) -> tuple[ReplicaStatus, ...]:
         """Every replica, by namespace, Deployment and ordinal; those that still stop included."""
-        everyone = {**self._leaving, **self._replicas}
-        return tuple(replica.status() for replica in sorted(everyone.values(), key=_order))
+        return tuple(replica.status() for replica in self._everyone())
 
     def endpoints(self) -> tuple[LocalPod, ...]:
         """Every replica as a Pod, ready or not (``ready``)."""
-        everyone = {**self._leaving, **self._replicas}
-        return tuple(replica.pod() for replica in sorted(everyone.values(), key=_order))
+        return tuple(replica.pod() for replica in self._everyone())
+
+    def rollouts(self) -> tuple[RolloutStatus, ...]:
+        """Every Deployment that runs here: how far it is, and its conditions."""
+        planned = {f"{plan.namespace}/{plan.name}" for plan in self._plans}
+        return tuple(run.status() for name, run in sorted(self._runs.items()) if name in planned)
 
     async def restart(self, key: str) -> None:
         """Stop and start one replica (``namespace/name``). KeyError: there is none of that name."""
-        plan = self._replicas[key].plan
-        restarts = self._replicas[key].status().restarts + 1
-        ending = self._end(key)
-        self._start(plan, restarts=restarts)
-        await asyncio.wait({ending})
+        for run in self._runs.values():
+            with contextlib.suppress(KeyError):
+                await asyncio.wait({run.restart_replica(key)})
+                return
+        raise KeyError(key)
+
+    def restart_deployment(self, namespace: str, name: str) -> None:
+        """Replace every replica, as an update does. KeyError: no such Deployment runs here; ValueError: not now."""
+        run = self._runs[f"{namespace}/{name}"]
+        if run.plan.rollout.paused:
+            raise ValueError(f"Deployment {namespace}/{name} is paused (spec.paused); resume it first")
+        run.restart(datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
+        self._changed()
+
+    async def undo(self, namespace: str, name: str, to: int = 0) -> Revision:
+        """Go back to an earlier template (``Revisions.undo``). KeyError: no such Deployment runs here; NoRevision;
+        ValueError: not now."""
+        run = self._runs[f"{namespace}/{name}"]
+        if run.plan.rollout.paused:
+            raise ValueError(f"Deployment {namespace}/{name} is paused (spec.paused); resume it first")
+        assert self._last is not None
+        found = self._revisions.undo(self._last[0].deployments[namespace, name], to)
+        await self.apply(*self._last)
+        return found
+
+    def history(self, namespace: str, name: str) -> Kept:
+        """The templates that are kept of a Deployment."""
+        return self._revisions.kept(namespace, name)
 
     async def stop(self) -> None:
         """Stop every replica within its grace period; returns when no process is left. Final."""
         self._closed = True
-        for rollout in self._rollouts.values():
-            rollout.cancel()
-        for key in list(self._replicas):
-            self._end(key)
-        if self._ending:
-            await asyncio.wait(set(self._ending.values()))
+        await asyncio.gather(*(run.stop() for run in self._runs.values()))
+        self._runs.clear()
         self._flush()
 
     async def _current_context(self) -> PlanContext:
@@ -125,82 +154,42 @@ class LocalRunner:
             self._context = await asyncio.to_thread(read_context, self._home, self._mode)
         if self._slots is None:
             self._slots = StartSlots(self._concurrent_starts or 2 * self._context.machine.cores)
+            self._room = SurgeRoom(gpu=self._context.machine.has_gpu and self._context.engine.kind != "simulator")
         return self._context
 
-    def _reconcile(self, name: str, plan: DeploymentPlan) -> None:
-        """Start what is new, end what is too much, and replace what differs, in the background."""
-        wanted = {replica.key: replica for replica in plan.replicas}
-        have = {key: one for key, one in self._replicas.items() if _deployment_key(one.plan) == name}
-        for key in have.keys() - wanted.keys():
-            self._end(key)
-        for key in wanted.keys() - have.keys():
-            self._start(wanted[key])
-        differing = []
-        for key in sorted(wanted.keys() & have.keys()):
-            if needs_restart(have[key].plan, wanted[key]):
-                differing.append(wanted[key])
-            elif have[key].plan != wanted[key]:
-                have[key].update(wanted[key])
-        previous = self._rollouts.pop(name, None)
-        if previous is not None:
-            previous.cancel()
-        if differing:
-            work = self._recreate(differing) if plan.recreate else self._replace(differing)
-            self._rollouts[name] = asyncio.create_task(work, name=f"rollout {name}")
+    def _in_force(self, resources: ResourceSet) -> ResourceSet:
+        """With the templates that ``undo`` has chosen instead of those in the files."""
+        deployments = {key: self._revisions.take(one) for key, one in resources.deployments.items()}
+        return msgspec.structs.replace(resources, deployments=deployments)
 
-    async def _replace(self, plans: list[ReplicaPlan]) -> None:
-        """One after another, without extra replicas in between: a machine has no spare GPU or memory for
-        them."""
-        for plan in plans:
-            self._end(plan.key)
-            replica = self._start(plan)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(REPLACE_SECONDS):
-                    await replica.settled()
-
-    async def _recreate(self, plans: list[ReplicaPlan]) -> None:
-        ending = {self._end(plan.key) for plan in plans}
-        await asyncio.wait(ending)
-        for plan in plans:
-            self._start(plan)
-
-    def _start(self, plan: ReplicaPlan, *, restarts: int = 0) -> Replica:
-        assert self._slots is not None
-        replica = Replica(
-            plan,
-            home=self._home,
-            slots=self._slots,
-            claims=self._claims,
-            changed=self._changed,
-            restarts=restarts,
+    def _with_revision(self, plan: DeploymentPlan) -> DeploymentPlan:
+        key = (plan.namespace, plan.name)
+        return msgspec.structs.replace(
+            plan, revision=self._revisions.current(*key), pinned_to=self._revisions.pinned_to(*key)
         )
-        self._replicas[plan.key] = replica
-        replica.start(after=self._predecessor(plan.key))
-        return replica
 
-    def _predecessor(self, key: str) -> Coroutine[Any, Any, object] | None:
-        ending = self._ending.get(key)
-        return None if ending is None else asyncio.wait({ending})
+    def _run_of(self, name: str, plan: DeploymentPlan) -> DeploymentRun:
+        if name not in self._runs:
+            assert self._room is not None
+            self._runs[name] = DeploymentRun(
+                plan, make=self._replica, room=self._room, drain=self._drain, changed=self._changed
+            )
+        return self._runs[name]
 
-    def _end(self, key: str) -> asyncio.Task[None]:
-        """Stop a replica in the background; nothing cancels that."""
-        replica = self._replicas.pop(key, None)
-        if replica is None:
-            return self._ending.get(key) or asyncio.create_task(asyncio.sleep(0))
-        task = asyncio.create_task(self._ended(key, replica, self._predecessor(key)), name=f"stop {key}")
-        self._ending[key], self._leaving[key] = task, replica
-        return task
+    def _replica(self, plan: ReplicaPlan, restarts: int) -> Replica:
+        assert self._slots is not None
 
-    async def _ended(self, key: str, replica: Replica, predecessor: Coroutine[Any, Any, object] | None) -> None:
-        """Stop ``replica``; over when its predecessor of the same name has stopped as well."""
-        try:
-            await replica.stop(self._drain)
-            if predecessor is not None:
-                await predecessor
-        finally:
-            if self._leaving.get(key) is replica:
-                del self._leaving[key], self._ending[key]
+        def changed() -> None:
+            self._runs[f"{plan.namespace}/{plan.deployment}"].look()
             self._changed()
+
+        return Replica(
+            plan, home=self._home, slots=self._slots, weights=self._weights, changed=changed, restarts=restarts
+        )
+
+    def _everyone(self) -> list[Replica]:
+        everyone = [replica for run in self._runs.values() for replica in run.everyone()]
+        return sorted(everyone, key=lambda one: (one.plan.namespace, one.plan.deployment, one.plan.ordinal))
 
     def _changed(self) -> None:
         if not self._notified:
@@ -209,21 +198,12 @@ class LocalRunner:
 
     def _flush(self) -> None:
         self._notified = False
+        self._forget_what_is_gone()
         with contextlib.suppress(OSError):
             write_state(self._home, self.replicas())
         self._on_change()
 
-
-def needs_restart(old: ReplicaPlan, new: ReplicaPlan) -> bool:
-    """Whether a replica must be replaced. Labels and the content of mounted files change while it runs."""
-    same: dict[str, Any] = {"labels": {}, "files": (), "settings": (), "grace": 0.0}
-    return msgspec.structs.replace(old, **same) != msgspec.structs.replace(new, **same)
-
-
-def _deployment_key(plan: ReplicaPlan) -> str:
-    return f"{plan.namespace}/{plan.deployment}"
-
-
-def _order(replica: Replica) -> tuple[str, str, int]:
-    ordinal = replica.plan.name.rpartition("-")[2]
-    return replica.plan.namespace, replica.plan.deployment, int(ordinal)
+    def _forget_what_is_gone(self) -> None:
+        planned = {f"{plan.namespace}/{plan.name}" for plan in self._plans}
+        for name in [name for name, run in self._runs.items() if name not in planned and not run.ordinals()]:
+            self._runs.pop(name).close()

@@ -32,6 +32,7 @@ class DeploymentSpec(Lenient, frozen=True, kw_only=True):
     strategy: DeploymentStrategy = DeploymentStrategy()
     min_ready_seconds: int = 0
     progress_deadline_seconds: int = 600
+    revision_history_limit: int = 10
     paused: bool = False
 
 

@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from modelyard.local.deployment_run import needs_restart
 from modelyard.local.replica_plan import AppliedSetting, LocalFile, ReplicaPlan
-from modelyard.local.supervisor import needs_restart
 
 PLAN = ReplicaPlan(
     name="m-0",
@@ -31,6 +31,8 @@ PLAN = ReplicaPlan(
         ({"files": (LocalFile(path="x", content=b""),)}, False),
         ({"settings": (AppliedSetting(setting="s", change="c", reason="r"),)}, False),
         ({"grace": 1.0}, False),
+        ({"service_links": {"A_SERVICE_HOST": "127.8.1.3"}}, False),
+        ({"restarted_at": "2026-01-01T00:00:00Z"}, True),
         ({"argv": ("b",)}, True),
         ({"env": {"A": "1"}}, True),
         ({"address": "127.8.1.2"}, True),
