@@ -68,3 +68,12 @@ def test_memory_of_starts_is_bounded(build: Any) -> None:
     for _ in range(10_000):
         candidate.start(0.1, 0)
     assert len(candidate._starts) <= 4096
+
+
+def test_an_engine_behind_an_exporter_shows_a_request_later(build: Any) -> None:
+    candidate = build.candidate(0, EngineLoad(at=0.0, delay=10.0))
+    candidate.start(0.2, 0)
+    candidate.read(EngineLoad(at=10.0, delay=10.0), 10.1)
+    assert candidate.unseen == 1
+    candidate.read(EngineLoad(at=10.3, delay=10.0), 10.4)
+    assert candidate.unseen == 0

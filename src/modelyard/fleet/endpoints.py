@@ -30,6 +30,14 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return int(self.address.rpartition(":")[2])
 
 
+class ModelLoad(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One model's part of an endpoint's load."""
+
+    waiting: int = 0
+    running: int = 0
+    kv_usage: float = 0.0
+
+
 class EngineLoad(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One reading of an engine's metrics."""
 
@@ -46,6 +54,21 @@ class EngineLoad(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Adapter slots; 0 unknown or no LoRA."""
     running_loras: frozenset[str] = frozenset()
     waiting_loras: frozenset[str] = frozenset()
+    delay: float = 0.0
+    """Seconds that may pass until what happens shows in the metrics: engines behind an exporter lag."""
+    by_model: Mapping[str, ModelLoad] = {}
+    """Where one endpoint stands for engines of several models: the load of each, by base model. Empty: the load is that
+    of the only model."""
+
+    def of_model(self, name: str) -> EngineLoad:
+        """The load as a request for this base model meets it. A model without series has had no request."""
+        if not self.by_model:
+            return self
+        part = self.by_model.get(name, _IDLE)
+        return msgspec.structs.replace(self, waiting=part.waiting, running=part.running, kv_usage=part.kv_usage)
+
+
+_IDLE = ModelLoad()
 
 
 class ServedModel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -51,6 +51,8 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     """Path that takes ``?name[]=`` and answers with the wanted metrics only; empty: there is none. It
     spares the engine more work than the gateway; where it does not answer as hoped, the whole page is read.
     """
+    period: float = 0.0
+    """Seconds between two changes of the page, where it is known: reading it more often tells nothing new."""
     health_path: str = "/health"
     """Answers 2xx when the engine can serve."""
     load: Callable[[MetricsPage, float], EngineLoad | None]

@@ -51,7 +51,8 @@ class Candidate:
             starts.clear()
             self.unseen = self.in_flight
             return
-        while starts and starts[0] + VISIBLE_AFTER <= load.at:
+        shown_until = load.at - VISIBLE_AFTER - load.delay
+        while starts and starts[0] <= shown_until:
             starts.popleft()
         self.unseen = min(self.in_flight, len(starts))
 

@@ -23,6 +23,8 @@ class Roster:
         """Endpoints in the fleet, ready or not."""
         self.stale_at = inf
         """When the first of the readings in use becomes stale."""
+        self.by_model = False
+        """Some endpoint stands for several models and says the load of each."""
         self._fleet: BackendFleet | None = None
         self._free: list[int] = []
         self.departed: dict[str, int] = {}
@@ -49,6 +51,7 @@ class Roster:
             self._depart(candidate)
         self.size = len(current)
         self.ready = [candidate for candidate in current.values() if candidate.ready]
+        self.by_model = any(candidate.load is not None and candidate.load.by_model for candidate in self.ready)
         self.stale_at = oldest + STALE_AFTER
         return gone
 

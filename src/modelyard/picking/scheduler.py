@@ -10,6 +10,7 @@ from modelyard.fleet.fleet import BackendFleet
 from modelyard.picking import reference
 from modelyard.picking.contract import Decision, NoEndpoint, PickRequest
 from modelyard.picking.memory import Memory
+from modelyard.picking.model_loads import loads_of_model
 from modelyard.picking.policy import Policy
 from modelyard.picking.prefix_index import PrefixIndex
 from modelyard.picking.profile import Profile
@@ -86,6 +87,10 @@ class Scheduler:
         view = profile.view(request, subset)
         if not view.candidates:
             raise NoEndpoint(self._nothing(view))
+        if self._roster.by_model:
+            with loads_of_model(self._roster.ready, request.base_model or request.target_model):
+                decision = reference.decide(profile, self._roster, request, subset, exclude, self._rng)
+            return decision if explain else Decision(decision.targets)
         if explain:
             return reference.decide(profile, self._roster, request, subset, exclude, self._rng)
         slots = profile.choose(request, view, exclude, self._roster.by_address, 1, self._rng)

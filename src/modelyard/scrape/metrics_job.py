@@ -104,7 +104,7 @@ class MetricsJob(Job):
         self.problem = ""
         self.load = load
         self._changed()
-        self.again(self.shared.settings.period)
+        self.again(max(self.shared.settings.period, self._engine.period))
 
     def _miss(self, reply: Reply) -> None:
         self.problem = reply.problem or _complaint(reply, self._engine)

@@ -19,11 +19,13 @@ class ScrapeSettings(msgspec.Struct, frozen=True, kw_only=True):
     """For one reading, connection included. Three silent readings take an endpoint out in under 2 s."""
     max_back_off: float = 5.0
     """Longest pause after failed readings; the pause doubles from ``period``."""
-    max_page: int = 2 * 1024 * 1024
-    """Bytes of one answer. vLLM's page has 0.1 MB, Ray's up to 0.5 MB."""
+    max_page: int = 8 * 1024 * 1024
+    """Bytes of one answer. vLLM's page has 0.1 MB; that of a Ray node with two models has 1.3 MB."""
     models_period: float = 5.0
     """Between two readings of the model list."""
     models_timeout: float = 2.0
+    expecting_period: float = 0.5
+    """Instead of ``models_period`` while an adapter is to be loaded: someone else (a sidecar) may load it."""
     batch: float = 0.05
     """Shortest time between two fleets: changes within it are reported together."""
     refresh: float = 0.5

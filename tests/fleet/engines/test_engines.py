@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from modelyard.fleet import engines
-from modelyard.fleet.endpoints import EngineLoad
+from modelyard.fleet.endpoints import EngineLoad, ModelLoad
 from modelyard.fleet.engine import Probe
 from modelyard.fleet.prometheus_text import MetricsPage
 
@@ -55,9 +55,27 @@ LOADS = [
             waiting_loras=frozenset({"sql"}),
         ),
     ),
-    ("ray-serve", "ray-2.46.txt", EngineLoad(at=AT, waiting=4, running=6)),
-    ("ray-serve", "ray-2.60-llm.txt", EngineLoad(at=AT, waiting=1, running=8, kv_usage=0.3)),
-    ("ray-serve", "ray-serve-only.txt", EngineLoad(at=AT, waiting=3, running=4)),
+    ("ray-serve", "ray-2.46.txt", EngineLoad(at=AT, waiting=4, running=6, delay=10.0)),
+    ("ray-serve", "ray-2.60-llm.txt", EngineLoad(at=AT, waiting=1, running=8, kv_usage=0.3, delay=10.0)),
+    ("ray-serve", "ray-2.60-before-requests.txt", EngineLoad(at=AT, delay=10.0)),
+    (
+        "ray-serve",
+        "ray-2.60-two-models.txt",
+        EngineLoad(
+            at=AT,
+            waiting=3,
+            running=6,
+            kv_usage=0.0014655593551539114,
+            block_size=128,
+            num_blocks=2048,
+            delay=10.0,
+            by_model={
+                "org/one-1.5": ModelLoad(waiting=3, running=4, kv_usage=0.0019540791402051783),
+                "two": ModelLoad(running=2, kv_usage=0.0009770395701026446),
+            },
+        ),
+    ),
+    ("ray-serve", "ray-serve-only.txt", EngineLoad(at=AT, waiting=3, running=4, delay=10.0)),
     (
         "sglang",
         "sglang.txt",
