@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from modelyard.local.containers import NotHere, VllmCommand, recognise
+from modelyard.local.containers import DoneByModelyard, NotHere, VllmCommand, recognise
 
 
 @pytest.mark.parametrize(
@@ -31,10 +31,22 @@ def test_a_vllm_server_is_recognised(image: str, command: list[str], args: list[
         ("x", ["bash", "-c"], ["vllm serve m && echo done"], "shell script"),
         ("x", ["bash", "-c"], ["vllm serve 'm"], "shell script"),
         ("x", ["bash", "/start.sh"], [], "shell script"),
-        ("registry/gateway-api-inference-extension/lora-syncer:main", [], [], "--lora-modules"),
     ],
 )
 def test_what_has_no_meaning_here_says_why(image: str, command: list[str], args: list[str], reason: str) -> None:
     found = recognise(image, command, args)
     assert isinstance(found, NotHere)
     assert reason in found.reason
+
+
+@pytest.mark.parametrize(
+    ("image", "command", "args"),
+    [
+        ("registry/gateway-api-inference-extension/lora-syncer:main", [], []),
+        ("registry/gateway-api-inference-extension/lora-syncer@sha256:" + "0" * 64, [], []),
+        ("registry/modelyard:1", ["modelyard", "lora-sync"], ["--reconcile-trigger", "5"]),
+        ("registry/modelyard:1", [], ["lora-sync"]),
+    ],
+)
+def test_a_lora_syncers_work_is_done_here(image: str, command: list[str], args: list[str]) -> None:
+    assert isinstance(recognise(image, command, args), DoneByModelyard)

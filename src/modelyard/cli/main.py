@@ -14,6 +14,7 @@ from modelyard.cli.exit_codes import ExitCode
 from modelyard.cli.explain import explain
 from modelyard.cli.gateway import gateway
 from modelyard.cli.logs import logs
+from modelyard.cli.lora import lora
 from modelyard.cli.ps import ps
 from modelyard.cli.render import render
 from modelyard.cli.sim import register as register_sim
@@ -50,6 +51,7 @@ for command in (up, gateway, check, render, ps, logs, stop, explain):
     app.command()(command)
 register_sim(app)
 app.add_typer(engines, name="engines")
+app.add_typer(lora, name="lora")
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from modelyard import __version__
 from modelyard.admin.server import AdminServer
+from modelyard.control.adapters import YardAdapters
 from modelyard.control.addresses import Binding, NoAddress, plan_bindings
 from modelyard.control.commands import command_routes
 from modelyard.control.configuration import Configuration
@@ -27,12 +28,14 @@ from modelyard.control.yard_file import YardFile, remove_yard_file, write_yard_f
 from modelyard.control.yard_view import YardView, in_url
 from modelyard.fleet.discovery import backends_of
 from modelyard.fleet.fleet import Fleet
+from modelyard.local.replica_plan import EngineMode
 from modelyard.local.status import LocalPod
 from modelyard.local.supervisor import LocalRunner
 from modelyard.manifests.reading import ReadResult
 from modelyard.manifests.watching import watch_manifests
 from modelyard.proxy.worker_protocol import Configure, SocketBinding
 from modelyard.resources.resource_set import ResourceSet, encode_objects
+from modelyard.resources.source_table import SourceTable
 from modelyard.routing.conditions import Fault
 from modelyard.routing.listeners import Listener
 from modelyard.scrape.scraper import Scraper
@@ -70,11 +73,14 @@ class Yard:
             access_log=settings.access_log or str(settings.home.logs / "access.log"),
             on_failure=self._endpoint_failed,
             on_configured=on_change,
+            on_missing=self._model_missing,
         )
         self._admin = AdminServer(self.view, command_routes(self))
         self.weights = FetchingProvider(weights_root(settings.home))
         self._scraper: Scraper | None = None
         self._local: LocalRunner | None = None
+        self.adapters: YardAdapters | None = None
+        """The adapters of local replicas; None where this yard runs none."""
         self._watcher: asyncio.Task[None] | None = None
         self._applying = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -98,6 +104,14 @@ class Yard:
                 drain=self._drained,
                 weights=self.weights,
             )
+            self.adapters = YardAdapters(
+                home=self.settings.home,
+                local=self._local,
+                scraper=self._scraper,
+                provider=self.weights,
+                simulated=self.settings.engine is EngineMode.SIM,
+                on_change=self._on_change,
+            )
         await self._apply()
         if self.settings.paths:
             self._watcher = asyncio.create_task(
@@ -113,6 +127,8 @@ class Yard:
             self._watcher.cancel()
             await asyncio.gather(self._watcher, return_exceptions=True)
         await self.workers.stop(self.settings.drain_seconds)
+        if self.adapters is not None:
+            await self.adapters.stop()
         if self._local is not None:
             await self._local.stop()
         if self._scraper is not None:
@@ -163,8 +179,11 @@ class Yard:
 
     async def _apply(self) -> None:
         if self._local is not None:
-            await self._local.apply(self.resource_set, sources_in_force(self.resource_set, self.settings.sources))
+            sources = sources_in_force(self.resource_set, self.settings.sources)
+            await self._local.apply(self.resource_set, sources)
         self._watch_backends()
+        if self._local is not None and self.adapters is not None:
+            self.adapters.apply(self.resource_set, sources)
         self.workers.configure(
             Configure(
                 generation=self.configuration.generation,
@@ -175,6 +194,7 @@ class Yard:
                 gateway_class=self.settings.gateway_class,
                 body_limit=self.settings.body_limit,
                 endpoint_header=self.settings.endpoint_header,
+                adapter_wait=self.settings.adapter_wait,
             )
         )
 
@@ -195,6 +215,11 @@ class Yard:
             return self.configuration.resources
         joined, _ = ResourceSet.of([*self.configuration.resources, *url_resources()])
         return joined
+
+    @property
+    def sources(self) -> SourceTable:
+        """Where the manifests' models are taken from."""
+        return sources_in_force(self.resource_set, self.settings.sources)
 
     def _plan_bindings(self) -> tuple[Binding, ...]:
         wanted: dict[tuple[tuple[str, str], int], bool] = {}
@@ -222,6 +247,8 @@ class Yard:
 
     def _replicas_changed(self) -> None:
         self._watch_backends()
+        if self.adapters is not None:
+            self.adapters.replicas_changed()
         self._on_change()
 
     async def _drained(self, pod: LocalPod) -> None:
@@ -241,6 +268,10 @@ class Yard:
     def _endpoint_failed(self, address: str, at: float) -> None:
         if self._scraper is not None:
             self._scraper.report_failure(address, at)
+
+    def _model_missing(self, address: str, engine_name: str) -> None:
+        if self._scraper is not None:
+            self._scraper.model_missing(address, engine_name)
 
     @property
     def current_fleet(self) -> Fleet:

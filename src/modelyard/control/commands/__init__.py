@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from modelyard.control.commands import adapters
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from modelyard.admin.route import Route
     from modelyard.control.yard import Yard
 
-ALL: tuple[Callable[[Yard], Iterable[Route]], ...] = ()
+ALL: tuple[Callable[[Yard], Iterable[Route]], ...] = (adapters.routes,)
 """The families, in the order in which the documentation lists them."""
 
 

@@ -1,0 +1,205 @@
+"""The adapters of a running yard: joins the reconciler with the local replicas, the weights and the scraper."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from modelyard.control.adapter_wishes import DeploymentWish, HandMade, wish_of
+from modelyard.control.weights_provider import FetchingProvider
+from modelyard.fleet.endpoints import EndpointState
+from modelyard.fleet.fleet import Fleet
+from modelyard.fleet.pod_endpoints import address_of
+from modelyard.local.home import Home
+from modelyard.local.replica_plan import HUB_TOKENS, ReplicaPlan
+from modelyard.local.status import Phase, ReplicaStatus
+from modelyard.local.supervisor import LocalRunner
+from modelyard.local.weights_provider import WeightsMissing
+from modelyard.lora.adapter import Fetched, FetchError, ReplicaView
+from modelyard.lora.adapter_config import BaseShape, read_base_shape
+from modelyard.lora.condition import AdapterStatus
+from modelyard.lora.reconciler import Reconciler, gauge
+from modelyard.lora.store import AdapterStore
+from modelyard.resources.resource_set import ResourceSet
+from modelyard.resources.source_table import SourceTable
+from modelyard.resources.weights_source import parse_source
+from modelyard.scrape.scraper import Scraper
+
+FOLDER = "adapters"
+"""In the home: the copies that engines read, one folder per version."""
+
+
+class YardAdapters:
+    """Wants what the manifests and the admin API say, on every local replica. Lives on the control process's loop."""
+
+    def __init__(
+        self,
+        *,
+        home: Home,
+        local: LocalRunner,
+        scraper: Scraper,
+        provider: FetchingProvider,
+        simulated: bool,
+        on_change: Callable[[], None],
+    ) -> None:
+        """``simulated``: the engines read no files, so none are fetched."""
+        folder = home.root / FOLDER
+        shutil.rmtree(folder, ignore_errors=True)  # no engine of an earlier yard reads there any more
+        self._local, self._scraper, self._provider, self._simulated = local, scraper, provider, simulated
+        self._resources, self._sources = ResourceSet(), SourceTable()
+        self._wishes: dict[str, DeploymentWish] = {}
+        self._by_hand: dict[str, HandMade] = {}
+        self._shapes: dict[str, BaseShape] = {}
+        self._tokens: dict[str, str] = {}
+        self._addresses: tuple[int, Mapping[str, EndpointState]] = (-1, {})
+        self._reconciler = Reconciler(
+            self._fetch,
+            store=None if simulated else AdapterStore(folder),
+            routes=self._route,
+            usage=self._usage,
+            on_change=on_change,
+        )
+
+    def apply(self, resources: ResourceSet, sources: SourceTable) -> None:
+        """Take over what the manifests want now."""
+        self._resources, self._sources = resources, sources
+        self.replicas_changed()
+
+    def replicas_changed(self) -> None:
+        """Look after the replicas that there are now."""
+        running = {status.key: status for status in self._local.replicas()}
+        views = []
+        for deployment in self._local.plans():
+            key = f"{deployment.namespace}/{deployment.name}"
+            plans = [(plan, running.get(plan.key)) for plan in deployment.replicas]
+            if plans:
+                wish = wish_of(
+                    self._resources,
+                    self._resources.deployments[deployment.namespace, deployment.name],
+                    plans[0][0],
+                    self._sources,
+                    by_hand=self._by_hand.get(key, HandMade()),
+                    before=self._wishes.get(key),
+                )
+                self._wishes[key] = wish
+                views += [self._view(plan, status, wish) for plan, status in plans if status is not None]
+        self._reconciler.set_replicas([view for view in views if view.want or view.absent or self._had(view.key)])
+
+    async def stop(self) -> None:
+        """Stop looking after them."""
+        await self._reconciler.close()
+
+    # ── what people ask for ──
+
+    def load(self, deployment: str, name: str, source: str) -> None:
+        """Want an adapter until the yard ends. Raises KeyError where there is no such Deployment."""
+        self._change(deployment, HandMade.wanting, name, source)
+
+    def unload(self, deployment: str, name: str) -> None:
+        """Do not want it until the yard ends, whatever the manifests say. Raises KeyError."""
+        self._change(deployment, HandMade.refusing, name)
+
+    def _change(self, deployment: str, change: Callable[..., HandMade], *values: str) -> None:
+        if deployment not in self._wishes:
+            raise KeyError(deployment)
+        self._by_hand[deployment] = change(self._by_hand.get(deployment, HandMade()), *values)
+        self.replicas_changed()
+
+    # ── what is shown ──
+
+    @property
+    def deployments(self) -> tuple[str, ...]:
+        """``namespace/name`` of those that have model servers here."""
+        return tuple(sorted(self._wishes))
+
+    def statuses(self) -> tuple[AdapterStatus, ...]:
+        """Every adapter on every replica."""
+        return self._reconciler.statuses()
+
+    def problems(self) -> tuple[str, ...]:
+        """What is wrong with the wishes themselves."""
+        return tuple(problem for _, wish in sorted(self._wishes.items()) for problem in wish.adapters.problems)
+
+    def shown(self) -> dict[str, Any]:
+        """For the admin API."""
+        return {
+            "adapters": [msgspec.to_builtins(status) for status in self.statuses()],
+            "problems": list(self.problems()),
+            "deployments": list(self.deployments),
+        }
+
+    def gauge(self) -> Mapping[str, int]:
+        """Adapter -> 1 where it is loaded on all of its replicas."""
+        return gauge(self.statuses())
+
+    # ── joints ──
+
+    def _had(self, key: str) -> bool:
+        """A replica that has lost its last wish still has adapters to unload."""
+        return any(status.replica == key for status in self._reconciler.statuses())
+
+    def _view(self, plan: ReplicaPlan, status: ReplicaStatus, wish: DeploymentWish) -> ReplicaView:
+        token = next((plan.env[name] for name in HUB_TOKENS if plan.env.get(name)), "")
+        want = wish.on(plan)
+        self._tokens.update({one.source: token for one in want if token})
+        return ReplicaView(
+            key=plan.key,
+            url=f"http://{_address(plan)}",
+            incarnation=f"{status.pid} {status.restarts}",
+            up=status.ready and status.phase is Phase.RUNNING,
+            engine=plan.engine,
+            limits=wish.limits,
+            policy=wish.adapters.policy,
+            want=want,
+            absent=wish.adapters.absent | wish.by_hand.absent,
+            base=self._shape(wish.model),
+            api_key=wish.api_key,
+        )
+
+    def _shape(self, model: str) -> BaseShape:
+        """Sizes of the base model, from its files where they are here."""
+        known = self._shapes.get(model)
+        if known is None and model.startswith("/"):
+            try:
+                known = self._shapes[model] = read_base_shape((Path(model) / "config.json").read_bytes())
+            except OSError:
+                known = None
+        return known or BaseShape()
+
+    async def _fetch(self, source: str, say: Callable[[str], None]) -> Fetched:
+        if self._simulated:
+            return Fetched(path=source)
+        try:
+            kind = parse_source(source).kind
+            found = await self._provider.fetched(source, say, adapter=True, token=self._tokens.get(source))
+        except (WeightsMissing, ValueError) as problem:
+            raise FetchError(str(problem)) from problem
+        return Fetched(path=str(found.path), revision=found.revision, mutable=kind == "path")
+
+    def _route(self, view: ReplicaView, names: Mapping[str, str], expected: frozenset[str]) -> bool:
+        return self._scraper.set_adapters(view.url.removeprefix("http://"), names, expected)
+
+    def _usage(self, view: ReplicaView) -> tuple[frozenset[str], frozenset[str]]:
+        state = self._by_address(self._scraper.fleet).get(view.url.removeprefix("http://"))
+        if state is None or state.load is None:
+            return frozenset(), frozenset()
+        return state.load.running_loras | state.load.waiting_loras, frozenset()
+
+    def _by_address(self, fleet: Fleet) -> Mapping[str, EndpointState]:
+        if self._addresses[0] != fleet.version:
+            states = (state for backend in fleet.backends.values() for state in backend.endpoints)
+            self._addresses = (fleet.version, {state.endpoint.address: state for state in states})
+        return self._addresses[1]
+
+
+def _address(plan: ReplicaPlan) -> str:
+    return address_of(plan.address, plan.ports[0].local)
+
+
+def adapter_rows(statuses: Iterable[AdapterStatus]) -> list[tuple[tuple[str, ...], float]]:
+    """Samples of ``modelyard_adapter_loaded``: (replica, adapter) -> 1 or 0."""
+    return [((status.replica, status.adapter), float(status.loaded)) for status in statuses]
