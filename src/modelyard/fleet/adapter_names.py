@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from modelyard.fleet.endpoints import EndpointState, EngineLoad, ServedModel
 
 RAY_ENGINE = "ray-serve"
@@ -73,7 +75,7 @@ def client_load(load: EngineLoad, engine_names: Mapping[str, str]) -> EngineLoad
     waiting = frozenset(clients.get(name, name) for name in load.waiting_loras)
     if running == load.running_loras and waiting == load.waiting_loras:
         return load
-    return msgspec.structs.replace(load, running_loras=running, waiting_loras=waiting)
+    return replace(load, running_loras=running, waiting_loras=waiting)
 
 
 def _ray_adapter(model: ServedModel, models: Mapping[str, ServedModel]) -> str:
