@@ -209,9 +209,7 @@ def test_a_bad_port_is_a_problem(port: str) -> None:
 
 
 def test_a_model_of_another_name_is_taken_from_its_source_and_keeps_its_name() -> None:
-    models = ModelSources(
-        table=source_table([("/models/x", "demo://demo-llama")]), path_of=lambda text: Path("/w") / text
-    )
+    models = ModelSources(table=source_table([("/models/x", "demo://demo-llama")]))
     plan = only(plan_deployments(resources(DEPLOYMENT), CONTEXT, models=models))
     replica = plan.replicas[0]
     assert argv.value(replica.argv, "--model") == "demo--demo-llama"

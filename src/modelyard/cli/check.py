@@ -10,10 +10,14 @@ import typer
 
 from modelyard.cli.exit_codes import ExitCode
 from modelyard.cli.manifests_option import ManifestsOption, print_errors, split_pipe
-from modelyard.cli.output import Output, OutputOption, console, fail, print_json, table
+from modelyard.cli.output import Output, OutputOption, console, fail, print_json
+from modelyard.cli.output import table as text_table
+from modelyard.cli.source_option import SourceOption, given_sources
 from modelyard.control.findings import findings
 from modelyard.control.not_used import not_used
+from modelyard.control.notes import notes
 from modelyard.control.shown_resources import shown_resources
+from modelyard.control.sources import sources_in_force
 from modelyard.local.machine import count_gpus
 from modelyard.manifests.reading import ReadResult, read_manifests
 from modelyard.resources.finding import Finding
@@ -22,6 +26,7 @@ from modelyard.snapshot import Snapshot, build_snapshot
 
 def check(
     filename: ManifestsOption = None,
+    source: SourceOption = None,
     gateway_class: Annotated[
         str | None, typer.Option("--gateway-class", help="Check only Gateways of this class (default: all).")
     ] = None,
@@ -47,7 +52,8 @@ def check(
         fail(f"no manifest in {', '.join(map(str, filename))} (*.yaml, *.yml, *.json).", ExitCode.INVALID)
     snapshot = build_snapshot(read.resource_set, gateway_class=gateway_class)
     rows = _conditions(read, snapshot)
-    remarks = findings(read.resource_set, machine_gpus=count_gpus())
+    table = sources_in_force(read.resource_set, given_sources(source))
+    remarks = (*notes(read.resource_set, table), *findings(read.resource_set, machine_gpus=count_gpus()))
     bad = [row for row in rows if row["status"] == "False"]
     if output is Output.JSON:
         print_json(
@@ -104,7 +110,7 @@ def _not_used(read: ReadResult) -> list[dict[str, str]]:
 def _show(read: ReadResult, snapshot: Snapshot, rows: list[dict[str, Any]]) -> None:
     print_errors(read.errors)
     if rows:
-        shown = table("OBJECT", "FOR", "CONDITION", "REASON", "MESSAGE")
+        shown = text_table("OBJECT", "FOR", "CONDITION", "REASON", "MESSAGE")
         for row in rows:
             colour = {"True": "green", "False": "red"}.get(row["status"], "yellow")
             if row["type"] == "Conflicted":

@@ -9,6 +9,7 @@ import sys
 import time
 from typing import Any
 
+import msgspec
 from rich.live import Live
 
 from modelyard import __version__
@@ -74,10 +75,17 @@ class StartupReport:
             await _next(changed)
 
     def _opening(self, yard: Yard) -> None:
-        gateways, skipped = yard.view.gateways(), yard.view.skipped()
+        gateways, skipped, notes = yard.view.gateways(), yard.view.skipped(), yard.view.notes()
         admin = f"http://{yard.settings.admin_host}:{yard.admin_port}"
         if self._json:
-            self._event("starting", version=__version__, gateways=gateways, admin=admin, skipped=skipped)
+            self._event(
+                "starting",
+                version=__version__,
+                gateways=gateways,
+                admin=admin,
+                skipped=skipped,
+                notes=msgspec.to_builtins(notes),
+            )
             return
         console.print(f"[bold]Modelyard {__version__}[/]")
         for gateway in gateways:
@@ -85,6 +93,8 @@ class StartupReport:
         if not gateways:
             console.print("  [yellow]no Gateway has a usable listener[/] (modelyard check says why)")
         console.print(f"  admin   {admin}")
+        for note in notes:
+            console.print(f"  [yellow]{_plain(f'{note.object}: {note.message}; {note.advice}')}[/]")
         for row in skipped:
             console.print(f"  [dim]skipped {row['what']}: {_plain(row['reason'])}[/]")
         for plan in yard.local.plans() if yard.local is not None else ():

@@ -28,6 +28,7 @@ from modelyard.control.yard_file import YardFile, remove_yard_file, write_yard_f
 from modelyard.control.yard_view import YardView, in_url
 from modelyard.fleet.discovery import backends_of
 from modelyard.fleet.fleet import Fleet
+from modelyard.local.addresses import ONLY_LOOPBACK
 from modelyard.local.replica_plan import EngineMode
 from modelyard.local.status import LocalPod
 from modelyard.local.supervisor import LocalRunner
@@ -42,10 +43,6 @@ from modelyard.scrape.scraper import Scraper
 from modelyard.snapshot import Snapshot, build_snapshot
 
 log = logging.getLogger(__name__)
-
-_STATS_SECONDS = 1.2
-"""A little more than the period in which workers report what they have open."""
-
 
 class Yard:
     """The control process of ``modelyard up`` and ``modelyard gateway``."""
@@ -252,14 +249,18 @@ class Yard:
         self._on_change()
 
     async def _drained(self, pod: LocalPod) -> None:
-        """Wait until no worker has a request open at a replica that left rotation."""
-        await asyncio.sleep(_STATS_SECONDS)
-        while self._has_open_requests(pod.ip):
+        """Wait until every worker knows that a replica left rotation, and none has a request open there."""
+        self._watch_backends()
+        await self.workers.everyone_knows()
+        while self._has_open_requests(pod):
             await self.workers.next_stats()
 
-    def _has_open_requests(self, ip: str) -> bool:
-        in_flight = self.workers.in_flight()
-        return any(address.rpartition(":")[0] == ip for counts in in_flight.values() for address in counts)
+    def _has_open_requests(self, pod: LocalPod) -> bool:
+        """Where replicas share one address (systems with one loopback address), the port tells them apart."""
+        used = {address for counts in self.workers.in_flight().values() for address in counts}
+        if pod.ip == ONLY_LOOPBACK:
+            return any(f"{pod.ip}:{port}" in used for port in pod.ports.values())
+        return any(address.rpartition(":")[0] == pod.ip for address in used)
 
     def _fleet_changed(self, fleet: Fleet) -> None:
         self.workers.update_fleet(fleet)

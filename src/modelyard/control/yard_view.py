@@ -14,7 +14,9 @@ from modelyard.control.binding_results import gateway_bindings
 from modelyard.control.explain_request import explain_request
 from modelyard.control.fleet_report import fleet_gauges, fleet_report
 from modelyard.control.not_used import not_used
+from modelyard.control.notes import notes
 from modelyard.control.shown_resources import shown_resources
+from modelyard.resources.finding import Finding
 from modelyard.telemetry import catalogue
 from modelyard.telemetry.catalogue import Metric
 from modelyard.telemetry.exposition import Sample, render
@@ -55,7 +57,12 @@ class YardView:
 
     def fleet(self) -> dict[str, Any]:
         """Backends and endpoints."""
-        return fleet_report(self._yard.current_fleet, self._yard.workers.in_flight(), time.monotonic())
+        return fleet_report(
+            self._yard.current_fleet,
+            self._yard.workers.in_flight(),
+            time.monotonic(),
+            self._yard.workers.waiting_for_loads(),
+        )
 
     def replicas(self) -> list[dict[str, Any]]:
         """Local replicas."""
@@ -71,6 +78,7 @@ class YardView:
             "problems": [*self._yard.snapshot.problems, *self.readiness()[1]["problems"]],
             "gateways": self.gateways(),
             "skipped": self.skipped(),
+            "notes": [msgspec.to_builtins(note) for note in self.notes()],
             "workers": [
                 {
                     "worker": w.number,
@@ -103,6 +111,10 @@ class YardView:
                 rows.append({"what": f"{where} container {part.name}" if part.name else where, "reason": part.reason})
         return rows
 
+    def notes(self) -> tuple[Finding, ...]:
+        """What is worth saying about the manifests in force beside faults."""
+        return notes(self._yard.configuration.resources, self._yard.sources)
+
     async def explain(self, request: dict[str, Any]) -> dict[str, Any]:
         """Where a request would go."""
         if not self._yard.bindings:
@@ -122,7 +134,12 @@ class YardView:
             catalogue.OPEN_CONNECTIONS: [
                 ((str(w.number),), w.stats.open_connections) for w in self._yard.workers.workers
             ],
-            **fleet_gauges(self._yard.current_fleet, self._yard.workers.in_flight(), now),
+            **fleet_gauges(
+                self._yard.current_fleet,
+                self._yard.workers.in_flight(),
+                now,
+                self._yard.workers.waiting_for_loads(),
+            ),
         }
         if self._yard.local is not None:
             gauges[catalogue.REPLICA_RESTARTS] = [

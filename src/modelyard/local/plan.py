@@ -109,8 +109,9 @@ def _skipped(deployment: Deployment, server: Container | None) -> Iterator[Skipp
         yield Skipped(namespace=meta.namespace, deployment=meta.name, name=container.name, reason=reason)
 
 
-def _models(server: Container | None) -> tuple[str, ...]:
-    """The names of models in a server's command, as far as its environment's literals tell."""
+def models_of(deployment: Deployment) -> tuple[str, ...]:
+    """The models and adapters in its server's command, as far as its environment's literals tell."""
+    server = _server(deployment)
     if server is None:
         return ()
     values = {variable.name: variable.value for variable in server.env if variable.value_from is None}
@@ -168,7 +169,7 @@ class _Plans:
             rollout=_rules(deployment),
             skipped=skipped,
             problem=problem,
-            models=_models(server),
+            models=models_of(deployment),
         )
 
     def _replicas(self, deployment: Deployment, server: Container) -> Iterator[ReplicaPlan]:

@@ -1,0 +1,31 @@
+"""What ``up`` and ``check`` say about manifests beside their faults: placeholders, sources that nothing uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modelyard.control.source_use import unused_sources
+from modelyard.resources.finding import Finding
+from modelyard.resources.helm import BodyBasedRouterValues
+from modelyard.resources.placeholders import NAMESPACE_NOTE
+from modelyard.resources.resource_set import ResourceSet
+from modelyard.resources.source_table import SourceTable
+
+
+def notes(resources: ResourceSet, table: SourceTable) -> tuple[Finding, ...]:
+    """In the order of objects."""
+    return (*_placeholders(resources), *unused_sources(resources, table))
+
+
+def _placeholders(resources: ResourceSet) -> Iterator[Finding]:
+    for item in resources:
+        if isinstance(item, BodyBasedRouterValues):
+            continue
+        placeholder = item.metadata.annotations.get(NAMESPACE_NOTE)
+        if placeholder is not None:
+            yield Finding(
+                object=f"{item.kind} {item.metadata.namespace}/{item.metadata.name}",
+                check="namespace-placeholder",
+                message=f"namespace {placeholder} is a placeholder: {item.metadata.namespace} is used here",
+                advice="write a namespace in its place before it goes to a cluster",
+            )
