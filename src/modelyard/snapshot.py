@@ -49,6 +49,9 @@ class Settings:
     """Seconds for a TCP connection to an endpoint. Endpoints are near: a longer wait means a dead host."""
     attempts: int = 3
     """Endpoints tried for one request before its first byte, the first included (SRE practice: three)."""
+    adapter_wait: float = 30.0
+    """Seconds that a request may wait for an adapter that is to be loaded and is loaded nowhere yet: fetching and
+    loading one takes seconds, and clients give up after a minute. 0: such a request gets 503 at once."""
     endpoint_header: bool = False
     """Tell clients which endpoint answered (``x-modelyard-endpoint``). Off: it shows internal addresses."""
 

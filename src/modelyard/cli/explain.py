@@ -86,7 +86,7 @@ def _show(answer: dict[str, Any]) -> None:
     rows.show_header = False
     rows.add_row("request", f"{request['method']} {request['path']}  host {request['host'] or '-'}")
     rows.add_row("listener", request["listener"])
-    rows.add_row("model", _models(request["model"], answer["targetModel"]))
+    rows.add_row("model", _models(request["model"], answer["engineModel"]))
     rows.add_row("route", f"{route['name']} rule {route['ruleName'] or route['rule']}" if route else "none")
     rows.add_row("backend", answer["backend"] or "-")
     rows.add_row("priority", str(answer["priority"]))
@@ -98,6 +98,10 @@ def _show(answer: dict[str, Any]) -> None:
         console.print(f"\nprofile {why['profile']}, {why['picker']}; a score is weight x value, value in 0..1")
     if "pick" in answer:
         console.print(f"[bold green]pick[/] {answer['pick']}")
+    elif "waits" in answer:
+        waits = answer["waits"]
+        places = ", ".join(waits["endpoints"]) or "-"
+        console.print(f"[bold yellow]waits[/] until {waits['until']} (expected on {places})")
     else:
         refusal = answer["answer"]
         console.print(f"[bold yellow]answer[/] {refusal['status']} {refusal['reason'] or ''}  {refusal['body']}")

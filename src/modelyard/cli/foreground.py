@@ -46,6 +46,7 @@ def run_in_foreground(
     drain: float,
     access_log: str,
     max_body: int,
+    adapter_wait: float,
     endpoint_header: bool,
     verbose: bool,
     output: Output,
@@ -71,6 +72,7 @@ def run_in_foreground(
         body_limit=max_body * 1024 * 1024,
         drain_seconds=drain,
         access_log=access_log,
+        adapter_wait=adapter_wait,
         endpoint_header=endpoint_header,
     )
     read = read_or_fail(files, piped) if paths else ReadResult(resource_set=ResourceSet(), errors=(), files=())

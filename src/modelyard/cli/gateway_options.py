@@ -29,6 +29,12 @@ AccessLogOption = Annotated[
     ),
 ]
 BodyOption = Annotated[int, typer.Option("--max-body", help="Largest request body in MiB.", min=1, max=4096)]
+AdapterWaitOption = Annotated[
+    float,
+    typer.Option(
+        "--adapter-wait", help="Seconds that a request may wait for a LoRA adapter that is being loaded.", min=0
+    ),
+]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")]
 EndpointHeaderOption = Annotated[
     bool,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from modelyard.cli.output import Output, OutputOption, age, console, print_json, table
+from modelyard.cli.rollout import rollout_table
 from modelyard.cli.running_yard import HomeOption, ask, running_yard
 
 
@@ -27,18 +28,31 @@ def _ps(home: Path | None, output: Output) -> None:
     summary = ask(yard, "/api/summary")
     replicas = ask(yard, "/api/replicas")["replicas"]
     fleet = ask(yard, "/api/fleet")
+    rollouts = ask(yard, "/api/rollouts")["rollouts"]
     if output is Output.JSON:
-        print_json({"summary": summary, "replicas": replicas, "fleet": fleet})
+        print_json({"summary": summary, "replicas": replicas, "fleet": fleet, "rollouts": rollouts})
         return
     for gateway in summary["gateways"]:
         console.print(f"[bold]{gateway['name']}[/]  {', '.join(gateway['addresses'])}")
     if summary["errors"]:
         console.print(f"[red]{len(summary['errors'])} manifest errors; an older set is served[/] (modelyard check)")
+    if rollouts:
+        console.print()
+        console.print(rollout_table(rollouts))
     if replicas:
         console.print()
         console.print(_replica_table(replicas))
     console.print()
     console.print(_endpoint_table(fleet))
+    for backend in fleet["backends"]:
+        for adapter in backend["loading"]:
+            console.print(_loading_line(backend["name"], adapter))
+
+
+def _loading_line(backend: str, adapter: dict[str, Any]) -> str:
+    where = ", ".join(adapter["endpoints"]) or "no endpoint"
+    waiting = f"; {adapter['waitingRequests']} requests wait for it" if adapter["waitingRequests"] else ""
+    return f"[yellow]{backend}: adapter {adapter['adapter']} is not loaded yet, expected on {where}{waiting}[/]"
 
 
 def _replica_table(replicas: list[dict[str, Any]]) -> Any:

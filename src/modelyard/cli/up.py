@@ -10,6 +10,7 @@ from modelyard.cli.exit_codes import ExitCode
 from modelyard.cli.foreground import run_in_foreground
 from modelyard.cli.gateway_options import (
     AccessLogOption,
+    AdapterWaitOption,
     AdminOption,
     BindOption,
     BodyOption,
@@ -46,6 +47,7 @@ def up(
     drain: DrainOption = 30.0,
     access_log: AccessLogOption = "",
     max_body: BodyOption = 64,
+    adapter_wait: AdapterWaitOption = 30.0,
     endpoint_header: EndpointHeaderOption = True,
     home: HomeOption = None,
     verbose: VerboseOption = False,
@@ -80,6 +82,7 @@ def up(
         drain=drain,
         access_log=access_log,
         max_body=max_body,
+        adapter_wait=adapter_wait,
         endpoint_header=endpoint_header,
         verbose=verbose,
         output=output,

@@ -18,8 +18,8 @@ InFlight = Mapping[str, Mapping[str, int]]
 
 
 def fleet_report(fleet: Fleet, in_flight: InFlight, now: float, waiting: InFlight | None = None) -> dict[str, Any]:
-    """Every backend with its endpoints; ``now`` is monotonic, ages are seconds. ``waiting``: backend label -> adapter ->
-    requests that wait until it is loaded."""
+    """Every backend with its endpoints; ``now`` is monotonic, ages are seconds. ``waiting``: backend label -> adapter
+    -> requests that wait until it is loaded."""
     waiting = waiting or {}
     return {
         "version": fleet.version,

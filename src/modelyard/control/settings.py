@@ -47,5 +47,7 @@ class ControlSettings:
     """How long open requests may go on after SIGTERM or Ctrl-C."""
     access_log: str = ""
     """File for the access log; ``-`` for standard output; empty: ``<home>/logs/access.log``."""
+    adapter_wait: float = 30.0
+    """Seconds that a request may wait for an adapter that is to be loaded; 0: it gets 503 at once."""
     endpoint_header: bool = False
     """Answer with ``x-modelyard-endpoint``."""

@@ -60,8 +60,10 @@ class WorkerPool:
         access_log: str,
         on_failure: Callable[[str, float], None],
         on_configured: Callable[[], None] = lambda: None,
+        on_missing: Callable[[str, str], None] = lambda address, model: None,
     ) -> None:
-        """``on_failure(address, at)`` hears of failed attempts (monotonic time)."""
+        """``on_failure(address, at)`` hears of failed attempts (monotonic time), ``on_missing(address, model)`` of
+        adapters that an endpoint does not have (engine-side name)."""
         self.workers = [Worker(number) for number in range(count)]
         self.rows: dict[tuple[str, str, str, int, str], RequestRow] = {}
         """Request counters of all workers since the start."""
@@ -69,8 +71,11 @@ class WorkerPool:
         self._access_log = access_log
         self._on_failure = on_failure
         self._on_configured = on_configured
+        self._on_missing = on_missing
         self._configure: protocol.Configure | None = None
         self._fleet = Fleet()
+        self._fleet_number = time.monotonic_ns()
+        """Counts up, from where no earlier control process of this machine can have been: workers outlive them."""
         self._server: asyncio.Server | None = None
         self._keepers: list[asyncio.Task[None]] = []
         self._silence: asyncio.Task[None] | None = None
@@ -109,6 +114,7 @@ class WorkerPool:
     def update_fleet(self, fleet: Fleet) -> None:
         """Tell every worker what changed."""
         self._fleet = fleet
+        self._fleet_number += 1
         usable = any(state.ready for backend in fleet.backends.values() for state in backend.endpoints)
         for worker in self.workers:
             if worker.connected and not worker.behind and (usable or not worker.holds_fleet):
@@ -119,7 +125,7 @@ class WorkerPool:
         whole = not worker.fleet.backends
         delta = _encode_delta(diff(worker.fleet, self._fleet))
         worker.fleet = self._fleet
-        worker.send(protocol.FleetUpdate(delta=delta, whole=whole))
+        worker.send(protocol.FleetUpdate(delta=delta, whole=whole, number=self._fleet_number))
 
     @property
     def generation(self) -> int:
@@ -140,6 +146,23 @@ class WorkerPool:
                 for address, count in counts.items():
                     row[address] = row.get(address, 0) + count
         return total
+
+    def waiting_for_loads(self) -> dict[str, dict[str, int]]:
+        """Requests that wait for an adapter, by backend label and adapter, all workers together."""
+        total: dict[str, dict[str, int]] = {}
+        for worker in self.workers:
+            for backend, counts in worker.stats.waiting_for_loads.items():
+                row = total.setdefault(backend, {})
+                for adapter, count in counts.items():
+                    row[adapter] = row.get(adapter, 0) + count
+        return total
+
+    async def everyone_knows(self) -> None:
+        """Wait until every worker sends requests by the fleet of now, or a later one, and has said what it has open
+        since. A worker that is gone sends nothing, and gets the fleet of then when it comes."""
+        number = self._fleet_number
+        while any(worker.connected and worker.stats.fleet < number for worker in self.workers):
+            await self._reported.wait()
 
     async def next_stats(self) -> None:
         """Wait until some worker reports what it has open."""
@@ -318,6 +341,8 @@ class WorkerPool:
                     self._add_rows(_decode_rows(message.rows))
             case protocol.EndpointFailed():
                 self._on_failure(message.address, message.at)
+            case protocol.ModelMissing():
+                self._on_missing(message.address, message.model)
             case protocol.Configured():
                 worker.generation = message.generation
                 worker.faults = message.faults

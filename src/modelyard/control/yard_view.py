@@ -15,6 +15,7 @@ from modelyard.control.explain_request import explain_request
 from modelyard.control.fleet_report import fleet_gauges, fleet_report
 from modelyard.control.not_used import not_used
 from modelyard.control.notes import notes
+from modelyard.control.ray_clusters import ray_skipped
 from modelyard.control.shown_resources import shown_resources
 from modelyard.resources.finding import Finding
 from modelyard.telemetry import catalogue
@@ -50,6 +51,7 @@ class YardView:
                 self._yard.snapshot.table.listeners,
                 self._yard.refused,
             ),
+            self._yard.ray.statuses() if self._yard.ray is not None else {},
             kind=kind,
             namespace=namespace,
             name=name,
@@ -66,7 +68,7 @@ class YardView:
 
     def replicas(self) -> list[dict[str, Any]]:
         """Local replicas."""
-        return [] if self._yard.local is None else [msgspec.to_builtins(item) for item in self._yard.local.replicas()]
+        return [msgspec.to_builtins(item) for item in self._yard.replicas()]
 
     def summary(self) -> dict[str, Any]:
         """The yard in one object."""
@@ -109,7 +111,7 @@ class YardView:
             for part in plan.skipped:
                 where = f"Deployment {part.namespace}/{part.deployment}"
                 rows.append({"what": f"{where} container {part.name}" if part.name else where, "reason": part.reason})
-        return rows
+        return [*rows, *(ray_skipped(self._yard.ray) if self._yard.ray is not None else ())]
 
     def notes(self) -> tuple[Finding, ...]:
         """What is worth saying about the manifests in force beside faults."""
@@ -143,7 +145,7 @@ class YardView:
         }
         if self._yard.local is not None:
             gauges[catalogue.REPLICA_RESTARTS] = [
-                ((item.namespace, item.name), item.restarts) for item in self._yard.local.replicas()
+                ((item.namespace, item.name), item.restarts) for item in self._yard.replicas()
             ]
         return render(gauges, self._yard.workers.rows.values())
 

@@ -6,9 +6,12 @@ import random
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from modelyard.exchange.model_places import Place, model_places, picking_view
+from modelyard.fleet.adapter_names import awaited_names
 from modelyard.fleet.endpoints import Endpoint
 from modelyard.fleet.fleet import BackendFleet, BackendKey
 from modelyard.flow.admission import Admission
+from modelyard.flow.load_waits import LoadWaits
 from modelyard.flow.saturation import Saturation
 from modelyard.picking.config import SchedulerConfig, scheduler_config
 from modelyard.picking.scheduler import Scheduler
@@ -16,6 +19,7 @@ from modelyard.routing.model_targets import ModelTargets
 from modelyard.snapshot import PoolPlan
 
 if TYPE_CHECKING:
+    from modelyard.exchange.adapter_wait import AdapterWait
     from modelyard.exchange.model_request import ModelRequest
 
 _NO_TARGETS = ModelTargets()
@@ -26,18 +30,23 @@ class BackendState:
     """One backend as a worker sees it."""
 
     __slots__ = (
+        "adapters",
         "admission",
         "config",
         "fleet",
         "is_pool",
         "key",
-        "known_models",
         "label",
+        "load_waits",
+        "loading",
+        "missing",
+        "only_models",
+        "places",
         "saturation",
         "scheduler",
-        "serving",
         "targets",
         "waiting",
+        "waiting_for_load",
     )
 
     def __init__(self, key: BackendKey, plan: PoolPlan | None, rng: random.Random) -> None:
@@ -50,10 +59,19 @@ class BackendState:
         self.admission = Admission(self.config.flow)
         self.saturation = Saturation(self.config.flow)
         self.fleet = BackendFleet(key=key)
-        self.known_models: frozenset[str] | None = None
-        """Every model that a ready endpoint serves; None: at least one ready endpoint has not said."""
-        self.serving: Mapping[str, frozenset[str]] = {}
-        """Model -> addresses that serve it, for models that not every ready endpoint serves."""
+        self.only_models: frozenset[str] | None = None
+        """A pool's models, where all ready endpoints have said which they serve; None: any model may be asked for."""
+        self.places: Mapping[str, Place] = {}
+        """Of models that not every ready endpoint serves, or not under their own name everywhere."""
+        self.loading: frozenset[str] = frozenset()
+        """Adapters that will be loaded, and are loaded nowhere yet."""
+        self.adapters: frozenset[str] = frozenset()
+        self.missing: dict[tuple[str, str], float] = {}
+        """(address, engine-side name) of adapters that an endpoint answered 404 for, until when that counts unless its
+        list says so first."""
+        self.load_waits = LoadWaits(self.config.flow)
+        self.waiting_for_load: dict[int, AdapterWait[Any]] = {}
+        """Requests by their tickets of ``load_waits``."""
         self.waiting: dict[int, ModelRequest[Any]] = {}
         """Queued requests by ticket id."""
 
@@ -62,9 +80,28 @@ class BackendState:
         if fleet is self.fleet:
             return
         before, self.fleet = self.fleet, fleet
-        self.scheduler.update(fleet, now)
         if not same_models(before, fleet):
-            self.known_models, self.serving = _models(fleet)
+            listed = (
+                {(s.endpoint.address, m.id) for s in fleet.endpoints for m in s.models or ()} if self.missing else ()
+            )
+            self.missing = {what: until for what, until in self.missing.items() if what in listed}
+            self.find_places()
+        self.scheduler.update(picking_view(fleet, self.places) if self.places else fleet, now)
+
+    def find_places(self) -> None:
+        """Work out anew which endpoint serves what."""
+        found = model_places(self.fleet, self.missing)
+        self.only_models = found.known if self.is_pool else None
+        self.places, self.loading, self.adapters = found.places, found.loading, found.adapters
+
+    def awaiting(self, adapter: str) -> list[str]:
+        """Addresses of the endpoints where the adapter is to be loaded."""
+        return [item.endpoint.address for item in self.fleet.endpoints if adapter in awaited_names(item)]
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is anything to do for it when time passes."""
+        return bool(self.waiting or self.waiting_for_load or self.missing)
 
     def endpoint(self, address: str) -> Endpoint | None:
         """The endpoint at ``address``, where it still belongs to the backend."""
@@ -88,26 +125,11 @@ def same_models(before: BackendFleet, after: BackendFleet) -> bool:
             or (
                 old.ready == new.ready
                 and (old.models is new.models or old.models == new.models)
+                and old.adapter_names == new.adapter_names
+                and old.expected == new.expected
+                and old.endpoint.engine == new.endpoint.engine
                 and old.endpoint.address == new.endpoint.address
             )
             for old, new in zip(before.endpoints, after.endpoints, strict=True)
         )
     )
-
-
-def _models(fleet: BackendFleet) -> tuple[frozenset[str] | None, dict[str, frozenset[str]]]:
-    ready = [state for state in fleet.endpoints if state.ready]
-    by_model: dict[str, set[str]] = {}
-    silent: set[str] = set()
-    for state in ready:
-        if state.models is None:
-            silent.add(state.endpoint.address)
-        for model in state.models or ():
-            by_model.setdefault(model.id, set()).add(state.endpoint.address)
-    serving = {
-        model: frozenset(addresses | silent)
-        for model, addresses in by_model.items()
-        if len(addresses) + len(silent) < len(ready)
-    }
-    known = None if silent or not ready else frozenset(by_model)
-    return known, serving

@@ -7,7 +7,9 @@
     exchange.on_body(body, now)              -> Respond | Forward | Wait
     exchange.on_body_too_large()             -> Respond
     exchange.on_upstream_failure(kind, replayable, now)
-                                             -> Forward (another endpoint) | Respond      before the client has a byte
+                                             -> Forward (another endpoint) | Respond | Wait
+                                                                                       before the client has a byte
+    exchange.lacks_model(status)             -> whether that answer means ``on_upstream_failure("model_missing", …)``
     exchange.on_response_head(head, now)     -> ResponseHead as the client shall get it   (mutated in place)
     exchange.forget_request()                                                        at the answer's first byte
     exchange.on_response_data(chunk)         -> bytes for the client (the same object when nothing changes)
@@ -41,8 +43,11 @@ from modelyard.exchange.commands import Command, Forward, Respond, Wait
 from modelyard.exchange.record import ExchangeRecord
 from modelyard.http1.message_heads import RequestHead, ResponseHead
 
-FailureKind = Literal["connect_refused", "connect_timeout", "reset", "head_timeout", "deadline", "bad_response"]
-"""What went wrong upstream before the first response byte."""
+FailureKind = Literal[
+    "connect_refused", "connect_timeout", "reset", "head_timeout", "deadline", "bad_response", "model_missing"
+]
+"""What went wrong upstream before the first response byte. ``model_missing``: the endpoint is well, but does not have
+the adapter that it was thought to have."""
 
 Outcome = Literal["done", "client_gone", "upstream_broken", "deadline", "shutdown"]
 """How an exchange ended."""
@@ -78,7 +83,11 @@ class ExchangeContract(Protocol):
     def on_head(self, now: float) -> Command: ...
     def on_body(self, body: bytes, now: float) -> Respond | Forward | Wait: ...
     def on_body_too_large(self) -> Respond: ...
-    def on_upstream_failure(self, kind: FailureKind, replayable: bool, now: float) -> Forward | Respond:
+    def lacks_model(self, status: int) -> bool:
+        """Asked of every 404 before anything of it is passed on."""
+        ...
+
+    def on_upstream_failure(self, kind: FailureKind, replayable: bool, now: float) -> Forward | Respond | Wait:
         """``replayable`` False: part of a streamed body is gone, so the answer must be ``Respond``."""
         ...
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from modelyard.bodies.facts import BodyError
-from modelyard.bodies.model_rewrite import rewrite_model
 from modelyard.exchange.body_reading import read_body, takes_body
 from modelyard.exchange.commands import Forward, ReadBody, Respond, Wait
 from modelyard.exchange.dot_segments import without_dot_segments
@@ -164,7 +163,7 @@ class Exchange(ModelRequest[Forward], eq=False, kw_only=True):
         for filters in (rule.filters, backend.filters):
             if filters.rewrite is not None:
                 self.path = filters.rewrite.path(self.path, rule.matched_prefix)
-        refused = self._name_models(state)
+        refused = self._name_models(state, now)
         if refused is not None:
             return refused
         self._leave_way(rule, backend, state)
@@ -192,10 +191,9 @@ class Exchange(ModelRequest[Forward], eq=False, kw_only=True):
         self.priority = record.priority = way.priority
         if rule.request_timeout:
             self.deadline = record.started + rule.request_timeout
-        if state.is_pool and state.known_models is not None and target not in state.known_models:
-            return self._unknown_model(state, record.model, target)
-        if target != record.model and self.body is not None:
-            self.body = rewrite_model(self.body, self.facts, target)
+        only = state.only_models
+        if (target in state.loading) if only is None else (target not in only):
+            return self._not_served(state, record.model, target, now)
         return self._admit(state, now)
 
     def _redirect(self, rule: CompiledRule) -> Respond:
@@ -236,12 +234,15 @@ class Exchange(ModelRequest[Forward], eq=False, kw_only=True):
             message = f"HTTPRoute {self.record.route} makes a head that cannot be sent: {problem}"
             return self._refuse(500, message, "route_invalid")
 
-    def on_upstream_failure(self, kind: FailureKind, replayable: bool, now: float) -> Forward | Respond:
+    def on_upstream_failure(self, kind: FailureKind, replayable: bool, now: float) -> Forward | Respond | Wait:
         """The attempt failed before a byte of it reached the client: another endpoint, or the client's 502 or 504."""
         address = self._release()
         self._tried.append(address)
         self.record.time_to_first_byte = 0.0
         gateway = self._gateway
+        if kind == "model_missing":
+            assert self.state is not None
+            return self._without_adapter(self.state, address, now)
         if kind != "deadline":
             gateway.failed(address, kind, now)
         if (
@@ -251,6 +252,7 @@ class Exchange(ModelRequest[Forward], eq=False, kw_only=True):
             and gateway.retry_budget.withdraw(now)
         ):
             assert self.state is not None
+            self._restore_body()
             command = self._attempt(self.state, now)
             if isinstance(command, Forward):
                 return command

@@ -30,6 +30,7 @@ def explanation(exchange: Exchange, command: ReadBody | Respond | Forward | Wait
         else {"name": rule.route, "rule": rule.rule_index, "ruleName": rule.rule_name or None},
         "backend": record.backend or None,
         "targetModel": exchange.target_model or None,
+        "engineModel": exchange.engine_model or exchange.target_model or None,
         "priority": exchange.priority,
     }
     if isinstance(command, Forward):
@@ -40,6 +41,12 @@ def explanation(exchange: Exchange, command: ReadBody | Respond | Forward | Wait
             "reason": record.reason or None,
             "headers": dict(command.headers),
             "body": command.body.decode("utf-8", "replace"),
+        }
+    elif isinstance(command, Wait) and exchange.state is not None:
+        answer["waits"] = {
+            "until": f"adapter {exchange.target_model!r} is loaded",
+            "endpoints": exchange.state.awaiting(exchange.target_model),
+            "requestsBefore": exchange.state.load_waits.counts.get(exchange.target_model, 0),
         }
     if exchange.why is not None:
         answer["why"] = _why(exchange.why)

@@ -8,6 +8,7 @@ from modelyard.exchange.commands import Forward, Mirror
 from modelyard.exchange.known_route import ADDRESS_MARK, ID_MARK, LENGTH_MARK, HeadTemplate, KnownRoute
 from modelyard.exchange.trusted_headers import BASE_MODEL_NAME, MULTIPLEXED_MODEL_ID
 from modelyard.exchange.upstream_heads import upstream_head, upstream_headers
+from modelyard.fleet.adapter_names import RAY_ENGINE
 
 if TYPE_CHECKING:
     from modelyard.exchange.exchange import Exchange
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from modelyard.routing.backends import CompiledBackend
     from modelyard.routing.rules import CompiledRule
 
-RAY_ENGINE = "ray-serve"
+MOST_TEMPLATES = 32
+"""Heads kept per way; versions of an adapter come and go."""
 
 
 def forward(exchange: Exchange, gateway: Gateway, endpoint: Endpoint) -> Forward:
@@ -33,7 +35,9 @@ def forward(exchange: Exchange, gateway: Gateway, endpoint: Endpoint) -> Forward
     way = exchange.way
     template = None
     if way is not None:
-        template = way.templates.get(endpoint.engine) or _template(way, exchange, gateway, endpoint)
+        named = exchange.engine_model
+        key = f"{endpoint.engine} {named}" if named else endpoint.engine
+        template = way.templates.get(key) or _template(way, key, exchange, gateway, endpoint)
     request_id = _request_id(exchange, gateway)
     if template is not None and body is not None:
         wire = template.fill(request_id, exchange.client.address, len(body))
@@ -77,13 +81,17 @@ def _request_id(exchange: Exchange, gateway: Gateway) -> str:
     return record.request_id
 
 
-def _template(way: KnownRoute, exchange: Exchange, gateway: Gateway, endpoint: Endpoint) -> HeadTemplate | None:
-    """The head for endpoints of this engine with gaps; made when the way is first taken to such a one."""
-    engine = endpoint.engine
-    if engine not in way.templates:
+def _template(
+    way: KnownRoute, key: str, exchange: Exchange, gateway: Gateway, endpoint: Endpoint
+) -> HeadTemplate | None:
+    """The head for endpoints of this engine (and engine-side name) with gaps; made when the way first leads there."""
+    templates = way.templates
+    if key not in templates:
+        if len(templates) >= MOST_TEMPLATES:
+            templates.clear()
         wire = _head(exchange, gateway, endpoint, ID_MARK, ADDRESS_MARK, length=LENGTH_MARK, chunked=False)
-        way.templates[engine] = HeadTemplate.of(wire)
-    return way.templates[engine]
+        templates[key] = HeadTemplate.of(wire)
+    return templates[key]
 
 
 def _head(
@@ -131,7 +139,7 @@ def _own_fields(exchange: Exchange, gateway: Gateway, endpoint: Endpoint, reques
     if BASE_MODEL_NAME in by_name:
         headers.append((BASE_MODEL_NAME, _on_the_wire(by_name[BASE_MODEL_NAME])))
     if endpoint.engine == RAY_ENGINE and exchange.target_model:
-        headers.append((MULTIPLEXED_MODEL_ID, _on_the_wire(exchange.target_model)))
+        headers.append((MULTIPLEXED_MODEL_ID, _on_the_wire(exchange.engine_model or exchange.target_model)))
     if "x-request-id" not in by_name:
         headers.append(("x-request-id", request_id))
     client = exchange.client

@@ -15,6 +15,7 @@ from modelyard.exchange.known_route import forget_heads
 from modelyard.exchange.listed_models import ListedModels
 from modelyard.exchange.request_ids import RequestIds
 from modelyard.exchange.retry_budget import RetryBudget
+from modelyard.fleet.adapter_names import awaited_names, first_base, served_names
 from modelyard.fleet.fleet import BackendFleet, BackendKey, Fleet
 from modelyard.routing.backends import BackendRef, CompiledBackend
 from modelyard.snapshot import Snapshot, backend_key, backend_keys, mirror_keys
@@ -22,6 +23,8 @@ from modelyard.snapshot import Snapshot, backend_key, backend_keys, mirror_keys
 if TYPE_CHECKING:
     from modelyard.http1.message_heads import RequestHead
 
+MISSING_SECONDS = 10.0
+"""How long this worker does not believe an endpoint's list that a 404 has proved wrong, if no new one comes."""
 SUSPECT_SECONDS = 2.0
 """How long this worker avoids an endpoint that just failed it, where others can serve: long enough for the health
 check (which all workers learn of) to decide."""
@@ -36,8 +39,10 @@ class Gateway:
         rng: random.Random,
         *,
         on_failure: Callable[[str, FailureKind, float], None] = lambda address, kind, now: None,
+        on_missing: Callable[[str, str], None] = lambda address, model: None,
     ) -> None:
-        """``on_failure(address, kind, now)`` hears of every failed attempt (passive health)."""
+        """``on_failure(address, kind, now)`` hears of every failed attempt (passive health), ``on_missing(address,
+        model)`` of every adapter that an endpoint was thought to have and does not have (engine-side name)."""
         self.rng = rng
         self.random = rng.random
         self.retry_budget = RetryBudget()
@@ -47,6 +52,7 @@ class Gateway:
         self.known_heads: list[dict[str, Any]] = []
         """Where ``known_route`` left something; emptied with every snapshot."""
         self._on_failure = on_failure
+        self._on_missing = on_missing
         self._stepping = False
         self._fleet = Fleet()
         self._states: dict[BackendKey, BackendState] = {}
@@ -91,6 +97,9 @@ class Gateway:
             same_models(old, fleet.backends[key]) for key, old in before.backends.items()
         ):
             self._list_models()
+        for state in (*self._states.values(), *self._retired):
+            if state.waiting_for_load:
+                self._step_loads(state, now)
 
     def _update_states(self, now: float) -> None:
         """A backend that has left the fleet keeps its endpoints until the snapshot that goes with this fleet is in
@@ -99,7 +108,7 @@ class Gateway:
             backend = self._fleet.backends.get(key)
             if backend is not None:
                 state.update(backend, now)
-        self._retired = [state for state in self._retired if state.waiting or state.scheduler.in_flight]
+        self._retired = [state for state in self._retired if state.busy or state.scheduler.in_flight]
         for state in self._retired:
             state.update(self._fleet.backends.get(state.key) or state.fleet, now)
 
@@ -108,8 +117,14 @@ class Gateway:
         self.base_of = dict(self.snapshot.base_models.base_of)
         for backend in self._fleet.backends.values():
             for endpoint in backend.endpoints:
-                for model in endpoint.models or ():
-                    self.base_of.setdefault(model.id, model.parent or model.id)
+                for name, served in served_names(endpoint).items():
+                    self.base_of.setdefault(name, served.parent or name)
+        for backend in self._fleet.backends.values():
+            for endpoint in backend.endpoints:
+                base = first_base(endpoint)
+                if base is not None:
+                    for name in awaited_names(endpoint):
+                        self.base_of.setdefault(name, base)
         self.listed_models = ListedModels(self.snapshot, self._states)
 
     def state_of(self, key: BackendKey) -> BackendState | None:
@@ -133,6 +148,12 @@ class Gateway:
         self.suspects[address] = now + SUSPECT_SECONDS
         self._on_failure(address, kind, now)
 
+    def model_missing(self, state: BackendState, address: str, model: str, now: float) -> None:
+        """An endpoint does not have an adapter that it listed: do not believe that until it lists it anew."""
+        state.missing[address, model] = now + MISSING_SECONDS
+        state.find_places()
+        self._on_missing(address, model)
+
     def avoided(self, now: float) -> tuple[str, ...]:
         """Endpoints that just failed."""
         if not self.suspects:
@@ -151,10 +172,28 @@ class Gateway:
         self._stepping = True
         try:
             for state in (*self._states.values(), *self._retired) if self._retired else self._states.values():
-                if state.waiting:
-                    self._step_admission(state, now)
+                if state.busy:
+                    self._step_state(state, now)
         finally:
             self._stepping = False
+
+    def _step_state(self, state: BackendState, now: float) -> None:
+        if state.waiting:
+            self._step_admission(state, now)
+        if state.missing and min(state.missing.values()) <= now:
+            state.missing = {what: until for what, until in state.missing.items() if until > now}
+            state.find_places()
+        if state.waiting_for_load:
+            self._step_loads(state, now)
+
+    def _step_loads(self, state: BackendState, now: float) -> None:
+        """Let go on what waits for an adapter that is loaded now, or that nobody will load any more."""
+        for model in state.load_waits.counts:
+            if model not in state.loading:
+                for ticket in state.load_waits.take(model):
+                    state.waiting_for_load.pop(ticket).on_load_known(now)
+        for ticket in state.load_waits.expire(now):
+            state.waiting_for_load.pop(ticket).on_load_overdue(now)
 
     def _step_admission(self, state: BackendState, now: float) -> None:
         has_endpoints = any(item.ready for item in state.fleet.endpoints)
@@ -167,6 +206,15 @@ class Gateway:
             exchange = state.waiting.pop(ticket.id, None)
             if exchange is not None:
                 exchange.on_queue_expired(now)
+
+    def waiting_for_loads(self) -> Mapping[BackendKey, Mapping[str, int]]:
+        """Requests that wait in this worker for an adapter to be loaded, by backend and adapter."""
+        counts: dict[BackendKey, dict[str, int]] = {}
+        for state in (*self._states.values(), *self._retired):
+            for model, count in state.load_waits.counts.items():
+                row = counts.setdefault(state.key, {})
+                row[model] = row.get(model, 0) + count
+        return counts
 
     def in_flight(self) -> Mapping[BackendKey, Mapping[str, int]]:
         """Requests that this worker has open, by backend and address."""

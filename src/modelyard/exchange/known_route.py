@@ -82,7 +82,8 @@ class KnownRoute:
         """The base model's name among the headers when the route was chosen; it may change with the fleet."""
         self.filtered = bool(rule.filters or backend.filters)
         self.templates: dict[str, HeadTemplate | None] = {}
-        """By engine; None: heads for this engine are made anew each time."""
+        """By engine, and the model's name there where it is not the client's; None: such heads are made anew each
+        time."""
 
 
 class KnownHead:

@@ -8,6 +8,7 @@ from modelyard.bodies.models_list import MODELS_PATH, ModelEntry, model_body, mo
 from modelyard.exchange import refusals
 from modelyard.exchange.backend_state import BackendState
 from modelyard.exchange.commands import Respond
+from modelyard.fleet.adapter_names import served_names
 from modelyard.fleet.fleet import BackendKey
 from modelyard.routing.table import RouteEntry
 from modelyard.snapshot import Snapshot, backend_key
@@ -73,9 +74,9 @@ def _named_models(entry: RouteEntry, model_headers: set[str]) -> tuple[str, ...]
 def _models_of(state: BackendState, named: tuple[str, ...]) -> Iterable[ModelEntry]:
     """What the engines serve (narrowed to the route's own names), and the names that the pool's objects define."""
     for endpoint in state.fleet.endpoints:
-        for model in endpoint.models or ():
-            if endpoint.ready and (not named or model.id in named):
-                yield ModelEntry(id=model.id, parent=model.parent)
+        for name, served in served_names(endpoint).items() if endpoint.ready else ():
+            if not served.hidden and (not named or name in named):
+                yield ModelEntry(id=name, parent=served.parent)
     for name in named or state.targets.names:
         yield ModelEntry(id=name)
 

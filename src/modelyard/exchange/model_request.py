@@ -1,38 +1,31 @@
-"""A request for a model, from the facts of its body to the release of its last counter: which model the engine is asked
-for, admission, picking, and what its answer tells. How it came in and how it goes out belongs to the subclass.
+"""A request for a model, from the facts of its body to the release of its last counter: which model the backend is
+asked for, admission, picking, and what its answer tells. How it came in and how it goes out belongs to the subclass.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import inf
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING
 
-import msgspec
 from msgspec.structs import replace
 
-from modelyard.bodies.answers import AnswerObserver, observe_answer
+from modelyard.bodies.answers import observe_answer
 from modelyard.bodies.api_paths import is_model_api, normalise_path
 from modelyard.bodies.errors import sse_error
-from modelyard.bodies.facts import BodyError, RequestFacts
-from modelyard.bodies.model_rewrite import rewrite_model
-from modelyard.exchange import refusals
-from modelyard.exchange.body_reading import NO_FACTS, read_body
+from modelyard.bodies.facts import BodyError
+from modelyard.exchange.adapter_wait import AdapterWait
+from modelyard.exchange.body_reading import read_body
 from modelyard.exchange.commands import Respond, Wait
 from modelyard.exchange.record import ExchangeRecord
+from modelyard.exchange.request_state import Go
 from modelyard.flow.admission import Admitted, Offer, Shed
-from modelyard.picking.contract import Decision, NoEndpoint, PickRequest, Why
+from modelyard.picking.contract import Decision, NoEndpoint, PickRequest
 from modelyard.picking.profile_choice import UnknownProfile
 
 if TYPE_CHECKING:
     from modelyard.exchange.backend_state import BackendState
     from modelyard.exchange.contract import Outcome
-    from modelyard.exchange.gateway import Gateway
-    from modelyard.fleet.endpoints import Endpoint
-    from modelyard.http1.message_heads import Headers, RequestHead, ResponseHead
-
-Go = TypeVar("Go")
-"""The shell's command that carries a decision out."""
+    from modelyard.http1.message_heads import ResponseHead
 
 OBJECTIVE_HEADERS = ("x-llm-d-inference-objective", "x-gateway-inference-objective")
 FAIRNESS_HEADERS = ("x-llm-d-inference-fairness-id", "x-gateway-inference-fairness-id")
@@ -42,49 +35,13 @@ SMALL_PROMPT = 4096
 """Bytes of a prompt that may be kept for as long as its answer lasts: letting go costs more than it saves."""
 
 
-class ModelRequest(msgspec.Struct, Generic[Go], eq=False):
-    """What every shell's request has in common. Nothing here waits. A Struct because one is made per request: its many
-    fields are set in C."""
-
-    _gateway: Gateway
-    head: RequestHead
-    path: str
-    record: ExchangeRecord
-    _explain: bool = False
-    resume: Callable[[Go | Respond], None] | None = None
-    changes_length: bool = False
-    deadline: float = 0.0
-    """Monotonic end of the whole exchange (request timeout); 0: none."""
-    holds_head: bool = False
-    facts: RequestFacts = NO_FACTS
-    state: BackendState | None = None
-    target_model: str = ""
-    priority: int = 0
-    why: Why | None = None
-    body: bytes | None = None
-    _endpoint: Endpoint | None = None
-    _ended: bool = False
-    _in_flight_at: str = ""
-    _observer: AnswerObserver | None = None
-    _pick: PickRequest | None = None
-    _queued_at: float = 0.0
-    _streams_events: bool = False
-    _ticket: int = 0
-    _tried: list[str] = msgspec.field(default_factory=list)
-
-    @property
-    def renames(self) -> bool:
-        """The engine is asked for another model name than the client's, which its answer must show again."""
-        return self.facts.model is not None and self.target_model != self.facts.model
-
-    def _note_facts(self) -> None:
-        self.record.model = self.facts.model or ""
-        self.record.stream = self.facts.stream
+class ModelRequest(AdapterWait[Go], eq=False):
+    """What every shell's request has in common. Nothing here waits."""
 
     # ── models ──
 
-    def _name_models(self, state: BackendState) -> Respond | None:
-        """Decide which model the engine is asked for; None: go on."""
+    def _name_models(self, state: BackendState, now: float) -> Respond | Wait | None:
+        """Decide which model the backend is asked for; None: go on."""
         head = self.head
         if state.is_pool:
             refused = self._narrow_path(state)
@@ -99,10 +56,9 @@ class ModelRequest(msgspec.Struct, Generic[Go], eq=False):
         self.priority = self.record.priority = targets.priority(model, _first(head.by_name, OBJECTIVE_HEADERS))
         self.target_model = target = targets.target(model, self._gateway.random())
         self.record.target_model = target
-        if state.is_pool and state.known_models is not None and target not in state.known_models:
-            return self._unknown_model(state, model, target)
-        if target != model and self.body is not None:
-            self.body = rewrite_model(self.body, self.facts, target)
+        only = state.only_models
+        if (target in state.loading) if only is None else (target not in only):
+            return self._not_served(state, model, target, now)
         return None
 
     def _narrow_path(self, state: BackendState) -> Respond | None:
@@ -119,24 +75,6 @@ class ModelRequest(msgspec.Struct, Generic[Go], eq=False):
             self._note_facts()
         self.path = path
         return None
-
-    def _unknown_model(self, state: BackendState, model: str, target: str) -> Respond:
-        if state.targets.defines(model):
-            return self._refuse(
-                503,
-                f"Model {model!r} stands for {target!r}, which no ready endpoint of {state.label} has loaded.",
-                "model_not_loaded",
-                param="model",
-            )
-        return self._no_model(model)
-
-    def _no_model(self, model: str) -> Respond:
-        return self._refuse(
-            404,
-            f"The model {model!r} does not exist here. GET /v1/models lists what there is.",
-            "model_not_found",
-            param="model",
-        )
 
     def _no_model_named(self) -> Respond:
         return self._refuse(400, "The request names no model: add the field 'model'.", "missing_model", param="model")
@@ -165,14 +103,6 @@ class ModelRequest(msgspec.Struct, Generic[Go], eq=False):
         state.waiting[self._ticket] = self
         return Wait(self._ticket, self.deadline)
 
-    def _shed(self, reason: str, retry_after: int) -> Respond:
-        return self._refuse(
-            429,
-            f"{self.record.backend} is busy ({reason}): try again in {retry_after} s.",
-            "saturated",
-            headers=[("retry-after", str(retry_after)), ("x-llm-d-request-dropped-reason", reason)],
-        )
-
     def on_admitted(self, now: float) -> None:
         """The queue let the request go; called by the Gateway."""
         assert self.state is not None
@@ -183,14 +113,6 @@ class ModelRequest(msgspec.Struct, Generic[Go], eq=False):
         """The request waited as long as it may; called by the Gateway."""
         self._leave_queue(now)
         self._resume(self._shed("rejected-ttl-expired", 1))
-
-    def _leave_queue(self, now: float) -> None:
-        self.record.queued = now - self._queued_at
-        self._queued_at = 0.0
-
-    def _resume(self, command: Go | Respond) -> None:
-        if self.resume is not None:
-            self.resume(command)
 
     # ── attempts ──
 
@@ -211,7 +133,9 @@ class ModelRequest(msgspec.Struct, Generic[Go], eq=False):
         """Pick an endpoint that was not tried and go there."""
         assert self._pick is not None
         exclude = (*self._tried, *self._gateway.avoided(now)) if self._tried or self._gateway.suspects else ()
-        subset = state.serving.get(self.target_model)
+        target = self.target_model
+        place = state.places.get(target)
+        subset = None if place is None else place.addresses
         scheduler = state.scheduler
         try:
             decision = scheduler.pick(self._pick, now, subset=subset, exclude=exclude, explain=self._explain)
@@ -225,6 +149,11 @@ class ModelRequest(msgspec.Struct, Generic[Go], eq=False):
         self.why = decision.why
         self._endpoint = endpoint = decision.targets[0]
         address = endpoint.address
+        name = target if place is None else place.names.get(address, target)
+        if name != self.facts.model:
+            refused = self._ask_for(name)
+            if refused is not None:
+                return refused
         if not self._explain:
             scheduler.started(address, self._pick)
             self._in_flight_at = address
@@ -258,7 +187,7 @@ class ModelRequest(msgspec.Struct, Generic[Go], eq=False):
 
     def forget_request(self) -> None:
         """The answer has begun, so no other attempt comes: a long prompt must not be kept as long as its stream."""
-        self.body = self._pick = None
+        self.body = self._pick = self._client_body = None
         if len(self.facts.prompt) > SMALL_PROMPT:
             self.facts = replace(self.facts, prompt=b"")
 
@@ -303,10 +232,19 @@ class ModelRequest(msgspec.Struct, Generic[Go], eq=False):
         return record
 
     def _cancel_wait(self, now: float) -> None:
-        self._leave_queue(now)
-        if self.state is not None:
-            self.state.waiting.pop(self._ticket, None)
-            self.state.admission.cancel(self._ticket)
+        state, load_ticket = self.state, self._load_ticket
+        if load_ticket:
+            self._leave_load_wait(now)
+        else:
+            self._leave_queue(now)
+        if state is None:
+            return
+        if load_ticket:
+            state.waiting_for_load.pop(load_ticket, None)
+            state.load_waits.cancel(load_ticket)
+        else:
+            state.waiting.pop(self._ticket, None)
+            state.admission.cancel(self._ticket)
 
     def _release(self) -> str:
         """Give back the in-flight count of the current attempt; its address."""
@@ -319,20 +257,6 @@ class ModelRequest(msgspec.Struct, Generic[Go], eq=False):
     def discard(self) -> None:
         """End an exchange that was opened to explain only."""
         self._ended = True
-
-    def _refuse(
-        self,
-        status: int,
-        message: str,
-        code: str,
-        *,
-        param: str | None = None,
-        headers: Headers | None = None,
-    ) -> Respond:
-        self.record.status = status
-        self.record.reason = code
-        dialect = self.facts.dialect or ("anthropic-messages" if self.head.path.startswith("/v1/messages") else "")
-        return refusals.refuse(status, message, code=code, param=param, headers=headers, dialect=dialect)
 
 
 def _first(by_name: dict[str, str], names: tuple[str, ...]) -> str | None:

@@ -74,6 +74,10 @@ class ExchangeRelay(RequestForwarding):
     def upstream_head(self, connection: UpstreamConnection, head: ResponseHead) -> None:
         client = self.client
         request = self.request
+        if head.status == 404 and self._replayable() and self.exchange.lacks_model(404):
+            self._drop_upstream()
+            self._attempt_failed("model_missing")
+            return
         head = self.exchange.on_response_head(head, time.monotonic())
         self._phase = ANSWERING
         self._framing = framing = frame_answer(head, request, self.exchange.changes_length)

@@ -67,6 +67,7 @@ class Worker:
         self._log_file = open_log(options.access_log) if options.access_log else None
         self._access_log = AccessLog(self._log_file.write, time.time) if self._log_file else None
         self._fleet = Fleet()
+        self._fleet_number = 0
         self._stopping = asyncio.Event()
         self._binding = asyncio.Lock()
         self._wanted: tuple[protocol.Configure, Sequence[Listener]] | None = None
@@ -75,7 +76,10 @@ class Worker:
         self._drain_seconds = ProxyLimits().drain_deadline
         loop = asyncio.get_running_loop()
         self._gateway = Gateway(
-            build_snapshot(ResourceSet(), generation=0), random.Random(), on_failure=self._endpoint_failed
+            build_snapshot(ResourceSet(), generation=0),
+            random.Random(),
+            on_failure=self._endpoint_failed,
+            on_missing=self._model_missing,
         )
         self._plane = DataPlane(loop, self._gateway, self._record, limits_here())
         self._listeners = Listeners(self._plane, reuse_port=options.reuse_port)
@@ -160,6 +164,7 @@ class Worker:
         before = Fleet() if update.whole else self._fleet
         self._fleet = apply(before, _decode_delta(update.delta))
         self._gateway.update_fleet(self._fleet, time.monotonic())
+        self._fleet_number = update.number
 
     def _explain(self, question: protocol.Explain) -> None:
         try:
@@ -186,6 +191,9 @@ class Worker:
     def _endpoint_failed(self, address: str, kind: FailureKind, at: float) -> None:
         self._link.send(protocol.EndpointFailed(address=address, kind=kind, at=at))
 
+    def _model_missing(self, address: str, model: str) -> None:
+        self._link.send(protocol.ModelMissing(address=address, model=model))
+
     def _report(self, now: float) -> None:
         if self._access_log is not None:
             self._access_log.flush()
@@ -199,6 +207,8 @@ class Worker:
                 open_exchanges=self._gateway.open_exchanges,
                 open_connections=len(self._plane.clients),
                 in_flight=in_flight,
+                fleet=self._fleet_number,
+                waiting_for_loads={str(key): dict(row) for key, row in self._gateway.waiting_for_loads().items()},
             )
         )
 
@@ -208,7 +218,9 @@ def _compile(order: protocol.Configure) -> Snapshot:
     return build_snapshot(
         decode_objects(order.resources),
         generation=order.generation,
-        settings=Settings(body_limit=order.body_limit, endpoint_header=order.endpoint_header),
+        settings=Settings(
+            body_limit=order.body_limit, endpoint_header=order.endpoint_header, adapter_wait=order.adapter_wait
+        ),
         gateway_class=order.gateway_class,
     )
 

@@ -67,6 +67,10 @@ class Stats(Message, frozen=True, kw_only=True):
     open_connections: int = 0
     in_flight: dict[str, dict[str, int]] = {}
     """Backend label -> address -> open requests."""
+    fleet: int = 0
+    """Number of the fleet that requests are sent by."""
+    waiting_for_loads: dict[str, dict[str, int]] = {}
+    """Backend label -> adapter -> requests that wait until it is loaded."""
 
 
 class EndpointFailed(Message, frozen=True, kw_only=True):
@@ -76,6 +80,14 @@ class EndpointFailed(Message, frozen=True, kw_only=True):
     kind: str
     at: float
     """Monotonic time."""
+
+
+class ModelMissing(Message, frozen=True, kw_only=True):
+    """An endpoint answered 404 for an adapter that it was thought to have."""
+
+    address: str
+    model: str
+    """Engine-side name."""
 
 
 class Explained(Message, frozen=True, kw_only=True):
@@ -109,12 +121,16 @@ class Configure(Message, frozen=True, kw_only=True):
     gateway_class: str | None = None
     body_limit: int = 64 * 1024 * 1024
     endpoint_header: bool = False
+    adapter_wait: float = 30.0
+    """Seconds that a request may wait for an adapter to be loaded."""
 
 
 class FleetUpdate(Message, frozen=True, kw_only=True):
     """A ``fleet.delta.FleetDelta`` as msgpack."""
 
     delta: bytes
+    number: int = 0
+    """Counts up; reported back in :class:`Stats`."""
     whole: bool = False
     """From an empty fleet (first update of a connection)."""
 
@@ -136,7 +152,7 @@ class Drain(Message, frozen=True, kw_only=True):
     seconds: float
 
 
-FromWorker = Hello | Configured | Stats | EndpointFailed | Explained
+FromWorker = Hello | Configured | Stats | EndpointFailed | ModelMissing | Explained
 ToWorker = Configure | FleetUpdate | Explain | Drain
 
 _encode = msgspec.msgpack.Encoder().encode

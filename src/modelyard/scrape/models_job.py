@@ -15,19 +15,25 @@ NONE_FACTOR = 6.0
 
 
 class ModelsJob(Job):
-    """One endpoint's ``/v1/models``. ``models`` is None until one was read."""
+    """One endpoint's ``/v1/models``."""
 
-    __slots__ = ("_changed", "_request", "_target", "models")
+    __slots__ = ("_asked_at", "_request", "_take", "_target", "expecting")
 
-    def __init__(self, shared: Shared, endpoint: Endpoint, *, changed: Callable[[], None]) -> None:
+    def __init__(
+        self, shared: Shared, endpoint: Endpoint, *, take: Callable[[tuple[ServedModel, ...] | None, float], None]
+    ) -> None:
+        """``take`` gets each list (None: there is no such thing) and when it was asked for."""
         super().__init__(shared)
-        self.models: tuple[ServedModel, ...] | None = None
-        self._changed = changed
+        self.expecting = False
+        """An adapter is to be loaded soon, perhaps by someone who does not tell: ask often."""
+        self._asked_at = 0.0
+        self._take = take
         self._target = Target(endpoint.host, endpoint.port)
         self._request = get_request(endpoint.address, "/v1/models")
 
     def run(self) -> None:
         settings = self.shared.settings
+        self._asked_at = self.shared.clock()
         self.shared.client.get(
             self._target,
             self._request,
@@ -39,14 +45,13 @@ class ModelsJob(Job):
     def _read(self, reply: Reply) -> None:
         if self.closed:
             return
-        period = self.shared.settings.models_period
+        settings = self.shared.settings
+        period = settings.expecting_period if self.expecting else settings.models_period
         if reply.problem:  # what it served it will serve again; readiness is not this job's matter
             self.again(period)
             return
         models = _models(reply)
-        if models != self.models:
-            self.models = models
-            self._changed()
+        self._take(models, self._asked_at)
         self.again(period if models is not None else period * NONE_FACTOR)
 
 

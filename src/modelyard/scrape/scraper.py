@@ -70,6 +70,8 @@ class Scraper:
                 watch = self._watches[address] = Watch(self._shared, _merged(specs), self._mark)
             elif address not in was_ready and any(spec.ready for spec in specs):
                 watch.hurry()
+            elif address in was_ready and not any(spec.ready for spec in specs):
+                watch.went_away()
             watch.use_checks(_checks(specs))
         self._specs = backends
         self._board.set_backends(backends, self._watches)
@@ -89,6 +91,14 @@ class Scraper:
         watch = self._watches.get(address)
         if watch is not None:
             watch.refresh_models()
+
+    def model_missing(self, address: str, engine_name: str) -> None:
+        """An endpoint answered 404 for an adapter that it was thought to have: it is not believed to have it until its
+        list, which is read at once, says so again. ``on_change`` gets it before this returns."""
+        watch = self._watches.get(address)
+        if watch is not None:
+            watch.model_missing(engine_name)
+            self._publish(time.monotonic())
 
     def set_adapters(self, address: str, names: Mapping[str, str], expected: frozenset[str] = frozenset()) -> bool:
         """Which adapters an endpoint has, and which it will have soon; ``on_change`` gets it before this returns.

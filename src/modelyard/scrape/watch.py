@@ -11,6 +11,7 @@ from modelyard.fleet.delta import same_load
 from modelyard.fleet.endpoints import Endpoint, EngineLoad, ServedModel
 from modelyard.fleet.engine import Engine, Probe
 from modelyard.fleet.health import HealthCheck, PassiveState, set_aside, traffic_failed
+from modelyard.scrape.believed_models import BelievedModels
 from modelyard.scrape.check_job import CheckJob, CheckResult
 from modelyard.scrape.jobs import Shared
 from modelyard.scrape.metrics_job import MetricsJob
@@ -43,7 +44,8 @@ class Watch:
         self._recognition = RecognitionJob(shared, endpoint, ended=self._on_recognised)
         self._metrics: MetricsJob | None = None
         self._metrics_broken = ""
-        self._models = ModelsJob(shared, endpoint, changed=self._on_models)
+        self._models = ModelsJob(shared, endpoint, take=self._on_models)
+        self._believed = BelievedModels()
         self._checks: dict[HealthCheck | None, CheckJob] = {}
         self._passive = PassiveState()
         self._hurried = float("-inf")
@@ -63,7 +65,7 @@ class Watch:
 
     @property
     def models(self) -> tuple[ServedModel, ...] | None:
-        return self._models.models
+        return self._believed.models
 
     @property
     def metrics_error(self) -> str:
@@ -105,6 +107,8 @@ class Watch:
         if now - self._hurried >= HURRY:
             self._hurried = now
             self._check_now()
+            if self.engine is not None:
+                self._models.soon()
         if self._passive.until > before:
             self._shared.wheel.add(self._passive.until, self._after_aside)
             self._changed(self)
@@ -123,8 +127,24 @@ class Watch:
 
     def set_adapters(self, names: Mapping[str, str], expected: frozenset[str]) -> None:
         """What the engine calls its adapters, and which it will have soon (``EndpointState``)."""
-        self.adapter_names, self.expected = dict(names), expected
+        before, self.adapter_names, self.expected = self.adapter_names, dict(names), expected
+        loaded = [engine_name for name, engine_name in names.items() if engine_name and before.get(name) != engine_name]
+        self._believed.vouch(loaded, self._shared.clock())
+        self._note_expectations()
         self._models.soon()
+
+    def model_missing(self, engine_name: str) -> None:
+        """A request found that the engine does not have this adapter."""
+        if self._believed.doubt(engine_name, self._shared.clock()):
+            self._note_expectations()
+            self._changed(self)
+        self._models.soon()
+
+    def went_away(self) -> None:
+        """It was not to be reached, or not ready: what it had in memory may be gone."""
+        if self._believed.doubt_adapters(self._shared.clock()):
+            self._note_expectations()
+            self._changed(self)
 
     def close(self) -> None:
         for job in (self._recognition, self._models, self._metrics, *self._checks.values()):
@@ -212,12 +232,23 @@ class Watch:
             self._ask_engine()
             if not self._named:
                 self._recognition.soon()
-        elif result.silent:
-            self.traffic_failed(self._shared.clock())
+        else:
+            if any(job.state.ready is False for job in self._checks.values()):
+                self.went_away()
+            if result.silent:
+                self.traffic_failed(self._shared.clock())
         self._changed(self)
 
-    def _on_models(self) -> None:
-        self._changed(self)
+    def _on_models(self, listed: tuple[ServedModel, ...] | None, asked_at: float) -> None:
+        if self._believed.read(listed, asked_at):
+            self._changed(self)
+        self._note_expectations()
+
+    def _note_expectations(self) -> None:
+        listed = {model.id for model in self.models or ()}
+        self._models.expecting = bool(self.expected) or any(
+            engine_name and engine_name not in listed for engine_name in self.adapter_names.values()
+        )
 
     def _on_load(self) -> None:
         """A busy endpoint's load changes with every reading; an idle one's is shown again only for its

@@ -39,7 +39,7 @@ class AccessLine(msgspec.Struct, omit_defaults=True, gc=False):
     first_byte: float = 0.0
     """From the request head to the first byte of the answer; 0: none came from an endpoint."""
     queued: float = 0.0
-    """Time spent waiting for admission."""
+    """Time spent waiting, for admission or for an adapter to be loaded."""
     attempts: int = 1
     """Endpoints tried."""
     request_bytes: int = 0
@@ -58,6 +58,8 @@ class AccessLine(msgspec.Struct, omit_defaults=True, gc=False):
     """Of the request: InferenceObjective or criticality."""
     request_id: str = ""
     """``x-request-id`` that the endpoint got, at most 128 characters."""
+    load_wait: float = 0.0
+    """The part of ``queued`` that was spent waiting for a LoRA adapter to be loaded."""
 
 
 _PATH_LIMIT = 512
@@ -130,6 +132,7 @@ def _line(record: ExchangeRecord, end: float) -> AccessLine:
         record.stream,
         record.priority,
         record.request_id[:_ID_LIMIT],
+        _micros(record.load_wait) if record.load_wait else 0.0,
     )
 
 

@@ -36,7 +36,18 @@ FIRST_BYTE = Metric(
     "From the request head to the first byte of the answer; for streams close to the time to first token.",
     _REQUEST,
 )
-QUEUED = Metric("modelyard_queued_seconds_total", "counter", "Time that requests waited for admission.", _REQUEST)
+QUEUED = Metric(
+    "modelyard_queued_seconds_total", "counter", "Time that requests waited for admission or for an adapter.", _REQUEST
+)
+ADAPTER_WAITS = Metric(
+    "modelyard_adapter_waits_total", "counter", "Requests that waited until their LoRA adapter was loaded.", _REQUEST
+)
+ADAPTER_WAIT_SECONDS = Metric(
+    "modelyard_adapter_wait_seconds_total",
+    "counter",
+    "Time that requests waited until their LoRA adapter was loaded; part of modelyard_queued_seconds_total.",
+    _REQUEST,
+)
 RETRIES = Metric("modelyard_retries_total", "counter", "Further endpoints tried before a first byte.", _REQUEST)
 REQUEST_BYTES = Metric("modelyard_request_bytes_total", "counter", "Request body bytes.", _REQUEST)
 RESPONSE_BYTES = Metric("modelyard_response_bytes_total", "counter", "Response body bytes.", _REQUEST)
@@ -75,6 +86,12 @@ ENDPOINT_IN_FLIGHT = Metric(
     "gauge",
     "Requests that Modelyard has open at the endpoint.",
     _PER_ENDPOINT,
+)
+ADAPTER_WAITING = Metric(
+    "modelyard_adapter_waiting_requests",
+    "gauge",
+    "Requests that wait now until their LoRA adapter is loaded.",
+    ("backend", "adapter"),
 )
 LOAD_AGE = Metric("modelyard_endpoint_load_age_seconds", "gauge", "Age of the newest load reading.", _PER_ENDPOINT)
 CONFIG_GENERATION = Metric("modelyard_config_generation", "gauge", "Number of the snapshot in force.")

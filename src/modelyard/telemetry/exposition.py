@@ -34,6 +34,8 @@ def render(gauges: Mapping[Metric, Iterable[Sample]], requests: Iterable[Request
 _REQUEST_COUNTERS = {
     catalogue.REQUESTS: "count",
     catalogue.QUEUED: "queued_sum",
+    catalogue.ADAPTER_WAITS: "load_waits",
+    catalogue.ADAPTER_WAIT_SECONDS: "load_wait_sum",
     catalogue.RETRIES: "retries",
     catalogue.REQUEST_BYTES: "request_bytes",
     catalogue.RESPONSE_BYTES: "response_bytes",

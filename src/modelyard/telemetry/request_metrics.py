@@ -36,6 +36,8 @@ class RequestRow(msgspec.Struct, array_like=True):
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
+    load_waits: int = 0
+    load_wait_sum: float = 0.0
     duration_buckets: list[int] = msgspec.field(default_factory=lambda: [0] * (len(DURATION_BUCKETS) + 1))
     first_byte_buckets: list[int] = msgspec.field(default_factory=lambda: [0] * (len(DURATION_BUCKETS) + 1))
 
@@ -65,6 +67,8 @@ _SUMMED = (
     "input_tokens",
     "output_tokens",
     "cached_tokens",
+    "load_waits",
+    "load_wait_sum",
 )
 
 
@@ -103,7 +107,11 @@ class RequestMetrics:
                 row.first_byte_buckets[bisect_left(DURATION_BUCKETS, first_byte)] += 1
             if record.attempts > 1:
                 row.retries += record.attempts - 1
-            row.queued_sum += record.queued
+            if record.queued:
+                row.queued_sum += record.queued
+                if record.load_wait:
+                    row.load_waits += 1
+                    row.load_wait_sum += record.load_wait
             row.request_bytes += record.request_bytes
             row.response_bytes += record.response_bytes
             row.input_tokens += record.input_tokens
