@@ -14,6 +14,7 @@ from rich.live import Live
 
 from modelyard import __version__
 from modelyard.cli.output import Output, age, console, table
+from modelyard.control.ray_clusters import ray_settings
 from modelyard.control.yard import Yard
 from modelyard.local.home import Home
 from modelyard.local.status import Phase, ReplicaStatus
@@ -51,7 +52,7 @@ class StartupReport:
 
     async def _live(self, yard: Yard, changed: asyncio.Event) -> None:
         """Redraw the replicas' table in place until all are ready."""
-        replicas = yard.local.replicas() if yard.local is not None else ()
+        replicas = yard.replicas()
         if not replicas:
             return
         with Live(console=console, refresh_per_second=4, transient=False) as live:
@@ -60,10 +61,10 @@ class StartupReport:
                 if self._all_ready(yard):
                     break
                 await _next(changed)
-        self._told = {item.key: _state(item) for item in yard.local.replicas()} if yard.local else {}
+        self._told = {item.key: _state(item) for item in yard.replicas()}
 
     def _all_ready(self, yard: Yard) -> bool:
-        replicas = yard.local.replicas() if yard.local is not None else ()
+        replicas = yard.replicas()
         return yard.view.readiness()[0] and all(item.ready for item in replicas)
 
     async def _models_known(self, yard: Yard, changed: asyncio.Event) -> None:
@@ -101,10 +102,13 @@ class StartupReport:
             for setting in dict.fromkeys(item for replica in plan.replicas for item in replica.settings):
                 what = f"changed {plan.name} {setting.setting}: {setting.change} ({setting.reason})"
                 console.print(f"  [dim]{_plain(what)}[/]")
+        for name, setting in ray_settings(yard.ray) if yard.ray is not None else ():
+            what = f"changed {name} {setting.setting}: {setting.change} ({setting.reason})"
+            console.print(f"  [dim]{_plain(what)}[/]")
 
     def _changes(self, yard: Yard) -> None:
         """One line for each replica whose state changed."""
-        for item in yard.local.replicas() if yard.local is not None else ():
+        for item in yard.replicas():
             state = _state(item)
             if self._told.get(item.key) == state:
                 continue
@@ -170,7 +174,7 @@ def curl(address: str, model: str) -> str:
 def _progress(yard: Yard) -> Any:
     rows = table("REPLICA", "PHASE", "SINCE", "WAITS FOR")
     now = time.time()
-    for item in yard.local.replicas() if yard.local is not None else ():
+    for item in yard.replicas():
         colour = "green" if item.ready else "red" if item.phase is Phase.BACKOFF else "yellow"
         phase = "Ready" if item.ready else item.phase.value
         rows.add_row(item.key, f"[{colour}]{phase}[/]", age(now - item.since), _plain(item.message))

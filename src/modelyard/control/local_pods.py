@@ -19,6 +19,7 @@ def pod_endpoints(pods: Iterable[LocalPod]) -> tuple[PodEndpoint, ...]:
             ready=pod.ready,
             reason=pod.reason,
             engine=pod.engine,
+            metrics_url=pod.metrics_url,
             port_map=pod.ports,
         )
         for pod in pods

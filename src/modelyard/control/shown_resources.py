@@ -24,19 +24,21 @@ def shown_resources(
     statuses: Statuses,
     since: str,
     bindings: Mapping[tuple[str, str], Binding] = UNBOUND_ALL,
+    ray_statuses: Mapping[tuple[str, str], Mapping[str, Any]] = {},
     *,
     kind: str | None = None,
     namespace: str | None = None,
     name: str | None = None,
 ) -> list[dict[str, Any]]:
     """The objects that fit, each with ``status`` where its kind has one. ``since`` is the conditions' transition time
-    (RFC 3339); ``bindings`` says of each Gateway what came of binding it. Raises :class:`UnknownKind`."""
+    (RFC 3339); ``bindings`` says of each Gateway what came of binding it, and
+    ``ray_statuses`` of each RayService how it is. Raises :class:`UnknownKind`."""
     kinds = {row.kind.lower(): row.kind for row in KINDS}
     if kind is not None and kind.lower() not in kinds:
         raise UnknownKind(f"kind {kind!r} is not known here; there are {', '.join(sorted(set(kinds.values())))}")
     wanted = kinds[kind.lower()] if kind is not None else None
     return [
-        _shown(item, statuses, bindings, since)
+        _shown(item, statuses, bindings, ray_statuses, since)
         for item in resources
         if not isinstance(item, BodyBasedRouterValues)
         and wanted in (None, item.kind)
@@ -49,6 +51,7 @@ def _shown(
     item: NamedResource,
     statuses: Statuses,
     bindings: Mapping[tuple[str, str], Binding],
+    ray_statuses: Mapping[tuple[str, str], Mapping[str, Any]],
     since: str,
 ) -> dict[str, Any]:
     shown: dict[str, Any] = msgspec.to_builtins(item)
@@ -58,7 +61,9 @@ def _shown(
         _redact(shown)
     key = (item.metadata.namespace, item.metadata.name)
     binding = bindings.get(key, UNBOUND) if kind == "Gateway" else UNBOUND
-    status = statuses.status_of(kind, *key, now=since, binding=binding)
+    status: Any = statuses.status_of(kind, *key, now=since, binding=binding)
+    if kind == "RayService":
+        status = ray_statuses.get(key)
     if status is not None:
         shown["status"] = status
     return shown

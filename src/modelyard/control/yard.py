@@ -17,6 +17,7 @@ from modelyard.control.commands import command_routes
 from modelyard.control.configuration import Configuration
 from modelyard.control.free_addresses import require_free
 from modelyard.control.local_pods import pod_endpoints
+from modelyard.control.ray_clusters import ray_runner
 from modelyard.control.requested_addresses import refused_addresses, requested_addresses
 from modelyard.control.settings import ControlSettings
 from modelyard.control.sources import sources_in_force
@@ -29,8 +30,9 @@ from modelyard.control.yard_view import YardView, in_url
 from modelyard.fleet.discovery import backends_of
 from modelyard.fleet.fleet import Fleet
 from modelyard.local.addresses import ONLY_LOOPBACK
+from modelyard.local.ray.runner import RayRunner
 from modelyard.local.replica_plan import EngineMode
-from modelyard.local.status import LocalPod
+from modelyard.local.status import LocalPod, ReplicaStatus
 from modelyard.local.supervisor import LocalRunner
 from modelyard.manifests.reading import ReadResult
 from modelyard.manifests.watching import watch_manifests
@@ -43,6 +45,7 @@ from modelyard.scrape.scraper import Scraper
 from modelyard.snapshot import Snapshot, build_snapshot
 
 log = logging.getLogger(__name__)
+
 
 class Yard:
     """The control process of ``modelyard up`` and ``modelyard gateway``."""
@@ -76,6 +79,8 @@ class Yard:
         self.weights = FetchingProvider(weights_root(settings.home))
         self._scraper: Scraper | None = None
         self._local: LocalRunner | None = None
+        self.ray: RayRunner | None = None
+        """The runner of RayServices; None where this yard runs none."""
         self.adapters: YardAdapters | None = None
         """The adapters of local replicas; None where this yard runs none."""
         self._watcher: asyncio.Task[None] | None = None
@@ -100,6 +105,9 @@ class Yard:
                 on_change=self._replicas_changed,
                 drain=self._drained,
                 weights=self.weights,
+            )
+            self.ray = ray_runner(
+                self.settings, on_change=self._replicas_changed, drain=self._drained, weights=self.weights
             )
             self.adapters = YardAdapters(
                 home=self.settings.home,
@@ -126,8 +134,7 @@ class Yard:
         await self.workers.stop(self.settings.drain_seconds)
         if self.adapters is not None:
             await self.adapters.stop()
-        if self._local is not None:
-            await self._local.stop()
+        await asyncio.gather(*(runner.stop() for runner in (self._local, self.ray) if runner is not None))
         if self._scraper is not None:
             await self._scraper.close()
         await self._admin.stop()
@@ -178,6 +185,8 @@ class Yard:
         if self._local is not None:
             sources = sources_in_force(self.resource_set, self.settings.sources)
             await self._local.apply(self.resource_set, sources)
+        if self.ray is not None:
+            await self.ray.apply(self.resource_set, self.sources)
         self._watch_backends()
         if self._local is not None and self.adapters is not None:
             self.adapters.apply(self.resource_set, sources)
@@ -239,8 +248,10 @@ class Yard:
 
     def _watch_backends(self) -> None:
         if self._scraper is not None:
-            local = pod_endpoints(self._local.endpoints()) if self._local is not None else ()
-            self._scraper.set_backends(backends_of(self.resource_set, local, self._urls))
+            local = self._local.endpoints() if self._local is not None else ()
+            clusters = self.ray.endpoints() if self.ray is not None else ()
+            pods = pod_endpoints([*local, *clusters])
+            self._scraper.set_backends(backends_of(self.resource_set, pods, self._urls))
 
     def _replicas_changed(self) -> None:
         self._watch_backends()
@@ -282,6 +293,10 @@ class Yard:
     def local(self) -> LocalRunner | None:
         """The runner of local replicas; None where this yard runs none."""
         return self._local
+
+    def replicas(self) -> tuple[ReplicaStatus, ...]:
+        """Everything that this yard runs: replicas of Deployments, and Ray clusters, each as one."""
+        return tuple(one for runner in (self._local, self.ray) if runner is not None for one in runner.replicas())
 
     def _write_yard_file(self) -> None:
         addresses = tuple(address for gateway in self.view.gateways() for address in gateway["addresses"])

@@ -142,6 +142,8 @@ def _metrics_url(pod: PodEndpoint, serving: int, serving_ports: Sequence[int]) -
     With several target ports each has metrics of its own, so an annotation that names one of them means its
     path.
     """
+    if pod.metrics_url:
+        return pod.metrics_url
     port_text, path = pod.annotations.get(PORT_ANNOTATION, ""), pod.annotations.get(PATH_ANNOTATION, "")
     if not port_text and not path:
         return ""

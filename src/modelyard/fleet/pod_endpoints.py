@@ -24,6 +24,8 @@ class PodEndpoint(msgspec.Struct, frozen=True, kw_only=True):
     """Engine name where the runner knows it; empty: by label, else recognised."""
     ports: Mapping[str, int] = {}
     """Container ports by name, for named target ports."""
+    metrics_url: str = ""
+    """Where its load is read, where the runner knows it; empty: by annotation, else the engine's usual place."""
     port_map: Mapping[int, int] = {}
     """Container port to the port that it really has on ``ip``, where the two differ (systems with one
     loopback address only)."""

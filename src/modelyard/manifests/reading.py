@@ -14,6 +14,7 @@ from modelyard.resources.bases import Origin
 from modelyard.resources.errors import ResourceError
 from modelyard.resources.kinds import AnyResource
 from modelyard.resources.loading import MAX_BYTES, LoadResult, load_documents
+from modelyard.resources.ray_serve_service import serve_services
 from modelyard.resources.resource_set import ResourceSet
 from modelyard.resources.yard import Yard
 from modelyard.shortform.expansion import expanded
@@ -33,8 +34,8 @@ class ReadResult(msgspec.Struct, frozen=True, kw_only=True):
 def read_manifests(paths: Iterable[str | Path], extra: LoadResult | None = None) -> ReadResult:
     """Reads files and folders (recursively, ``*.yaml``, ``*.yml``, ``*.json``, by name). Never raises.
 
-    After each Yard come the objects that it stands for. ``extra`` is what the caller loaded from elsewhere, for
-    example from standard input; it comes first.
+    After each Yard come the objects that it stands for, and last the Services of RayServices. ``extra`` is what the
+    caller loaded from elsewhere, for example from standard input; it comes first.
     """
     given = [str(path) for path in paths]
     found = find_files(given)
@@ -44,7 +45,8 @@ def read_manifests(paths: Iterable[str | Path], extra: LoadResult | None = None)
         loaded = _load_file(file, named=file in given)
         objects.extend(loaded.objects)
         errors.extend(loaded.errors)
-    resource_set, duplicates = ResourceSet.of(_with_expansions(objects, errors))
+    whole = list(_with_expansions(objects, errors))
+    resource_set, duplicates = ResourceSet.of([*whole, *serve_services(whole)])
     return ReadResult(resource_set=resource_set, errors=(*errors, *duplicates), files=found.files)
 
 

@@ -61,6 +61,7 @@ class RayCluster:
         self._last_exit: int | None = None
         self._process: EngineProcess | None = None
         self._metrics_port = 0
+        self._answered = False
         self._task: asyncio.Task[None] | None = None
 
     # ── from outside ──
@@ -214,6 +215,7 @@ class RayCluster:
             self._become(Phase.STOPPING, message="its head has ended; what is left of it stops")
             self._last_exit = await ended
             self._process = None
+            self._answered = bool(self._deployment.status.applications)
             self._deployment.forget()
         return why or self._end_in_words(self._last_exit)
 
@@ -242,8 +244,8 @@ class RayCluster:
 
     def _end_in_words(self, code: int) -> str:
         how = f"signal {code - 128}" if code > 128 else f"exit code {code}"
-        line = last_line(self._log)
-        return f"the Ray head ended with {how}" + (f" ({line})" if line and code not in (0, 137, 143) else "")
+        line = "" if self._answered or code in (0, 137, 143) else last_line(self._log)
+        return f"the Ray head ended with {how}" + (f" ({line})" if line else "")
 
     # ── files ──
 

@@ -29,6 +29,7 @@ from modelyard.local.ray.working_dirs import is_local
 from modelyard.local.replica_plan import AppliedSetting, Machine, PortMapping, Skipped
 from modelyard.local.volumes import Places, plan_volumes
 from modelyard.resources.durations import parse_go_duration
+from modelyard.resources.ray_serve_service import SERVICE_LABEL
 from modelyard.resources.ray_service import RayService
 from modelyard.resources.serve_config import ServeConfigReading, read_serve_config
 
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 ADDRESS_PREFIX = "127.9"
 """Clusters have a range of their own, beside that of replicas."""
 DASHBOARD_PORT = 8265
-SERVICE_LABEL = "modelyard.dev/ray-service"
 INITIALIZING_TIMEOUT = "ray.io/initializing-timeout"
 _USED_FLAGS = ("num-cpus", "num-gpus", "resources", "dashboard-host")
 

@@ -48,6 +48,7 @@ FIXED_ENVIRONMENT: tuple[EnvRow, ...] = (
     EnvRow(name="RAY_enable_worker_prestart", value="0", reason="idle workers would take 100 MB each"),
     EnvRow(name="RAY_prestart_worker_first_driver", value="0", reason="idle workers would take 100 MB each"),
     EnvRow(name="RAY_BACKEND_LOG_LEVEL", value="warning", reason="the log shows the application, not Ray's inner life"),
+    EnvRow(name="RAY_LOGGER_LEVEL", value="warning", reason="the log shows the application, not Ray's inner life"),
     EnvRow(name="RAY_COLOR_PREFIX", value="0", reason="the log is a file"),
     EnvRow(name="RAY_memory_monitor_refresh_ms", value="0", reason="replicas beside Ray would make it kill its own"),
     EnvRow(name="VLLM_HOST_IP", value=NODE_ADDRESS, reason="the processes of one engine talk over loopback"),
