@@ -15,8 +15,10 @@ from modelyard.cli.explain import explain
 from modelyard.cli.gateway import gateway
 from modelyard.cli.logs import logs
 from modelyard.cli.lora import lora
+from modelyard.cli.lora_sync import lora_sync
 from modelyard.cli.ps import ps
 from modelyard.cli.render import render
+from modelyard.cli.rollout import rollout
 from modelyard.cli.sim import register as register_sim
 from modelyard.cli.stop import stop
 from modelyard.cli.up import up
@@ -51,7 +53,9 @@ for command in (up, gateway, check, render, ps, logs, stop, explain):
     app.command()(command)
 register_sim(app)
 app.add_typer(engines, name="engines")
+app.add_typer(rollout, name="rollout")
 app.add_typer(lora, name="lora")
+app.command("lora-sync")(lora_sync)
 
 
 def main() -> None:

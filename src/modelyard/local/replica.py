@@ -62,7 +62,7 @@ class Replica:
         """Report it not ready, wait for its requests and its preStop hook, stop its process; all within its grace
         period."""
         served = self._phase is Phase.RUNNING
-        self._become(Phase.STOPPING, ready=False, message="finishing its requests" if drain else "stopping")
+        self._become(Phase.STOPPING, ready=False, message="finishing its requests" if drain and served else "stopping")
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modelyard.control.commands import adapters
+from modelyard.control.commands import adapters, rollouts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from modelyard.admin.route import Route
     from modelyard.control.yard import Yard
 
-ALL: tuple[Callable[[Yard], Iterable[Route]], ...] = (adapters.routes,)
+ALL: tuple[Callable[[Yard], Iterable[Route]], ...] = (adapters.routes, rollouts.routes)
 """The families, in the order in which the documentation lists them."""
 
 
