@@ -208,6 +208,14 @@ def test_a_bad_port_is_a_problem(port: str) -> None:
     assert "--port is" in plan.problem
 
 
+def test_a_long_initial_delay_does_not_keep_a_loaded_engine_waiting() -> None:
+    probe = "readinessProbe: {httpGet: {path: /v1/models, port: 9000}, initialDelaySeconds: 300}\n          lifecycle"
+    replica = first(DEPLOYMENT.replace("lifecycle", probe))
+    assert replica.readiness is not None
+    assert (replica.readiness.early, replica.readiness.initial_delay) == (True, 300.0)
+    assert any(row.setting == "readinessProbe.initialDelaySeconds" for row in replica.settings)
+
+
 def test_a_model_of_another_name_is_taken_from_its_source_and_keeps_its_name() -> None:
     models = ModelSources(table=source_table([("/models/x", "demo://demo-llama")]))
     plan = only(plan_deployments(resources(DEPLOYMENT), CONTEXT, models=models))

@@ -70,7 +70,9 @@ def test_what_nobody_wants_goes_only_if_it_is_ours() -> None:
 
 def test_without_a_name_beside_the_new_version_replaces_the_old_one_in_one_step() -> None:
     planned = plan(Situation(want={"food": NEW}, held=held(food=OLD.path), beside=False))
-    assert planned.actions == (Load(name="food", engine_name="food", version=NEW, instead="food"),)
+    assert planned.actions == (
+        Load(name="food", engine_name="food", version=NEW, instead=Held(engine_name="food", path=OLD.path)),
+    )
 
 
 def test_a_base_models_name_is_never_an_adapters() -> None:
@@ -107,7 +109,7 @@ class Engine:
             del self.adapters[action.engine_name]
         else:
             if action.instead:
-                del self.adapters[action.instead]
+                del self.adapters[action.instead.engine_name]
             assert action.engine_name not in self.adapters
             self.adapters[action.engine_name] = action.version.path
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,9 @@ from modelyard.resources.resource_set import ResourceSet
 from modelyard.resources.source_table import SourceTable
 from modelyard.resources.weights_source import parse_source
 from modelyard.scrape.scraper import Scraper
+from modelyard.telemetry import catalogue
+from modelyard.telemetry.catalogue import Metric
+from modelyard.telemetry.exposition import Sample
 
 FOLDER = "adapters"
 """In the home: the copies that engines read, one folder per version."""
@@ -150,7 +153,7 @@ class YardAdapters:
             key=plan.key,
             url=f"http://{_address(plan)}",
             incarnation=f"{status.pid} {status.restarts}",
-            up=status.ready and status.phase is Phase.RUNNING,
+            up=status.pid is not None and status.phase in (Phase.STARTING, Phase.RUNNING),
             engine=plan.engine,
             limits=wish.limits,
             policy=wish.adapters.policy,
@@ -200,6 +203,11 @@ def _address(plan: ReplicaPlan) -> str:
     return address_of(plan.address, plan.ports[0].local)
 
 
-def adapter_rows(statuses: Iterable[AdapterStatus]) -> list[tuple[tuple[str, ...], float]]:
-    """Samples of ``modelyard_adapter_loaded``: (replica, adapter) -> 1 or 0."""
-    return [((status.replica, status.adapter), float(status.loaded)) for status in statuses]
+def adapter_gauges(adapters: YardAdapters) -> dict[Metric, list[Sample]]:
+    """For the metrics page."""
+    return {
+        catalogue.SYNCER_ADAPTER: [((name,), float(value)) for name, value in sorted(adapters.gauge().items())],
+        catalogue.ADAPTER_LOADED: [
+            ((status.replica, status.adapter, status.reason), float(status.loaded)) for status in adapters.statuses()
+        ],
+    }

@@ -10,6 +10,7 @@ import msgspec
 
 from modelyard import __version__
 from modelyard.admin.source import ExplainUnavailable
+from modelyard.control.adapters import adapter_gauges
 from modelyard.control.binding_results import gateway_bindings
 from modelyard.control.explain_request import explain_request
 from modelyard.control.fleet_report import fleet_gauges, fleet_report
@@ -147,6 +148,8 @@ class YardView:
             gauges[catalogue.REPLICA_RESTARTS] = [
                 ((item.namespace, item.name), item.restarts) for item in self._yard.replicas()
             ]
+        if self._yard.adapters is not None:
+            gauges |= adapter_gauges(self._yard.adapters)
         return render(gauges, self._yard.workers.rows.values())
 
 

@@ -64,7 +64,7 @@ class ReplicaView(msgspec.Struct, frozen=True, kw_only=True):
     incarnation: str = ""
     """Changes when its process does: a new process has lost its adapters."""
     up: bool = True
-    """Its engine answers."""
+    """Its process runs; whether the engine answers is seen by asking it, long before slow readiness probes do."""
     engine: str = "vllm"
     """``vllm``, ``simulator`` or ``ray_serve``."""
     limits: EngineLimits = EngineLimits()

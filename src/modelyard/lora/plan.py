@@ -47,7 +47,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     engine_name: str
     version: Version
-    instead: str = ""
+    instead: Held | None = None
 
 
 class Unload(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,7 +115,7 @@ class _Planner:
         for name, version in self.s.want.items():
             if name not in self.s.reserved:
                 self._wanted(name, version)
-        spared = {action.instead for action in self.actions if isinstance(action, Load)}
+        spared = {action.instead.engine_name for action in self.actions if isinstance(action, Load) and action.instead}
         for engine_name in self.held:
             if engine_name not in self.routes.values() and engine_name not in spared:
                 self._surplus(engine_name)
@@ -137,7 +137,7 @@ class _Planner:
         if version is None or right:
             return
         if mine and not self.s.beside:
-            self.actions.append(Load(name=name, engine_name=name, version=version, instead=self._replaced(mine)))
+            self.actions.append(Load(name=name, engine_name=name, version=version, instead=self._replaced(name)))
             return
         engine_name = self._free_name(name, version)
         if engine_name is not None and (mine or self._take_room()):
@@ -153,8 +153,9 @@ class _Planner:
         candidates = (name, f"{name}@{version.suffix}")
         return next((one for one in candidates if one not in self.held and one not in self.s.reserved), None)
 
-    def _replaced(self, mine: list[Held]) -> str:
-        return next((one.engine_name for one in mine if one.engine_name == client_name(one.engine_name)), "")
+    def _replaced(self, name: str) -> Held | None:
+        """The old version whose name the new one takes."""
+        return self.held.get(name)
 
     def _take_room(self) -> bool:
         if self.room is None:

@@ -63,6 +63,7 @@ class ReplicaLoop:
         self._loaded: set[str] = set()
         self._failures: dict[tuple[str, str], Failure] = {}
         self._last_used: dict[str, float] = {}
+        self._answered = False
         self._told: tuple[ReplicaView, Mapping[str, str], frozenset[str]] | None = None
         self._statuses: dict[str, AdapterStatus] = {}
         self._task = asyncio.create_task(self._run(), name=f"adapters of {view.key}")
@@ -88,7 +89,15 @@ class ReplicaLoop:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
+    def _unreachable(self, problem: AdapterCallError) -> float:
+        if self._answered:
+            self._say_all(Reason.ENGINE_UNREACHABLE, str(problem))
+        else:
+            self._not_ready(self.view)
+        return UNREACHABLE_RETRY
+
     def _forget(self) -> None:
+        self._answered = False
         self._routed, self._retired, self._told = {}, {}, None
         self._loaded.clear()
         self._failures.clear()
@@ -101,8 +110,7 @@ class ReplicaLoop:
             try:
                 delay = await self._look()
             except AdapterCallError as problem:
-                self._say_all(Reason.ENGINE_UNREACHABLE, str(problem))
-                delay = UNREACHABLE_RETRY
+                delay = self._unreachable(problem)
             except Exception:
                 log.exception("lora: the look at %s failed; the next one is soon", self.view.key)
                 delay = self._settings.period
@@ -123,6 +131,7 @@ class ReplicaLoop:
             return self._nothing_to_do(view)
         api = self._api(view)
         listing = await api.listing()
+        self._answered = True
         if view is not self.view:
             return 0.0
         running, asked = self._usage(view)
@@ -159,15 +168,18 @@ class ReplicaLoop:
         return max(0.05, min([self._settings.period, *(at - now for at in times)]))
 
     def _nothing_to_do(self, view: ReplicaView) -> float:
-        names = frozenset(wanted.name for wanted in view.want)
         if view.limits.problem:
             self._publish(view, {}, frozenset())
             self._say_all(Reason.LORA_NOT_ENABLED, view.limits.problem)
         else:
             self._forget()
-            self._publish(view, {}, names)
-            self._say_all(Reason.REPLICA_NOT_READY, "the engine does not answer yet")
+            self._not_ready(view)
         return self._settings.period
+
+    def _not_ready(self, view: ReplicaView) -> None:
+        coming = {one.name for one in view.want if not self._book.state(one.source).problem}
+        self._publish(view, {}, frozenset(coming))
+        self._say_all(Reason.REPLICA_NOT_READY, "the engine does not answer yet")
 
     # ── what is wanted ──
 
@@ -204,16 +216,24 @@ class ReplicaLoop:
                 await api.unload(step.engine_name)
                 self._loaded.discard(step.engine_name)
             else:
-                if step.instead:
-                    await api.unload(step.instead)
-                await api.load(step.engine_name, step.version.path)
-                self._loaded.add(step.engine_name)
+                await self._load(api, step)
         except AdapterCallError as problem:
             self._note_failure(step, problem)
             return
         self._failures.pop(_key(step), None)
         verb = "loaded" if isinstance(step, Load) else "unloaded"
         log.info("lora: %s: %s %s in %.2f s", self.view.key, verb, step.engine_name, self._clock() - began)
+
+    async def _load(self, api: VllmAdapters, step: Load) -> None:
+        if step.instead is not None:
+            await api.unload(step.instead.engine_name)
+        try:
+            await api.load(step.engine_name, step.version.path)
+        except AdapterCallError:
+            if step.instead is not None:
+                await api.load(step.instead.engine_name, step.instead.path)
+            raise
+        self._loaded.add(step.engine_name)
 
     def _note_failure(self, step: Load | Unload, problem: AdapterCallError) -> None:
         before = self._failures.get(_key(step))

@@ -101,6 +101,18 @@ CONFIG_ERRORS = Metric(
 REPLICA_RESTARTS = Metric(
     "modelyard_replica_restarts_total", "counter", "Restarts of local replicas.", ("namespace", "replica")
 )
+SYNCER_ADAPTER = Metric(
+    "lora_syncer_adapter_status",
+    "gauge",
+    "1: the adapter is loaded wherever it is wanted; 0: wanted, and not loaded somewhere. The LoRA syncer's metric.",
+    ("adapter_name",),
+)
+ADAPTER_LOADED = Metric(
+    "modelyard_adapter_loaded",
+    "gauge",
+    "1: the wanted version of the adapter is loaded on the replica; `reason` says why not.",
+    ("replica", "adapter", "reason"),
+)
 INFO = Metric("modelyard_info", "gauge", "Always 1; the version is in the label.", ("version",))
 
 CATALOGUE: tuple[Metric, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Metric))
