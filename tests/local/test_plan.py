@@ -243,8 +243,6 @@ def test_the_quickstart_can_be_planned() -> None:
     assert {plan.name: len(plan.replicas) for plan in plans} == {"demo-alpaca": 1, "demo-llama": 2}
     assert not any(plan.problem or plan.skipped for plan in plans)
     llama = plans[1].replicas[0]
-    assert argv.values(llama.argv, "--lora-modules") == ["food-review=demo--food-review"]
-    assert [(needed.source, needed.adapter) for needed in llama.weights] == [
-        ("demo://demo-llama", False),
-        ("demo://food-review", True),
-    ]
+    assert "food-review=demo--food-review" in (argv.values(llama.argv, "--lora-modules") or ())
+    needed = {item.source: item.adapter for item in llama.weights}
+    assert (needed["demo://demo-llama"], needed["demo://food-review"]) == (False, True)

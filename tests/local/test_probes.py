@@ -96,3 +96,16 @@ def test_ready_always_means_started_and_passed(steps: list[tuple[ProbeKind, bool
             health = health.step(kind, result, float(at))
         assert not health.ready or (health.started and health.readiness is not None and health.readiness.passed)
         assert (health.failed is None) or health.waiting() == ()
+
+
+def test_an_early_probe_takes_an_answer_before_its_delay_is_over_and_no_failure() -> None:
+    early = Probe(action=ACTION, initial_delay=300, early=True, period=10, failure_threshold=1)
+    health = ContainerHealth.begin(startup=early, readiness=None, liveness=None, now=0.0)
+    assert health.startup is not None
+    assert health.startup.due == 0.0
+    waiting = health.step(ProbeKind.STARTUP, False, 5.0)
+    assert waiting.startup is not None
+    assert (waiting.failed, waiting.startup.due) == (None, 6.0)
+    assert waiting.step(ProbeKind.STARTUP, True, 6.0).started
+    assert waiting.step(ProbeKind.STARTUP, False, 299.5).startup.due == 300.0  # type: ignore[union-attr]
+    assert waiting.step(ProbeKind.STARTUP, False, 300.0).failed is ProbeKind.STARTUP

@@ -92,8 +92,6 @@ def test_here_a_server_is_given_the_folders_themselves():
     assert (plan.problem, plan.skipped) == ("", ())
     (replica,) = plan.replicas
     assert "--model=/srv/models/m" in replica.argv
-    assert "food=/home/volumes/default/demo-models/food-review" in replica.argv
+    assert "food=demo--food-review" in replica.argv
     assert "sql=/srv/yard/sql" in replica.argv
-    assert [(item.directory, item.source) for item in replica.weights] == [
-        ("/home/volumes/default/demo-models", "demo://")
-    ]
+    assert [item.source for item in replica.weights] == ["/srv/models/m", "demo://food-review", "/srv/yard/sql"]

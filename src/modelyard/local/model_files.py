@@ -20,6 +20,7 @@ from modelyard.local.weights_provider import FoldersOnly
 from modelyard.resources.source_table import SourceTable, below, how_to_say_where
 from modelyard.resources.weights_source import DEMO, WeightsSource, parse_source
 
+SERVED_NAME = "--served-model-name"
 _OF_A_REVISION = ("--revision", "--tokenizer-revision", "--code-revision", "--hf-token")
 """Flags that mean the hub; a folder has no revision."""
 
@@ -162,15 +163,15 @@ class _Resolving:
         word = argv.value(self.arguments, "--model")
         if word is None:
             raise ValueError("its command names no model; add --model")
-        served = argv.values(self.arguments, "--served-model-name") or []
+        served = argv.values(self.arguments, SERVED_NAME) or []
         place = self._take(word, *served, revision=argv.value(self.arguments, "--revision") or "")
         if place.folder == word:
             return
         self.arguments = (f"--model={place.folder}", *argv.without(self.arguments, "--model"))
         self._note("--model", f"{place.folder} (was {word})", f"taken from {place.source}")
         if not served:
-            self.arguments = argv.with_value(self.arguments, "--served-model-name", word)
-            self._note("--served-model-name", f"added {word}", "clients ask for the name in the manifest")
+            self.arguments = argv.with_value(self.arguments, SERVED_NAME, word)
+            self._note(SERVED_NAME, f"added {word}", "clients ask for the name in the manifest")
         self._tokenizer(word, place)
         for flag in _OF_A_REVISION:
             was = argv.value(self.arguments, flag)

@@ -13,6 +13,9 @@ import enum
 
 import msgspec
 
+EARLY_PERIOD = 1.0
+"""Seconds between questions during the initial delay: an engine that loads refuses the connection at once."""
+
 
 class HttpGet(msgspec.Struct, frozen=True, kw_only=True):
     """Passed by any status from 200 to 399."""
@@ -43,6 +46,9 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
 
     action: HttpGet | TcpSocket | Exec
     initial_delay: float = 0.0
+    early: bool = False
+    """Ask during the initial delay too: an answer counts, a failure does not. A delay is an author's guess of how long
+    loading takes; what is loaded earlier is served earlier."""
     period: float = 10.0
     timeout: float = 1.0
     success_threshold: int = 1
@@ -57,6 +63,8 @@ class ProbeState(msgspec.Struct, frozen=True, kw_only=True):
     """The verdict; None: none yet (a startup probe)."""
     due: float
     """When to ask next: seconds, CLOCK_MONOTONIC."""
+    counts_from: float = 0.0
+    """Failures before this time are not counted (``Probe.early``)."""
     last: bool | None = None
     """The latest single result."""
     run: int = 0
@@ -64,6 +72,8 @@ class ProbeState(msgspec.Struct, frozen=True, kw_only=True):
 
     def step(self, result: bool, now: float) -> ProbeState:
         """The state after ``result`` was read at ``now``."""
+        if self.probe.early and not result and now < self.counts_from:
+            return msgspec.structs.replace(self, due=min(now + EARLY_PERIOD, self.counts_from), last=None, run=0)
         run = self.run + 1 if result is self.last else 1
         needed = self.probe.success_threshold if result else self.probe.failure_threshold
         verdict = result if run >= needed else self.passed
@@ -72,7 +82,10 @@ class ProbeState(msgspec.Struct, frozen=True, kw_only=True):
 
 def _unasked(probe: Probe | None, passed: bool | None, now: float) -> ProbeState | None:
     """A probe in a container that was started at ``now``, with the verdict that holds until it was asked."""
-    return None if probe is None else ProbeState(probe=probe, passed=passed, due=now + probe.initial_delay)
+    if probe is None:
+        return None
+    counts_from = now + probe.initial_delay
+    return ProbeState(probe=probe, passed=passed, due=now if probe.early else counts_from, counts_from=counts_from)
 
 
 class ProbeKind(enum.Enum):

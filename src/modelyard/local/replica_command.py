@@ -13,7 +13,7 @@ from modelyard.local.addresses import ONLY_LOOPBACK
 from modelyard.local.containers import DoneByModelyard, VllmCommand, recognise
 from modelyard.local.cpu_settings import apply_cpu_table
 from modelyard.local.environment import Environment, PodFacts, Sources, build_environment, expand
-from modelyard.local.model_files import ONLY_FOLDERS, ModelFiles, ModelPlaces, ModelSources, resolve_models
+from modelyard.local.model_files import ONLY_FOLDERS, SERVED_NAME, ModelFiles, ModelPlaces, ModelSources, resolve_models
 from modelyard.local.pre_stop_plan import plan_pre_stop
 from modelyard.local.probe_plan import ProbeTarget, default_readiness, plan_probe, probe_target
 from modelyard.local.read_ahead import reads_ahead
@@ -49,6 +49,10 @@ LONGEST_TEMPORARY = 60
 """vLLM puts Unix sockets with names of some 40 characters there, and a socket's path holds 107."""
 
 
+LONGEST_DELAY = 10.0
+"""Initial delay in seconds of a startup or readiness probe from which on it is asked earlier."""
+
+
 class PlanContext(msgspec.Struct, frozen=True, kw_only=True):
     """What a plan depends on besides the manifests."""
 
@@ -76,6 +80,13 @@ def plan_replica(
 ) -> ReplicaPlan:
     """The plan of one replica. Raises ValueError, for people, where the manifest cannot be carried out."""
     return _ReplicaPlanner(deployment, container, name, address, local_port, sources, claims, context, models).plan()
+
+
+def _with_paths(arguments: tuple[str, ...], paths: Mapping[str, str]) -> tuple[str, ...]:
+    """``arguments`` with the paths in them led to folders. A served name may look like one and is none."""
+    served = argv.values(arguments, SERVED_NAME)
+    rewritten = tuple(rewrite_paths(word, paths) for word in arguments)
+    return rewritten if served is None else argv.with_values(rewritten, SERVED_NAME, served)
 
 
 class _ReplicaPlanner:
@@ -108,7 +119,7 @@ class _ReplicaPlanner:
         volumes = self._volumes(values)
         files = self._model_files(self._server_arguments(values), volumes)
         paths = {**volumes.paths, **files.paths}
-        arguments = tuple(rewrite_paths(word, paths) for word in files.arguments)
+        arguments = _with_paths(files.arguments, paths)
         env = {key: text if key in environment.secret else rewrite_paths(text, paths) for key, text in values.items()}
         port = self._serving_port(arguments)
         ports = self._ports(port)
@@ -264,8 +275,8 @@ class _ReplicaPlanner:
         for name, probe in zip(("startupProbe", "readinessProbe", "livenessProbe"), written, strict=True):
             if probe is not None and probe.grpc is not None:
                 self._note(name, "left out", "gRPC probes cannot be asked here")
-        startup = plan_probe(self.container.startup_probe, target)
-        readiness = plan_probe(self.container.readiness_probe, target)
+        startup = self._early("startupProbe", plan_probe(self.container.startup_probe, target))
+        readiness = self._early("readinessProbe", plan_probe(self.container.readiness_probe, target))
         liveness = plan_probe(self.container.liveness_probe, target)
         if readiness is None:
             readiness = default_readiness(self.address, ports[0].local)
@@ -284,6 +295,14 @@ class _ReplicaPlanner:
         hook, settings = plan_pre_stop(hooks.pre_stop, target, self._grace)
         self.settings += settings
         return hook
+
+    def _early(self, name: str, probe: Probe | None) -> Probe | None:
+        """A long initial delay is the longest that loading may take on the author's machine, not the shortest here."""
+        if probe is None or probe.initial_delay <= LONGEST_DELAY:
+            return probe
+        change = f"asked every second from the start (was after {probe.initial_delay:g} s)"
+        self._note(f"{name}.initialDelaySeconds", change, "ready as soon as it answers; until then no failure counts")
+        return msgspec.structs.replace(probe, early=True)
 
     def _note_what_is_left_out(self) -> None:
         for sidecar in (*self.spec.init_containers, *self.spec.containers):
@@ -307,8 +326,8 @@ class _ReplicaPlanner:
             self.settings += files.settings
             return files
         model = argv.value(arguments, "--model")
-        if model is not None and model.startswith("/") and argv.values(arguments, "--served-model-name") is None:
-            arguments = argv.with_value(arguments, "--served-model-name", model)
+        if model is not None and model.startswith("/") and argv.values(arguments, SERVED_NAME) is None:
+            arguments = argv.with_value(arguments, SERVED_NAME, model)
         return ModelFiles(arguments=arguments, paths={} if model is None else {model: model})
 
     def _weights(self, files: ModelFiles) -> tuple[NeededWeights, ...]:
