@@ -41,6 +41,7 @@ class Deployment:
         self._weights, self._progress = weights, progress
         self._deployed: Mapping[str, Any] | None = None
         self._dirty = True
+        self._fetched: set[str] = set()
         self._refused = ""
         self._formed = False
         self._served = False
@@ -59,14 +60,16 @@ class Deployment:
         """The cluster is gone: nothing is deployed any more."""
         self._deployed, self._dirty, self._served = None, True, False
         self._failures = 0
+        self._fetched.clear()
         self.status = ServeStatus()
 
     async def fetch(self) -> None:
         """Get the files of its models here. Raises WeightsMissing."""
         if self._weights is None:
             return
-        for source in self._wanted.sources:
+        for source in self._wanted.sources.keys() - self._fetched:
             await self._weights.provide(source, lambda text: self._progress(text, self._served))
+            self._fetched.add(source)
 
     async def run(self, api: ServeApi, served: Callable[[], None]) -> str:
         """Deploy and watch for as long as the cluster lives; returns why it must end. ``served`` is called when it

@@ -25,6 +25,8 @@ class EnvRow(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     value: str
     reason: str
+    quiet: bool = False
+    """Changes nothing that anybody could notice: shown only where the manifest says otherwise."""
 
 
 FIXED_ENVIRONMENT: tuple[EnvRow, ...] = (
@@ -45,11 +47,23 @@ FIXED_ENVIRONMENT: tuple[EnvRow, ...] = (
         value="0",
         reason="replicas would listen beside the proxy; here every request goes through the cluster's address",
     ),
-    EnvRow(name="RAY_enable_worker_prestart", value="0", reason="idle workers would take 100 MB each"),
-    EnvRow(name="RAY_prestart_worker_first_driver", value="0", reason="idle workers would take 100 MB each"),
-    EnvRow(name="RAY_BACKEND_LOG_LEVEL", value="warning", reason="the log shows the application, not Ray's inner life"),
-    EnvRow(name="RAY_LOGGER_LEVEL", value="warning", reason="the log shows the application, not Ray's inner life"),
-    EnvRow(name="RAY_COLOR_PREFIX", value="0", reason="the log is a file"),
+    EnvRow(name="RAY_enable_worker_prestart", value="0", reason="idle workers would take 100 MB each", quiet=True),
+    EnvRow(
+        name="RAY_prestart_worker_first_driver", value="0", reason="idle workers would take 100 MB each", quiet=True
+    ),
+    EnvRow(
+        name="RAY_BACKEND_LOG_LEVEL",
+        value="warning",
+        reason="the log shows the application, not Ray's inner life",
+        quiet=True,
+    ),
+    EnvRow(
+        name="RAY_LOGGER_LEVEL",
+        value="warning",
+        reason="the log shows the application, not Ray's inner life",
+        quiet=True,
+    ),
+    EnvRow(name="RAY_COLOR_PREFIX", value="0", reason="the log is a file", quiet=True),
     EnvRow(name="RAY_memory_monitor_refresh_ms", value="0", reason="replicas beside Ray would make it kill its own"),
     EnvRow(name="VLLM_HOST_IP", value=NODE_ADDRESS, reason="the processes of one engine talk over loopback"),
     EnvRow(name="VLLM_NO_USAGE_STATS", value="1", reason="vLLM's usage reports would leave this machine"),
@@ -74,7 +88,7 @@ def apply_environment(
     for row in FIXED_ENVIRONMENT:
         was = values.get(row.name)
         values[row.name] = row.value
-        if was != row.value:
+        if was != row.value and not (row.quiet and was is None):
             change = f"{row.value} (was {was})" if was is not None else f"added {row.value}"
             settings.append(AppliedSetting(setting=f"env {row.name}", change=change, reason=row.reason))
     threads = EnvRow(
