@@ -110,11 +110,13 @@ class _Fetch:
         workspace.recover()
         found = self._found()
         if found is not None and not self._ask_again:
+            workspace.remove()  # what a kill after the publication has left, or an update that nobody wants any more
             return found
         self._say(Progress(phase="listing", source=self._text))
         store = open_store(self._source, self._token, self._limits)
         listing = self._listing(store)
         if found is not None and found.revision == listing.revision:
+            workspace.remove()
             return found
         files = select(listing.files, self._limits, self._text)
         return self._bring(workspace, store, listing, files)

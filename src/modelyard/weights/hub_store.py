@@ -31,7 +31,6 @@ from modelyard.weights.errors import Interruption, WeightsError
 from modelyard.weights.limits import FetchLimits
 from modelyard.weights.store import Listing, RemoteFile
 
-_BLOCK = 1 << 20
 _LATER = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Answers after which it is right to try again."""
 _CONNECT_SECONDS = 10.0
@@ -126,7 +125,7 @@ def _from(answer: httpx2.Response, start: int) -> Iterator[bytes]:
         given = answer.headers.get("content-range", "")
         if not given.startswith(f"bytes {start}-"):
             raise Interruption(f"asked for bytes from {start} on, got {given or 'an unnamed range'}")
-    for block in answer.iter_raw(_BLOCK):
+    for block in answer.iter_raw():  # as it comes: blocks of a size of our own would be lost with the connection
         if skip >= len(block):
             skip -= len(block)
             continue
