@@ -37,7 +37,21 @@ data:
         - id: sql-chat
           source: org/sql
 """
-RESOURCES, _ = ResourceSet.of(load_documents(MANIFESTS, "m.yaml").objects)
+GATEWAY = """
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: g}
+spec: {gatewayClassName: modelyard, listeners: [{name: http, port: 80, protocol: HTTP}]}
+"""
+RESOURCES, _ = ResourceSet.of(load_documents(f"{MANIFESTS}---{GATEWAY}", "m.yaml").objects)
+
+
+def test_a_gateway_that_is_added_is_told() -> None:
+    without, _ = ResourceSet.of(load_documents(MANIFESTS, "m.yaml").objects)
+    assert [note.check for note in notes(without, sources_in_force(without, {}))] == [
+        "namespace-placeholder",
+        "gateway",
+    ]
 
 
 def test_a_placeholder_is_told() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from modelyard.control.front_door import front_door
 from modelyard.control.source_use import unused_sources
 from modelyard.resources.finding import Finding
 from modelyard.resources.helm import BodyBasedRouterValues
@@ -14,7 +15,7 @@ from modelyard.resources.source_table import SourceTable
 
 def notes(resources: ResourceSet, table: SourceTable) -> tuple[Finding, ...]:
     """In the order of objects."""
-    return (*_placeholders(resources), *unused_sources(resources, table))
+    return (*_placeholders(resources), *_added_gateway(resources), *unused_sources(resources, table))
 
 
 def _placeholders(resources: ResourceSet) -> Iterator[Finding]:
@@ -29,3 +30,13 @@ def _placeholders(resources: ResourceSet) -> Iterator[Finding]:
                 message=f"namespace {placeholder} is a placeholder: {item.metadata.namespace} is used here",
                 advice="write a namespace in its place before it goes to a cluster",
             )
+
+
+def _added_gateway(resources: ResourceSet) -> Iterator[Finding]:
+    if front_door(resources):
+        yield Finding(
+            object="Gateway",
+            check="gateway",
+            message="the manifests have none: modelyard up adds one in front of every model server, on port 80",
+            advice="add a Gateway and HTTPRoutes to say what is served where, and before it goes to a cluster",
+        )

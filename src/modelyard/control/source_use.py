@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from modelyard.local.plan import models_of
+from modelyard.local.model_servers import model_server
 from modelyard.local.volumes import bucket_of
 from modelyard.resources.errors import nearest
 from modelyard.resources.finding import Finding
@@ -83,7 +83,8 @@ def _strings(value: Any) -> Iterator[str]:
 def _names(resources: ResourceSet) -> Iterator[str]:
     """Models of Deployments and Ray applications, adapters of ConfigMaps, buckets of volumes."""
     for deployment in resources.deployments.values():
-        yield from models_of(deployment)
+        server = model_server(deployment)
+        yield from server.models if server is not None else ()
     for service in resources.ray_services.values():
         yield from _ray_models(service)
     for config_map in resources.config_maps.values():

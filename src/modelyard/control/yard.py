@@ -16,6 +16,7 @@ from modelyard.control.addresses import Binding, NoAddress, plan_bindings
 from modelyard.control.commands import command_routes
 from modelyard.control.configuration import Configuration
 from modelyard.control.free_addresses import require_free
+from modelyard.control.front_door import front_door
 from modelyard.control.local_pods import pod_endpoints
 from modelyard.control.ray_clusters import ray_runner
 from modelyard.control.requested_addresses import refused_addresses, requested_addresses
@@ -59,6 +60,8 @@ class Yard:
         self._first_read = read
         self._urls = url_endpoints(settings.urls)
         self.configuration = Configuration.first(read)
+        self._joined: tuple[ResourceSet, ResourceSet] | None = None
+        """The manifests in force, and with what is added to them."""
         self.snapshot: Snapshot = self._build()
         self.refused: Mapping[tuple[str, str], Fault] = {}
         """Gateways that are not bound because they ask for an address that they cannot have."""
@@ -216,11 +219,12 @@ class Yard:
 
     @property
     def resource_set(self) -> ResourceSet:
-        """The manifests in force, with what stands for bare addresses."""
-        if not self._urls:
-            return self.configuration.resources
-        joined, _ = ResourceSet.of([*self.configuration.resources, *url_resources()])
-        return joined
+        """The manifests in force, with what stands for bare addresses, or a Gateway where there is none."""
+        written = self.configuration.resources
+        if self._joined is None or self._joined[0] is not written:
+            added = [*url_resources()] if self._urls else [*front_door(written)] if self.settings.run_local else []
+            self._joined = (written, ResourceSet.of([*written, *added])[0] if added else written)
+        return self._joined[1]
 
     @property
     def sources(self) -> SourceTable:

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from modelyard.local.addresses import ONLY_LOOPBACK, PortTable, assign_addresses
-from modelyard.local.containers import DoneByModelyard, NotHere, VllmCommand, recognise
-from modelyard.local.environment import Sources, expand
-from modelyard.local.model_files import ONLY_FOLDERS, ModelSources, model_names
+from modelyard.local.containers import DoneByModelyard, NotHere, recognise
+from modelyard.local.environment import Sources
+from modelyard.local.model_files import ONLY_FOLDERS, ModelSources
+from modelyard.local.model_servers import model_server, server_container
 from modelyard.local.read_ahead import REASON as READ_AHEAD
 from modelyard.local.read_ahead import reads_ahead
 from modelyard.local.replica_command import PlanContext, plan_replica
@@ -43,7 +44,7 @@ def plan_deployments(
 ) -> tuple[DeploymentPlan, ...]:
     """A plan for every Deployment, by namespace and name. ``kept``: addresses of replicas that run now, by
     key. ``models``: where models are taken from. ``used``: numbers under which replicas run now, by Deployment."""
-    servers = {key: _server(deployment) for key, deployment in resources.deployments.items()}
+    servers = {key: server_container(deployment) for key, deployment in resources.deployments.items()}
     keys = [
         f"{namespace}/{_replica_name(name, ordinal)}"
         for (namespace, name), server in servers.items()
@@ -87,14 +88,6 @@ def _replica_name(deployment: str, ordinal: int) -> str:
     return f"{deployment}-{ordinal}"
 
 
-def _server(deployment: Deployment) -> Container | None:
-    """The first container that is a model server."""
-    for container in deployment.spec.template.spec.containers:
-        if isinstance(recognise(container.image, container.command, container.args), VllmCommand):
-            return container
-    return None
-
-
 def _skipped(deployment: Deployment, server: Container | None) -> Iterator[Skipped]:
     meta, spec = deployment.metadata, deployment.spec.template.spec
     for container in (*spec.init_containers, *spec.containers):
@@ -107,17 +100,6 @@ def _skipped(deployment: Deployment, server: Container | None) -> Iterator[Skipp
         if reads_ahead(container):
             reason = READ_AHEAD
         yield Skipped(namespace=meta.namespace, deployment=meta.name, name=container.name, reason=reason)
-
-
-def models_of(deployment: Deployment) -> tuple[str, ...]:
-    """The models and adapters in its server's command, as far as its environment's literals tell."""
-    server = _server(deployment)
-    if server is None:
-        return ()
-    values = {variable.name: variable.value for variable in server.env if variable.value_from is None}
-    command, args = ([expand(word, values) for word in words] for words in (server.command, server.args))
-    found = recognise(server.image, command, args)
-    return model_names(found.arguments) if isinstance(found, VllmCommand) else ()
 
 
 def _with_links(plan: ReplicaPlan, links: Mapping[str, str]) -> ReplicaPlan:
@@ -169,7 +151,7 @@ class _Plans:
             rollout=_rules(deployment),
             skipped=skipped,
             problem=problem,
-            models=models_of(deployment),
+            models=found.models if (found := model_server(deployment)) is not None else (),
         )
 
     def _replicas(self, deployment: Deployment, server: Container) -> Iterator[ReplicaPlan]:
@@ -204,7 +186,7 @@ class _Plans:
         """The first replica of the first Deployment that a Service selects."""
         selector, namespace = service.spec.selector, service.metadata.namespace
         for (where, name), one in sorted(self.resources.deployments.items()):
-            labels, server = one.spec.template.metadata.labels, _server(one)
+            labels, server = one.spec.template.metadata.labels, server_container(one)
             if where != namespace or server is None or not selector or not selector.items() <= labels.items():
                 continue
             key = f"{namespace}/{_replica_name(name, 0)}"

@@ -14,6 +14,7 @@ from modelyard.local.containers import DoneByModelyard, VllmCommand, recognise
 from modelyard.local.cpu_settings import apply_cpu_table
 from modelyard.local.environment import Environment, PodFacts, Sources, build_environment, expand
 from modelyard.local.model_files import ONLY_FOLDERS, SERVED_NAME, ModelFiles, ModelPlaces, ModelSources, resolve_models
+from modelyard.local.model_servers import VLLM_PORT
 from modelyard.local.pre_stop_plan import plan_pre_stop
 from modelyard.local.probe_plan import ProbeTarget, default_readiness, plan_probe, probe_target
 from modelyard.local.read_ahead import reads_ahead
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
     from modelyard.local.probes import Probe
     from modelyard.resources.apps import Deployment
     from modelyard.resources.pods import Container
-
-VLLM_PORT = 8000
-"""vLLM's port where ``--port`` is not given."""
 
 LOCAL_VARIABLES = {
     "VLLM_HOST_IP": (ONLY_LOOPBACK, "the processes of one engine talk over loopback, not the network interface"),
