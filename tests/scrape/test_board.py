@@ -25,6 +25,8 @@ class FakeWatch:
         self.load: EngineLoad | None = None
         self.models: tuple[ServedModel, ...] | None = None
         self.metrics_error = ""
+        self.adapter_names: dict[str, str] = {}
+        self.expected: frozenset[str] = frozenset()
         self.answer = Verdict(True)
 
     def verdict(self, spec: EndpointSpec, now: float) -> Verdict:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelyard.sim import prose, tokens
-from modelyard.sim.prose import plan
+from modelyard.sim.prose import adapter_mark, plan
 
 seeds = st.integers(0, 2**64 - 1)
 
@@ -70,3 +70,12 @@ def test_an_echo_is_cut_at_the_limit(text: str, limit: int) -> None:
     assert answer.tokens == min(limit, tokens.count(clean.encode()))
     assert len(list(answer.pieces())) == answer.tokens
     assert (answer.finish == "stop") == (answer.text() == clean)
+
+
+@given(st.text(max_size=20).filter(str.isprintable))
+def test_a_mark_is_whole_tokens_and_comes_first(name: str) -> None:
+    mark = adapter_mark(name, "/w")
+    assert len(mark.encode()) % 4 == 0
+    answer = plan(1, limit=None, natural=1, room=1000, mark=mark)
+    assert answer.tokens == 1 + len(mark.encode()) // 4
+    assert plan(1, limit=100, natural=1, room=1000, mark=mark).text().startswith("[simulated] " + mark)

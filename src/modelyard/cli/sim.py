@@ -81,7 +81,13 @@ def sim(
     ] = None,
     enable_lora: Annotated[bool, _option("--enable-lora", "Adapters may be loaded at run time.", _ENGINE)] = False,
     runtime_lora: Annotated[
-        bool, _option("--runtime-lora/--no-runtime-lora", "The load and unload calls exist.", _ENGINE)
+        bool,
+        typer.Option(
+            "--runtime-lora/--no-runtime-lora",
+            envvar="VLLM_ALLOW_RUNTIME_LORA_UPDATING",
+            help="The load and unload calls exist.",
+            rich_help_panel=_ENGINE,
+        ),
     ] = True,
     max_loras: Annotated[int, _option("--max-loras", "Adapters running at once.", _ENGINE)] = _DEFAULTS.max_loras,
     max_cpu_loras: Annotated[

@@ -2,7 +2,7 @@
 
 Words have three or seven letters and a space, sentence ends six letters, a full stop and a space, so text and
 token counts agree with ``tokens`` to the token. Each answer begins with ``[simulated]``: nobody takes it for
-a model's.
+a model's. One of an adapter says next which weights it is from: ``[lora sql-chat from /adapters/sql]``.
 """
 
 from __future__ import annotations
@@ -62,10 +62,15 @@ def _tokens(phrase: str) -> tuple[str, ...]:
 _TABLES = tuple(tuple(map(_tokens, column)) for column in (_SUBJECTS, _VERBS, _OBJECTS))
 
 
-def words(seed: int) -> Iterator[str]:
+def adapter_mark(name: str, path: str) -> str:
+    """How an answer says which adapter's weights it is from; whole tokens."""
+    text = f"[lora {name} from {path}] "
+    return text + " " * (-len(text.encode()) % BYTES_PER_TOKEN)
+
+
+def words(seed: int, mark: str = "") -> Iterator[str]:
     """Endless tokens of text, the same for the same seed."""
-    for start in range(0, len(_OPENING), BYTES_PER_TOKEN):
-        yield _OPENING[start : start + BYTES_PER_TOKEN]
+    yield from slices(_OPENING + mark)
     state = seed & _MASK
     while True:
         for table in _TABLES:
@@ -91,13 +96,15 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """``stop``, or ``length`` when the limit cut it off."""
     stop_reason: str | None = None
     """The stop string that ended it."""
+    mark: str = ""
+    """Said after the opening (``adapter_mark``)."""
     fixed: str | None = None
     """The whole text where it is not made of words: an echo, or text cut at a stop string."""
 
     def pieces(self) -> Iterator[str]:
         """The text of each token in order; exactly ``tokens`` of them."""
         if self.fixed is None:
-            return islice(words(self.seed), self.tokens)
+            return islice(words(self.seed, self.mark), self.tokens)
         return islice(_padded(self.fixed), self.tokens)
 
     def text(self) -> str:
@@ -118,17 +125,19 @@ def plan(
     room: int,
     stop: tuple[str, ...] = (),
     echo: str | None = None,
+    mark: str = "",
 ) -> Answer:
     """Decides an answer.
 
     ``limit`` is the client's ``max_tokens``, which is then also the length (load tests rely on it); without
     one the answer is ``natural`` tokens long. ``room`` is what the context has left. ``echo`` is said instead
-    of words.
+    of words; ``mark`` comes before them, and makes a natural answer so much longer.
     """
     if echo is None:
+        natural += len(mark.encode()) // BYTES_PER_TOKEN
         tokens = min(natural if limit is None else limit, room)
         finish = "stop" if limit is None and natural <= room else "length"
-        answer = Answer(seed=seed, tokens=tokens, finish=finish)
+        answer = Answer(seed=seed, tokens=tokens, finish=finish, mark=mark)
     else:
         whole = max(1, (len(echo.encode()) + 3) // BYTES_PER_TOKEN)
         tokens = min(whole, room if limit is None else min(limit, room))

@@ -22,7 +22,7 @@ from modelyard.sim.api.job import Job
 from modelyard.sim.engine import Emission, Engine, QueueFull
 from modelyard.sim.expositions import metrics_page
 from modelyard.sim.faults import Faults
-from modelyard.sim.prose import Answer, plan
+from modelyard.sim.prose import Answer, adapter_mark, plan
 from modelyard.sim.requestlog import RequestLog
 from modelyard.sim.sequence import DONE, Sequence
 from modelyard.sim.settings import SimSettings
@@ -153,14 +153,15 @@ class Simulator:
             raise too_long(settings.context, sequence.prompt_tokens)
         if ask.generate:
             salt = f"{settings.seed}/{model}/{ask.seed}/{choice}/".encode()
-            sequence.speak(self._answer(ask, xxhash.xxh3_64_intdigest(salt + prompt), echo, room))
+            sequence.speak(self._answer(ask, xxhash.xxh3_64_intdigest(salt + prompt), echo, room, lora))
         return sequence
 
-    def _answer(self, ask: Ask, seed: int, echo: str, room: int) -> Answer:
+    def _answer(self, ask: Ask, seed: int, echo: str, room: int, lora: str) -> Answer:
         mean = self.settings.output_tokens
         natural = max(1, mean // 2 + seed % (mean + 1))
         said = echo if self.settings.answer == "echo" else None
-        return plan(seed, limit=ask.limit, natural=natural, room=room, stop=ask.stop, echo=said)
+        mark = adapter_mark(lora, self.engine.adapters.paths[lora]) if lora else ""
+        return plan(seed, limit=ask.limit, natural=natural, room=room, stop=ask.stop, echo=said, mark=mark)
 
     def submit(self, job: Job, sink: Sink) -> None:
         """Gives the job to the engine. ApiError 503: the queue is full or the server is shutting down."""

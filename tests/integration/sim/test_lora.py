@@ -71,7 +71,7 @@ def test_ray_names_adapters_after_their_base(run: Any) -> None:
     async def scenario(server: Any) -> None:
         _, models = await server.get("/v1/models")
         assert [card["id"] for card in models["data"]] == ["m", "m:a"]
-        assert (await server.get("/v1/models/m:a"))[1]["parent"] == "m"
+        assert (await server.get("/v1/models/m:a"))[1]["metadata"]["base_model_id"] == "m"
         assert (await server.get("/v1/models/x"))[0] == 404
         assert (await server.chat(model="m:a"))[1]["model"] == "m:a"
         assert [(await server.chat(model=name))[0] for name in ("a", "x:a", "m:x")] == [404] * 3
@@ -99,3 +99,27 @@ def test_rays_own_paths(run: Any) -> None:
             assert "ray_vllm_num_requests_running" in await answer.text()
 
     run(scenario, flavour="ray", metrics_dialect="ray", metrics_port=0)
+
+
+def test_an_answer_says_which_weights_it_is_from(run: Any) -> None:
+    async def scenario(server: Any) -> None:
+        async def said(model: str) -> str:
+            answer = (await server.chat(model=model))[1]
+            return str(answer["choices"][0]["message"]["content"])
+
+        assert (await said("a")).startswith("[simulated] [lora a from /a]")
+        assert "[lora" not in await said("m")
+        assert (await server.post(LOAD, {"lora_name": "a@1a2b3c4d", "lora_path": "/b"}))[0] == 200
+        assert "[lora a@1a2b3c4d from /b]" in await said("a@1a2b3c4d")
+
+    run(scenario, lora={"a": "/a"})
+
+
+def test_adapters_come_and_go_without_the_engines_own_calls(run: Any) -> None:
+    async def scenario(server: Any) -> None:
+        assert (await server.post("/sim/adapters", {"name": "a", "path": "/a"}))[0] == 200
+        assert (await server.chat(model="m:a"))[0] == 200
+        assert (await server.post("/sim/adapters", {"name": "a"}))[0] == 200
+        assert (await server.chat(model="m:a"))[0] == 404
+
+    run(scenario, flavour="ray", enable_lora=True)

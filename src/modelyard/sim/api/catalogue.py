@@ -37,12 +37,25 @@ async def model(call: Call) -> web.StreamResponse:
 
 
 def model_cards(call: Call) -> list[dict[str, Any]]:
-    """Base model names, then adapters; an adapter's ``parent`` is its base."""
+    """Base model names, then adapters."""
     settings, adapters = call.sim.settings, call.sim.engine.adapters
+    base = settings.served_model
+    if settings.flavour == "ray":
+        cards = [_ray_card(name, name) for name in settings.names]
+        return cards + [_ray_card(f"{base}:{name}", base, bucket_uri=path) for name, path in adapters.paths.items()]
     cards = [_card(name, root=settings.model, max_model_len=settings.context) for name in settings.names]
-    prefix = f"{settings.served_model}:" if settings.flavour == "ray" else ""
-    cards += [_card(prefix + name, root=path, parent=settings.served_model) for name, path in adapters.paths.items()]
-    return cards
+    return cards + [_card(name, root=path, parent=base) for name, path in adapters.paths.items()]
+
+
+def _ray_card(name: str, base: str, **metadata: str) -> dict[str, Any]:
+    """Ray Serve LLM's form (2.60): no ``parent``; an adapter is told by its name and metadata."""
+    return {
+        "id": name,
+        "object": "model",
+        "owned_by": "modelyard-sim",
+        "permission": [],
+        "metadata": {"model_id": name, "base_model_id": base, **metadata},
+    }
 
 
 def _card(name: str, *, root: str, parent: str | None = None, max_model_len: int | None = None) -> dict[str, Any]:

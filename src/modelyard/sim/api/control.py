@@ -29,6 +29,23 @@ async def clear_faults(call: Call) -> web.StreamResponse:
     return call.json(call.sim.faults)
 
 
+class AdapterBody(msgspec.Struct, kw_only=True):
+    name: str
+    path: str = ""
+    """Empty: the adapter is taken away."""
+
+
+async def set_adapter(call: Call) -> web.StreamResponse:
+    """Has an adapter come or go without the engine's own calls, as a folder does that Ray Serve LLM reads."""
+    asked = decode(call.body, AdapterBody)
+    adapters = call.sim.engine.adapters
+    if asked.path:
+        adapters.load(asked.name, asked.path)
+    elif asked.name in adapters.paths:
+        adapters.unload(asked.name)
+    return call.json({"adapters": dict(adapters.paths)})
+
+
 async def requests(call: Call) -> web.StreamResponse:
     """The last requests, oldest first; ``?limit=N`` of them."""
     text = call.request.query.get("limit", "")

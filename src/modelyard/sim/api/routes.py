@@ -92,6 +92,7 @@ CONTROL: Routes = {
         "GET": Route(control.requests, logged=False),
         "DELETE": Route(control.clear_requests, logged=False),
     },
+    "/sim/adapters": {"POST": Route(control.set_adapter, logged=False)},
     "/sim/state": _polled(control.state),
     "/sim/echo": {method: Route(control.echo) for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")},
 }
