@@ -1,7 +1,7 @@
 """Asks the demo models of a running yard and says whether each keeps to its subject.
 
-``python -m modelyard.weights.demo.evaluation http://127.0.0.1:8080`` prints every prompt with its answer, and ends with 1
-where an answer is not of its model's kind.
+``python -m modelyard.weights.demo.evaluation http://127.0.0.1:8080`` prints every prompt with its answer, and ends with
+1 where an answer is not of its model's kind.
 """
 
 from __future__ import annotations
