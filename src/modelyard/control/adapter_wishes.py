@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from modelyard.local import arguments as argv
-from modelyard.local.volumes import rewrite_paths
+from modelyard.local.model_files import ModelPlaces, ModelSources
 from modelyard.lora.engine_limits import EngineLimits, limits_of
 from modelyard.lora.lora_config import Wanted
 from modelyard.lora.wanted import DeploymentAdapters, deployment_adapters, same_port
@@ -61,12 +62,16 @@ class DeploymentWish(msgspec.Struct, frozen=True, kw_only=True):
             yield Wanted(name=name, source=source, origin=BY_HAND)
 
     def _placed(self, wanted: Wanted, plan: ReplicaPlan) -> Wanted:
-        """``--source`` and ``sources`` first; then a path of the container is where its volume is here."""
+        """``--source`` and ``sources`` first; then a path of the container is where its volume is here. What is no
+        source stays as it is, and is refused when it is fetched."""
         if wanted.origin == BY_HAND:
             return wanted
-        given = self.sources.find(wanted.name, wanted.source)
-        source = str(given) if given is not None else rewrite_paths(wanted.source, plan.paths)
-        return msgspec.structs.replace(wanted, source=source)
+        places = ModelPlaces(ModelSources(table=self.sources, path_of=Path), plan.origins, plan.paths)
+        try:
+            place = places.place(wanted.source, wanted.name)
+        except ValueError:
+            return wanted
+        return wanted if place is None else msgspec.structs.replace(wanted, source=place.source)
 
 
 def wish_of(

@@ -47,12 +47,15 @@ class YardAdapters:
         scraper: Scraper,
         provider: FetchingProvider,
         simulated: bool,
+        awaited: Callable[[], Mapping[str, Mapping[str, int]]],
         on_change: Callable[[], None],
     ) -> None:
-        """``simulated``: the engines read no files, so none are fetched."""
+        """``simulated``: the engines read no files, so none are fetched. ``awaited``: backend -> adapter -> requests
+        that wait for it."""
         folder = home.root / FOLDER
         shutil.rmtree(folder, ignore_errors=True)  # no engine of an earlier yard reads there any more
         self._local, self._scraper, self._provider, self._simulated = local, scraper, provider, simulated
+        self._awaited = awaited
         self._resources, self._sources = ResourceSet(), SourceTable()
         self._wishes: dict[str, DeploymentWish] = {}
         self._by_hand: dict[str, HandMade] = {}
@@ -187,10 +190,10 @@ class YardAdapters:
         return self._scraper.set_adapters(view.url.removeprefix("http://"), names, expected)
 
     def _usage(self, view: ReplicaView) -> tuple[frozenset[str], frozenset[str]]:
+        asked = frozenset(name for counts in self._awaited().values() for name, count in counts.items() if count)
         state = self._by_address(self._scraper.fleet).get(view.url.removeprefix("http://"))
-        if state is None or state.load is None:
-            return frozenset(), frozenset()
-        return state.load.running_loras | state.load.waiting_loras, frozenset()
+        load = state.load if state is not None else None
+        return frozenset() if load is None else load.running_loras | load.waiting_loras, asked
 
     def _by_address(self, fleet: Fleet) -> Mapping[str, EndpointState]:
         if self._addresses[0] != fleet.version:

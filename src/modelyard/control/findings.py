@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from modelyard.control.adapter_findings import adapter_findings
 from modelyard.findings.table import manifest_findings
 from modelyard.local.gpu_demands import gpu_demands
 from modelyard.resources.finding import Finding
@@ -16,7 +17,8 @@ from modelyard.sizing.ray_demands import ray_cluster_findings, ray_demands
 
 def findings(resources: ResourceSet, *, machine_gpus: int = 0) -> tuple[Finding, ...]:
     """In the order of objects. ``machine_gpus``: GPUs of this machine; 0: none, models run on its CPU."""
-    return tuple(sorted((*_sizes(resources, machine_gpus), *manifest_findings(resources))))
+    sizes = _sizes(resources, machine_gpus)
+    return tuple(sorted((*sizes, *manifest_findings(resources), *adapter_findings(resources))))
 
 
 def _sizes(resources: ResourceSet, machine_gpus: int) -> Iterator[Finding]:

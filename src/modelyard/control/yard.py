@@ -118,6 +118,7 @@ class Yard:
                 scraper=self._scraper,
                 provider=self.weights,
                 simulated=self.settings.engine is EngineMode.SIM,
+                awaited=self.workers.waiting_for_loads,
                 on_change=self._on_change,
             )
         await self._apply()

@@ -143,6 +143,7 @@ class _ReplicaPlanner:
             directories=(*volumes.directories, f"{self.directory}/{TEMPORARY}"),
             weights=() if self._simulated else self._weights(files),
             paths=volumes.paths,
+            origins=volumes.origins,
             startup=startup,
             readiness=readiness,
             liveness=liveness,

@@ -128,6 +128,8 @@ class ReplicaPlan(msgspec.Struct, frozen=True, kw_only=True):
     weights: tuple[NeededWeights, ...] = ()
     paths: Mapping[str, str] = {}
     """Path in the container -> where it is on this machine, for paths that come up later (sources of adapters)."""
+    origins: Mapping[str, str] = {}
+    """Path in the container -> source of what is mounted there, for the same."""
     startup: Probe | None = None
     readiness: Probe | None = None
     liveness: Probe | None = None
