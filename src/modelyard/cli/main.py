@@ -22,6 +22,7 @@ from modelyard.cli.rollout import rollout
 from modelyard.cli.sim import register as register_sim
 from modelyard.cli.stop import stop
 from modelyard.cli.up import up
+from modelyard.cli.weights import weights
 
 app = typer.Typer(
     name="modelyard",
@@ -53,6 +54,7 @@ for command in (up, gateway, check, render, ps, logs, stop, explain):
     app.command()(command)
 register_sim(app)
 app.add_typer(engines, name="engines")
+app.add_typer(weights, name="weights")
 app.add_typer(rollout, name="rollout")
 app.add_typer(lora, name="lora")
 app.command("lora-sync")(lora_sync)

@@ -19,7 +19,7 @@ from modelyard.weights.selection import select
 from modelyard.weights.store import Listing, RemoteFile, Store
 from modelyard.weights.stores import open_store
 from modelyard.weights.transfers import transfer_all
-from modelyard.weights.workspace import PARTIAL, Workspace
+from modelyard.weights.workspace import Workspace, lock_of
 
 __all__ = [
     "ADAPTER_LIMITS",
@@ -30,7 +30,6 @@ __all__ = [
     "Progress",
     "WeightsError",
     "fetch",
-    "lock_of",
 ]
 
 _LISTING_ATTEMPTS = 3
@@ -73,11 +72,6 @@ def fetch(
         raise WeightsError(f"{where}: {problem.strerror or problem}; weights are kept in {root}") from problem
 
 
-def lock_of(root: Path, folder: str) -> Path:
-    """The lock that whoever changes this folder holds."""
-    return root / PARTIAL / f"{folder}.lock"
-
-
 class _Fetch:
     """One call of :func:`fetch`."""
 
@@ -113,7 +107,9 @@ class _Fetch:
             workspace.remove()  # what a kill after the publication has left, or an update that nobody wants any more
             return found
         self._say(Progress(phase="listing", source=self._text))
-        store = open_store(self._source, self._token, self._limits)
+        damaged = None if self._ask_again else self._manifest()
+        pinned = "" if damaged is None else damaged.revision  # files are missing: those of the same commit are wanted
+        store = open_store(self._source, self._token, self._limits, pinned)
         listing = self._listing(store)
         if found is not None and found.revision == listing.revision:
             workspace.remove()

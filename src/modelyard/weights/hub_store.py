@@ -41,9 +41,9 @@ class HubStore:
 
     pinned = True
 
-    def __init__(self, source: WeightsSource, token: str | None, limits: FetchLimits) -> None:
+    def __init__(self, source: WeightsSource, token: str | None, limits: FetchLimits, revision: str = "") -> None:
         self._source, self._token = source, token or None
-        self._revision = source.revision or DEFAULT_REVISION
+        self._revision = revision or source.revision or DEFAULT_REVISION
         self._endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/") or None
         self._api = HfApi(endpoint=self._endpoint, token=self._token)
         self._timeout = limits.timeout

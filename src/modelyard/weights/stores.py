@@ -8,8 +8,10 @@ from modelyard.weights.limits import FetchLimits
 from modelyard.weights.store import Store
 
 
-def open_store(source: WeightsSource, token: str | None, limits: FetchLimits) -> Store:
-    """The store of this source. Clients are imported when they are needed: the hub's alone takes half a second.
+def open_store(source: WeightsSource, token: str | None, limits: FetchLimits, revision: str = "") -> Store:
+    """The store of this source; ``revision``: the hub's commit to read instead of what the source says.
+
+    Clients are imported when they are needed: the hub's alone takes half a second.
 
     Raises WeightsError.
     """
@@ -21,7 +23,7 @@ def open_store(source: WeightsSource, token: str | None, limits: FetchLimits) ->
         case "hub":
             from modelyard.weights.hub_store import HubStore
 
-            return HubStore(source, token, limits)
+            return HubStore(source, token, limits, revision)
         case "gs" | "s3":
             from modelyard.weights.bucket_store import BucketStore
 

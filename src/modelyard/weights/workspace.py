@@ -25,6 +25,11 @@ from modelyard.weights.store import RemoteFile
 PARTIAL = ".partial"
 
 
+def lock_of(root: Path, folder: str) -> Path:
+    """The lock that whoever changes this folder holds."""
+    return root / PARTIAL / f"{folder}.lock"
+
+
 class Journal(msgspec.Struct, frozen=True, kw_only=True):
     """``journal.json``."""
 

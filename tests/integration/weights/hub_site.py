@@ -42,12 +42,14 @@ class HubSite(Site):
         """Statuses of the next answers to reads of files."""
         self.corrupt: set[str] = set()
         """Files that arrive with a wrong byte."""
+        self.commits: dict[str, dict[str, bytes]] = {}
         self.publish(files)
 
     def publish(self, files: Mapping[str, bytes]) -> None:
-        """A new commit."""
+        """A new commit on ``main``; older ones stay."""
         self.files = dict(files)
         self.commit = hashlib.sha1(repr(sorted((n, _sha256(f)) for n, f in files.items())).encode()).hexdigest()  # noqa: S324 - as git names commits
+        self.commits[self.commit] = self.files
 
     def answer(self, request: LoopbackHandler) -> None:
         path = unquote(urlsplit(request.path).path)
@@ -55,27 +57,30 @@ class HubSite(Site):
             request.send(401, b"{}", {"x-error-code": "GatedRepo", "x-error-message": "Access is restricted"})
         elif path.startswith(f"/api/models/{self.repository}"):
             self._listing(request, path)
-        elif path.startswith(f"/{self.repository}/resolve/{self.commit}/"):
-            self._file(request, path.split(f"/{self.commit}/")[1])
+        elif path.startswith(f"/{self.repository}/resolve/"):
+            commit, _, name = path.split("/resolve/")[1].partition("/")
+            self._file(request, commit, name)
         else:
             request.send(404, b"{}", {"x-error-code": "RepoNotFound"})
 
     def _listing(self, request: LoopbackHandler, path: str) -> None:
         revision = path.rpartition("/revision/")[2]
-        if revision not in ("main", self.commit):
+        commit = self.commit if revision == "main" else revision
+        if commit not in self.commits:
             request.send(404, b"{}", {"x-error-code": "RevisionNotFound"})
             return
-        body = {"id": self.repository, "sha": self.commit, "siblings": [_sibling(*f) for f in self.files.items()]}
+        siblings = [_sibling(*file) for file in self.commits[commit].items()]
+        body = {"id": self.repository, "sha": commit, "siblings": siblings}
         request.send(200, json.dumps(body).encode(), {"content-type": "application/json"})
 
-    def _file(self, request: LoopbackHandler, name: str) -> None:
-        content = self.files[name]
+    def _file(self, request: LoopbackHandler, commit: str, name: str) -> None:
+        content = listed = self.commits[commit][name]
         if self.failures:
             request.send(self.failures.pop(0))
             return
         if name in self.corrupt:
             content = bytes([content[0] ^ 1]) + content[1:]
-        about = {"x-repo-commit": self.commit, "etag": f'"{_etag(name, self.files[name])}"'}
+        about = {"x-repo-commit": commit, "etag": f'"{_etag(name, listed)}"'}
         if name.endswith(_LFS):
             self.content.blobs[_sha256(content)] = content
             about |= {"x-linked-etag": about["etag"], "x-linked-size": str(len(content))}

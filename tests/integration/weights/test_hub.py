@@ -94,8 +94,11 @@ def test_a_damaged_file_is_found_and_only_it_is_fetched_again(hub: HubSite, tmp_
     assert verdict.additional == ("extra.json",)
     damaged.unlink()
     hub.content.requests.clear()
+    commit = hub.commit
+    hub.publish({"config.json": b"{}"})
     again = fetch(SOURCE, tmp_path, limits=LIMITS)
     assert again == found
+    assert again.revision == commit
     assert len(hub.content.requests) == 1
     assert verify(found.path, manifest).sound
 
