@@ -25,7 +25,7 @@ def test_every_row_is_found_in_every_version(row):
     ("api_version", "kind"),
     [
         ("ray.io/v1", "RayCluster"),
-        ("batch/v1", "Job"),
+        ("batch/v1", "CronJob"),
         ("autoscaling/v2", "HorizontalPodAutoscaler"),
         ("monitoring.googleapis.com/v1", "PodMonitoring"),
         ("rbac.authorization.k8s.io/v1", "ClusterRole"),

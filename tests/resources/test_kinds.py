@@ -12,7 +12,7 @@ def test_every_row_has_its_place():
 
 def test_strictness_follows_the_type():
     lenient = {row.kind for row in KINDS if not row.strict}
-    assert lenient == {"Pod", "Namespace", "Deployment", "LeaderWorkerSet"}
+    assert lenient == {"Pod", "Namespace", "Deployment", "Job", "LeaderWorkerSet"}
 
 
 def test_api_versions():

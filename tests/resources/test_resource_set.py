@@ -90,9 +90,9 @@ def test_duplicates_name_both_places():
 
 
 def test_values_and_unused_kinds_are_kept():
-    text = "bbr: {plugins: []}\n---\napiVersion: batch/v1\nkind: Job\nmetadata: {name: j}\n"
+    text = "bbr: {plugins: []}\n---\napiVersion: batch/v1\nkind: CronJob\nmetadata: {name: j}\n"
     resources, _ = ResourceSet.of(load_documents(text, "f.yaml").objects)
     assert len(resources.bbr_values) == 1
     (job,) = resources.unsupported
-    assert (job.kind, job.metadata.name, job.reason) == ("Job", "j", "this version runs Deployments only")
+    assert (job.kind, job.metadata.name, job.reason) == ("CronJob", "j", "this version runs Deployments only")
     assert decode_objects(encode_objects(resources)) == resources

@@ -24,6 +24,7 @@ from modelyard.resources.inference import (
     InferencePool,
 )
 from modelyard.resources.inference_v1alpha2 import OldInferencePool
+from modelyard.resources.jobs import Job
 from modelyard.resources.leader_worker_set import LeaderWorkerSet
 from modelyard.resources.ray_service import RAY_GROUP, RayService
 from modelyard.resources.reference_grant import ReferenceGrant
@@ -49,6 +50,7 @@ Kubernetes = (
     | EndpointSlice
     | Deployment
     | RayService
+    | Job
     | LeaderWorkerSet
     | Yard
 )
@@ -125,6 +127,7 @@ KINDS: tuple[Kind, ...] = (
     _row("discovery.k8s.io", _V1, EndpointSlice, "endpoint_slices"),
     _row("apps", _V1, Deployment, "deployments"),
     _row(RAY_GROUP, _V1, RayService, "ray_services"),
+    _row("batch", _V1, Job, "jobs"),
     _row("leaderworkerset.x-k8s.io", _V1, LeaderWorkerSet, "leader_worker_sets"),
     _row(YARD_GROUP, ("v1alpha1",), Yard, "yards"),
 )

@@ -19,6 +19,7 @@ from modelyard.resources.faults import Fault, Path, Report, render_path
 from modelyard.resources.helm import VALUES_ROOTS, BodyBasedRouter, BodyBasedRouterValues
 from modelyard.resources.identification import identify, is_helm_values, is_list
 from modelyard.resources.inference_v1alpha2 import OldInferencePool
+from modelyard.resources.jobs import with_generated_name
 from modelyard.resources.kinds import AnyResource, Kind
 from modelyard.resources.metadata import ObjectMeta
 from modelyard.resources.placeholders import with_namespace
@@ -150,6 +151,8 @@ def _prepared(value: dict[str, Any], row: Kind) -> dict[str, Any]:
     skipped = {"origin"} if row.kind == "Pod" else {"origin", "status"}
     prepared = {name: item for name, item in value.items() if name not in skipped}
     metadata = prepared.get("metadata")
+    if row.kind == "Job":
+        prepared = with_generated_name(prepared)
     if row.kind == "EndpointPickerConfig" and metadata is not None and isinstance(metadata, dict):
         prepared["metadata"] = {"name": "default", **metadata}
     elif not row.namespaced and isinstance(metadata, dict):

@@ -9,7 +9,7 @@ from modelyard.resources.bases import Lenient
 from modelyard.resources.metadata import ObjectMeta
 from modelyard.resources.probes import Lifecycle, Probe
 from modelyard.resources.quantities import Quantity
-from modelyard.resources.volumes import Volume, VolumeMount
+from modelyard.resources.volumes import Volume, VolumeDevice, VolumeMount
 
 
 class KeySelector(Lenient, frozen=True, kw_only=True):
@@ -95,6 +95,7 @@ class Container(Lenient, frozen=True, kw_only=True):
     ports: tuple[ContainerPort, ...] = ()
     resources: ResourceRequirements = ResourceRequirements()
     volume_mounts: tuple[VolumeMount, ...] = ()
+    volume_devices: tuple[VolumeDevice, ...] = ()
     startup_probe: Probe | None = None
     readiness_probe: Probe | None = None
     liveness_probe: Probe | None = None

@@ -22,6 +22,7 @@ from modelyard.resources.inference import (
     InferenceObjective,
     InferencePool,
 )
+from modelyard.resources.jobs import Job
 from modelyard.resources.kinds import KINDS, AnyResource
 from modelyard.resources.leader_worker_set import LeaderWorkerSet
 from modelyard.resources.ray_service import RayService
@@ -51,6 +52,7 @@ class ResourceSet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     endpoint_slices: Mapping[tuple[str, str], EndpointSlice] = {}
     deployments: Mapping[tuple[str, str], Deployment] = {}
     ray_services: Mapping[tuple[str, str], RayService] = {}
+    jobs: Mapping[tuple[str, str], Job] = {}
     leader_worker_sets: Mapping[tuple[str, str], LeaderWorkerSet] = {}
     yards: Mapping[tuple[str, str], Yard] = {}
     """As written; what they stand for is among the other objects once manifests were read."""

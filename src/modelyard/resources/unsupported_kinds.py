@@ -29,7 +29,6 @@ UNSUPPORTED: dict[tuple[str, str], str] = {
     ("apps", "DaemonSet"): _WORKLOAD,
     ("apps", "ReplicaSet"): _WORKLOAD,
     ("apps", "ControllerRevision"): _EVENTS,
-    ("batch", "Job"): _WORKLOAD,
     ("batch", "CronJob"): _WORKLOAD,
     ("leaderworkerset.x-k8s.io", "*"): _WORKLOAD,
     ("jobset.x-k8s.io", "*"): _WORKLOAD,

@@ -107,3 +107,10 @@ class VolumeMount(Lenient, frozen=True, kw_only=True):
     sub_path: str = ""
     sub_path_expr: str = ""
     read_only: bool = False
+
+
+class VolumeDevice(Lenient, frozen=True, kw_only=True):
+    """Where a container sees a claim as a block device (``volumeMode: Block``)."""
+
+    name: str
+    device_path: str

@@ -11,6 +11,7 @@ from modelyard.resources.apps import Deployment
 from modelyard.resources.core import Pod
 from modelyard.resources.errors import nearest, shown
 from modelyard.resources.faults import Report
+from modelyard.resources.jobs import Job
 from modelyard.resources.leader_worker_set import LeaderWorkerSet
 from modelyard.resources.pods import Container, EnvVar, PodSpec
 from modelyard.resources.probes import LifecycleHandler, Probe
@@ -51,6 +52,19 @@ def check_leader_worker_set(groups: LeaderWorkerSet, report: Report) -> None:
     if template.leader_template is not None:
         check_pod_spec(template.leader_template.spec, place.at("leaderTemplate", "spec"))
     check_pod_spec(template.worker_template.spec, place.at("workerTemplate", "spec"))
+
+
+def check_job(job: Job, report: Report) -> None:
+    """Bounds that can be kept; the Pod is well formed."""
+    spec = report.at("spec")
+    spec.at("backoffLimit").require(job.spec.backoff_limit >= 0, "must be 0 or more")
+    deadline = job.spec.active_deadline_seconds
+    spec.at("activeDeadlineSeconds").require(deadline is None or deadline > 0, "must be above 0")
+    policy = job.spec.template.spec.restart_policy
+    spec.at("template", "spec", "restartPolicy").require(
+        policy != "Always", "must be written: OnFailure or Never (a Job's Pod may not restart for ever)"
+    )
+    check_pod_spec(job.spec.template.spec, spec.at("template", "spec"))
 
 
 def check_pod_spec(pod: PodSpec, report: Report) -> None:

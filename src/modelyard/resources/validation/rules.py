@@ -22,6 +22,7 @@ from modelyard.resources.inference import (
     InferencePool,
 )
 from modelyard.resources.inference_v1alpha2 import OldInferencePool
+from modelyard.resources.jobs import Job
 from modelyard.resources.leader_worker_set import LeaderWorkerSet
 from modelyard.resources.ray_service import RayService
 from modelyard.resources.reference_grant import ReferenceGrant
@@ -44,7 +45,7 @@ from modelyard.resources.validation.inference import (
     check_old_inference_pool,
 )
 from modelyard.resources.validation.metadata import check_metadata
-from modelyard.resources.validation.pods import check_deployment, check_leader_worker_set, check_pod
+from modelyard.resources.validation.pods import check_deployment, check_job, check_leader_worker_set, check_pod
 from modelyard.resources.validation.ray_service import check_ray_service
 from modelyard.resources.validation.yard import check_yard
 from modelyard.resources.yard import Yard
@@ -70,6 +71,7 @@ RULES: dict[type[msgspec.Struct], Rule] = {
     Pod: check_pod,
     Deployment: check_deployment,
     RayService: check_ray_service,
+    Job: check_job,
     LeaderWorkerSet: check_leader_worker_set,
     Yard: check_yard,
 }
