@@ -31,7 +31,7 @@ def test_the_application_has_limits():
     found = config(replicas=3)
     assert found["model_loading_config"] == {"model_id": "my/Llama-3", "model_source": "org/llama"}
     assert found["deployment_config"]["max_ongoing_requests"] < 1e6
-    assert found["deployment_config"]["autoscaling_config"]["min_replicas"] == 3
+    assert found["deployment_config"]["num_replicas"] == 3
 
 
 def test_arguments_become_keywords():

@@ -47,7 +47,7 @@ def test_the_example_fits():
             [("tensor_parallel_size: 2", "tensor_parallel_size: 4")],
             "8 GPUs (tensor 4 x pipeline 2) and is given 4",
         ),
-        ([("min_replicas: 1, max_replicas: 1", "min_replicas: 2, max_replicas: 2")], "take 8 GPUs at least"),
+        ([("num_replicas: 1", "num_replicas: 2")], "take 8 GPUs at least"),
         (
             [
                 ("maxReplicas: 2", "maxReplicas: 1"),

@@ -17,7 +17,7 @@ RAY_IMAGE = f"rayproject/ray-llm:{RAY_VERSION}-py311-cu128"
 """A published image with vLLM inside; this machine runs its own Ray."""
 ONGOING_REQUESTS = 128
 """Requests that one engine takes at a time. Ray Serve LLM by itself takes a billion, so nothing would ever queue in
-front of it, nor scale."""
+front of it."""
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
@@ -49,14 +49,7 @@ def _application(model: YardModel, setting: Setting) -> Manifest:
 def _llm_config(model: YardModel, setting: Setting) -> Manifest:
     config: Manifest = {
         "model_loading_config": {"model_id": model.name, "model_source": _source(model, setting)},
-        "deployment_config": {
-            "max_ongoing_requests": ONGOING_REQUESTS,
-            "autoscaling_config": {
-                "min_replicas": model.replicas,
-                "max_replicas": model.replicas,
-                "target_ongoing_requests": ONGOING_REQUESTS * 3 // 4,
-            },
-        },
+        "deployment_config": {"num_replicas": model.replicas, "max_ongoing_requests": ONGOING_REQUESTS},
     }
     if not model.gpus:
         config["accelerator_config"] = {"kind": "cpu"}
