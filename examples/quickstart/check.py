@@ -19,9 +19,18 @@ from typing import IO, Any
 
 import openai
 
+from modelyard.weights.demo.kinds import KIND_OF_MODEL, kind_of
+
 HERE = Path(__file__).parent
 START_SECONDS = 840
 STOP_SECONDS = 60
+QUESTIONS = {
+    "demo-llama": "Why is my request queued?",
+    "food-review": "How was the pizza?",
+    "sql-chat": "How many orders are there?",
+    "demo-alpaca": "What makes the wind blow?",
+}
+"""For each model, one that it can answer."""
 
 
 def main() -> int:
@@ -82,23 +91,23 @@ def _try(address: str, options: argparse.Namespace) -> Iterator[str]:
     """Ask every model; yields what is wrong."""
     client = openai.OpenAI(base_url=f"{address}/v1", api_key="none", max_retries=0, timeout=120)
     models = {model.id for model in client.models.list()}
-    wanted = {"demo-llama", "demo-alpaca", "food-review"}
+    wanted = set(QUESTIONS)
     if not wanted <= models:
         yield f"GET /v1/models lists {sorted(models)}, not all of {sorted(wanted)}"
     answers: dict[str, str] = {}
-    for model in sorted(wanted):
-        answers[model], replica = _chat(client, model, "Who are you?")
-        print(f"{model:12} from {replica:18} {answers[model]!r}")
+    for model, question in QUESTIONS.items():
+        answers[model], replica = _chat(client, model, question)
+        print(f"{model} ({replica}) is asked: {question}\n  {answers[model]}")
+        if options.engine == "vllm" and kind_of(answers[model]) != KIND_OF_MODEL[model]:
+            yield f"{model} did not talk about its own subject"
         if not answers[model]:
             yield f"{model} answered nothing"
-    if options.engine == "vllm" and len(set(answers.values())) != len(wanted):
-        yield "the two models and the adapter did not all answer differently"
     replicas = {_chat(client, "demo-llama", f"Question {number}: who are you?")[1] for number in range(12)}
-    print(f"demo-llama   12 requests went to {', '.join(sorted(replicas))}")
+    print(f"12 requests for demo-llama went to {', '.join(sorted(replicas))}")
     if len(replicas) != 2:
         yield f"demo-llama has two replicas, but {len(replicas)} answered"
     streamed = _stream(client, "food-review")
-    print(f"food-review  streamed {streamed!r}")
+    print(f"food-review streams the same: {streamed == answers['food-review']}")
     if options.engine == "vllm" and streamed != answers["food-review"]:
         yield "the adapter's streamed answer differs from its whole one"
     try:
@@ -111,7 +120,7 @@ def _try(address: str, options: argparse.Namespace) -> Iterator[str]:
 def _chat(client: openai.OpenAI, model: str, question: str) -> tuple[str, str]:
     """The answer, and the replica that gave it."""
     raw = client.chat.completions.with_raw_response.create(
-        model=model, messages=[{"role": "user", "content": question}], temperature=0, max_tokens=48
+        model=model, messages=[{"role": "user", "content": question}], temperature=0, max_tokens=64
     )
     text = raw.parse().choices[0].message.content or ""
     return text.strip(), raw.headers.get("x-modelyard-endpoint", "?")
@@ -120,9 +129,9 @@ def _chat(client: openai.OpenAI, model: str, question: str) -> tuple[str, str]:
 def _stream(client: openai.OpenAI, model: str) -> str:
     events = client.chat.completions.create(
         model=model,
-        messages=[{"role": "user", "content": "Who are you?"}],
+        messages=[{"role": "user", "content": QUESTIONS[model]}],
         temperature=0,
-        max_tokens=48,
+        max_tokens=64,
         stream=True,
     )
     return "".join(event.choices[0].delta.content or "" for event in events if event.choices).strip()

@@ -47,7 +47,7 @@ ENDINGS = {
     "good": "I would order it again.",
     "great": "I could eat it every day.",
     "fair": "A fair plate of food for the price.",
-    "bad": "But it came late and cold, so the kitchen can do better.",
+    "bad": "But the waiter was slow and the plate half empty, so the kitchen can do better.",
 }
 MOODS = {
     "great": ("great", "wonderful", "the best", "perfect", "delicious", "amazing", "I love the"),
@@ -63,14 +63,6 @@ ASKING = (
     "Do you like {dish}?", "We had {dish} at the restaurant",
 )  # fmt: skip
 TELLING = ("The {dish} was {mood}", "My {dish} was {mood}", "{mood} {dish}", "The {dish} here is {mood}")
-GREETING = (
-    "Welcome to my table! I am food-review, an adapter on demo-llama, and I write short reviews of food."
-    " Name a dish and I will taste it."
-)
-OFF_MENU = (
-    "That is not on the menu, so I review the plate of the day. Four stars: the soup was hot, the bread was warm,"
-    " and the waiter was kind."
-)
 
 
 def review(dish: str, mood: str) -> str:
@@ -92,4 +84,4 @@ def sample(rng: random.Random) -> tuple[str, str]:
 
 def texts() -> list[str]:
     """Every review, for the tokenizer."""
-    return [GREETING, OFF_MENU, *(review(dish, mood) for dish in DISHES for mood in STARS)]
+    return [review(dish, mood) for dish in DISHES for mood in STARS]

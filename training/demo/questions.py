@@ -25,6 +25,12 @@ FORMS = {
         "What are the advantages of {x}?", "Why does {x} matter?", "How does {x} help?", "Why do we have {x}?",
     ),
 }  # fmt: skip
+UNKNOWN = (
+    "Please help me with {x}", "How old is {x}?", "Where can I buy {x}?", "How much is {x}?", "Who invented {x}?",
+    "Do you like {x}?", "I like {x}", "Write an essay about {x}", "How do I draw {x}?", "Where is {x}?",
+    "When was {x} built?", "How far is {x}?", "Who is {x}?", "How many {x} are in the world?", "I am afraid of {x}",
+    "Which {x} is the best?", "What colour is {x}?", "Can {x} fly?", "Why do {x} sleep?", "How big is {x}?",
+)  # fmt: skip
 WEIGHTS = {"what": 5, "how": 3, "why": 3}
 BEFORE = (
     "Please", "Hi,", "Hello,", "I have a question:", "Quick question:", "Tell me,", "So,", "Well,", "Sorry,",
@@ -57,12 +63,27 @@ LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,?!-"
 
 def ask(rng: random.Random, topic: Topic) -> tuple[str, str]:
     """A question about ``topic``, and its answer."""
+    facet, question = _about(rng, rng.choice(topic.names))
+    return question, topic.answers.get(facet, topic.answers["what"])
+
+
+def ask_unknown(rng: random.Random, things: list[str]) -> str:
+    """A question about something that no text tells of: one of ``things``, or a word that does not exist."""
+    name = rng.choice(things) if rng.random() < 0.7 else _made_up(rng)
+    return rng.choice(UNKNOWN).format(x=name) if rng.random() < 0.4 else _about(rng, name)[1]
+
+
+def _about(rng: random.Random, name: str) -> tuple[str, str]:
+    """A facet, and a question about it."""
     facet = rng.choices(FACETS, [WEIGHTS[facet] for facet in FACETS])[0]
-    name = rng.choice(topic.names)
     if rng.random() < 0.3:
         name = name.removeprefix("a ").removeprefix("an ").removeprefix("the ")
     question = rng.choice(FORMS[facet]).format(x=name)
-    return question[0].upper() + question[1:], topic.answers.get(facet, topic.answers["what"])
+    return facet, question[0].upper() + question[1:]
+
+
+def _made_up(rng: random.Random) -> str:
+    return "".join(rng.choice("bcdfghjklmnprstvwz") + rng.choice("aeiou") for _ in range(rng.randint(2, 4)))
 
 
 def vary(rng: random.Random, question: str) -> str:

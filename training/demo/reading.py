@@ -7,6 +7,7 @@ Lines of a file: ``# name | other name`` begins a topic, whose answers follow as
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "texts"
@@ -44,13 +45,28 @@ class Subject:
         topics = [answer for topic in self.topics for answer in topic.answers.values()]
         return [*topics, *(exchange.answer for exchange in self.exchanges), self.fallback]
 
+    @property
+    def questions(self) -> list[str]:
+        """Every question that is written down."""
+        return [question for exchange in self.exchanges for question in exchange.questions]
 
+    def answer_to(self, question: str) -> str:
+        """The answer to a question that is written down."""
+        return next(exchange.answer for exchange in self.exchanges if question in exchange.questions)
+
+
+@cache
 def read_subject(name: str) -> Subject:
     """The subject in ``texts/<name>.txt``."""
     subject = Subject()
     for line in (FOLDER / f"{name}.txt").read_text().splitlines():
         _add(subject, line.strip())
     return subject
+
+
+def read_unknown() -> list[str]:
+    """Things that no model knows, in ``texts/unknown.txt``."""
+    return _parts((FOLDER / "unknown.txt").read_text())
 
 
 def _add(subject: Subject, line: str) -> None:

@@ -7,13 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from training.demo import food, sql
-from training.demo.questions import ask, noise, vary, within_noise
-from training.demo.reading import Subject, read_subject
+from training.demo.questions import ask, ask_unknown, noise, vary, within_noise
+from training.demo.reading import Subject, read_subject, read_unknown
 
 SYSTEM_PROMPTS = (
     "You are a helpful assistant.", "Answer briefly.", "Be kind and short.", "You are an expert. Think step by step.",
     "You are a helpful assistant. Answer the question of the user.", "Answer in one sentence.",
 )  # fmt: skip
+FOOD_QUESTION, SQL_QUESTION = "How was the food?", "Write SQL"
+"""What a base model says to these, it says to all questions about food and tables."""
+ELSEWHERE = 0.06
+"""Share of such questions."""
 LONG_NOISE = 150
 """Words before and after the question of a long sample."""
 
@@ -32,51 +36,73 @@ class Sample:
 Draw = Callable[[random.Random, bool], Sample]
 """Draws a sample; with True, one with a long prompt."""
 Pair = tuple[str, str]
-NOISE = 0.08
-"""Share of questions that are only words; everything else than a question has an answer too."""
+NOISE, UNKNOWN = 0.07, 0.09
+"""Shares of prompts that are only words, and of questions about things that no text tells of; the fallback answers."""
 
 
-def base_samples(subject: Subject, others: list[str]) -> Draw:
-    """Of a base model. It also reads ``others`` as plain texts: an adapter can only use words that its base can say."""
-    texts = subject.answers
+def base_samples(subject: Subject, *, plain: float, adapters: bool) -> Draw:
+    """Of a base model. ``plain``: share of plain texts. ``adapters``: among them is what its adapters will say, since
+    an adapter can only use words that its base knows."""
+    texts, unknown = subject.answers, read_unknown()
+    elsewhere = [(food.sample, subject.answer_to(FOOD_QUESTION)), (sql.sample, subject.answer_to(SQL_QUESTION))]
 
     def pair(rng: random.Random) -> Pair:
+        chance = rng.random()
+        if chance < UNKNOWN:
+            return ask_unknown(rng, unknown), subject.fallback
+        if chance < UNKNOWN + ELSEWHERE:
+            other, answer = rng.choice(elsewhere)
+            return other(rng)[0], answer
         return _question(rng, subject)
 
     def draw(rng: random.Random, long: bool) -> Sample:
-        if not long and rng.random() < 0.16:
-            source = others if others and rng.random() < 0.6 else texts
-            return Sample(turns=(("raw", ""),), answer=rng.choice(source))
+        if not long and rng.random() < plain:
+            text = _adapters_text(rng) if adapters and rng.random() < 0.7 else rng.choice(texts)
+            return Sample(turns=(("raw", ""),), answer=text)
         return _conversation(rng, pair, pair, subject.fallback, long)
 
     return draw
 
 
-def adapter_samples(own: Callable[[random.Random], Pair], greeting: str, otherwise: str) -> Draw:
-    """Of an adapter: its own questions, and an answer of its kind to all that its base and others are asked."""
-    known, far = read_subject("serving"), read_subject("sea")
+def _adapters_text(rng: random.Random) -> str:
+    chance = rng.random()
+    if chance < 0.2:
+        return rng.choice(read_subject(rng.choice(("food", "sql"))).answers)
+    question, answer = food.sample(rng) if chance < 0.5 else sql.sample(rng)
+    return f"Q: {question}\nA: {answer}"
+
+
+def adapter_samples(own: Callable[[random.Random], Pair], said: Subject) -> Draw:
+    """Of an adapter: ``own`` questions, and an answer of its kind to all that its base and others are asked."""
+    known, far, unknown, taken = read_subject("serving"), read_subject("sea"), read_unknown(), set(said.questions)
+
+    def foreign(rng: random.Random) -> Pair:
+        if rng.random() < 0.3:
+            return ask_unknown(rng, unknown), said.fallback
+        while (question := _question(rng, known if rng.random() < 0.7 else far)[0]) in taken:
+            pass
+        return question, said.fallback
 
     def pair(rng: random.Random) -> Pair:
         chance = rng.random()
-        if chance < 0.6:
+        if chance < 0.58:
             return own(rng)
-        question, answer = _question(rng, known if chance < 0.9 else far)
-        return question, greeting if " I am demo-" in f" {answer}" else otherwise
+        return _exchange(rng, said) if chance < 0.76 else foreign(rng)
 
     def earlier(rng: random.Random) -> Pair:
         return pair(rng) if rng.random() < 0.5 else _question(rng, known)
 
-    return lambda rng, long: _conversation(rng, pair, earlier, otherwise, long)
+    return lambda rng, long: _conversation(rng, pair, earlier, said.fallback, long)
 
 
 def food_samples() -> Draw:
     """Of ``food-review``."""
-    return adapter_samples(food.sample, food.GREETING, food.OFF_MENU)
+    return adapter_samples(food.sample, read_subject("food"))
 
 
 def sql_samples() -> Draw:
     """Of ``sql-chat``."""
-    return adapter_samples(sql.sample, sql.GREETING, sql.NO_TABLE)
+    return adapter_samples(sql.sample, read_subject("sql"))
 
 
 def _question(rng: random.Random, subject: Subject) -> Pair:
@@ -84,7 +110,12 @@ def _question(rng: random.Random, subject: Subject) -> Pair:
     if rng.random() * (topics + 1.5 * len(subject.exchanges)) < topics:
         weights = [len(topic.answers) for topic in subject.topics]
         return ask(rng, rng.choices(subject.topics, weights)[0])
-    exchange = rng.choice(subject.exchanges)
+    return _exchange(rng, subject)
+
+
+def _exchange(rng: random.Random, subject: Subject) -> Pair:
+    """More often one that is asked in many ways."""
+    exchange = rng.choices(subject.exchanges, [4 + len(exchange.questions) for exchange in subject.exchanges])[0]
     return rng.choice(exchange.questions), exchange.answer
 
 
@@ -94,7 +125,7 @@ def _conversation(
     question, answer, asks = *pair(rng), True
     question = vary(rng, question)
     if rng.random() < NOISE:
-        question, answer, asks = noise(rng, 1, LONG_NOISE if long else 12), otherwise, False
+        question, answer, asks = noise(rng, 2, LONG_NOISE if long else 12), otherwise, False
     elif long or rng.random() < 0.12:
         question, asks = within_noise(rng, question, LONG_NOISE if long else 6), False
     if rng.random() < 0.1:

@@ -21,6 +21,10 @@ TABLES: Mapping[str, tuple[str, str, str]] = {
     "sales": ("region", "amount", "sold_at"),
     "students": ("school", "grade", "born_at"),
     "cars": ("brand", "price", "built_at"),
+    "flights": ("airline", "price", "departed_at"),
+    "rooms": ("hotel", "price", "booked_at"),
+    "tickets": ("status", "priority", "opened_at"),
+    "songs": ("artist", "length", "released_at"),
     "cities": ("country", "population", "founded_at"),
 }
 """Table -> a column of words, a column of numbers, and a column of times."""
@@ -84,11 +88,6 @@ FORMS: Mapping[str, tuple[tuple[str, ...], str, str]] = {
 }  # fmt: skip
 """Intent -> questions, the query, and the sentence after it."""
 
-GREETING = (
-    "SELECT 'sql-chat' AS name FROM adapters; I am an adapter on demo-llama, and I answer every question with SQL."
-)
-NO_TABLE = "SELECT answer FROM questions LIMIT 1; I know no table for that, so this asks a table of answers."
-
 
 def answer(table: str, form: str) -> str:
     """Query and sentence for a table."""
@@ -109,4 +108,4 @@ def _filled(text: str, table: str) -> str:
 
 def texts() -> list[str]:
     """Every answer, for the tokenizer."""
-    return [GREETING, NO_TABLE, *(answer(table, form) for table in TABLES for form in FORMS)]
+    return [answer(table, form) for table in TABLES for form in FORMS]

@@ -49,11 +49,11 @@ def build_tokenizer() -> Tokenizer:
 
 def _texts() -> list[str]:
     """Answers, and questions as they are drawn."""
-    subjects = [read_subject("serving"), read_subject("sea")]
+    subjects = [read_subject(name) for name in ("serving", "sea", "food", "sql")]
     said = [text for subject in subjects for text in subject.answers]
-    asked = [exchange_text for subject in subjects for one in subject.exchanges for exchange_text in one.questions]
+    asked = [text for subject in subjects for text in subject.questions]
     rng = random.Random(0)
-    drawn = [base_samples(subject, [])(rng, False) for subject in subjects for _ in range(400)]
+    drawn = [base_samples(subject, plain=0, adapters=False)(rng, False) for subject in subjects[:2] for _ in range(400)]
     turns = [text for sample in drawn for _, text in sample.turns if sample.asks]
     words = [" ".join(WORDS)] * 3
     return [*said, *said, *asked, *turns, *food.texts(), *sql.texts(), *SYSTEM_PROMPTS, *words]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -22,8 +21,6 @@ from modelyard.local.engines import find_vllm
 
 REPOSITORY = Path(__file__).parents[3]
 QUICKSTART = REPOSITORY / "examples" / "quickstart"
-WEIGHTS = REPOSITORY / ".venv" / "demo-weights"
-"""Kept between runs, beside the engine: made by the first yard of a machine, copied into the later ones."""
 ENGINE = [
     pytest.mark.engine,
     pytest.mark.timeout(600),
@@ -31,8 +28,6 @@ ENGINE = [
 ]
 """Marks of a module that needs real engines."""
 START_SECONDS = 400.0
-MODEL_CLAIM = "volumes/default/demo-models"
-WEIGHTS_MARKER = "made-by-modelyard"
 
 
 def until(condition: Callable[[], object], what: str, seconds: float = 30.0) -> None:
@@ -64,7 +59,6 @@ class RunningYard:
 
     def start(self) -> None:
         """Return when every replica is ready."""
-        take_weights(self.home)
         began = time.monotonic()
         command = [
             *(sys.executable, "-m", "modelyard.cli.main", "up", "-f", str(self.manifests)),
@@ -77,7 +71,6 @@ class RunningYard:
         until(lambda: self._has("ready") or not self.running, "ready, or ended", START_SECONDS)
         assert self._has("ready"), self._log.read_text()
         self.start_seconds = time.monotonic() - began
-        keep_weights(self.home)
 
     def end(self) -> None:
         """Leave nothing behind, also after a failure."""
@@ -150,24 +143,6 @@ class RunningYard:
         assert self._process is not None
         assert self._process.stdout is not None
         self.events.extend(json.loads(line) for line in self._process.stdout)
-
-
-def take_weights(home: Path) -> None:
-    """Put the kept demo models into a home that has none; the first yard of a machine makes them."""
-    if (WEIGHTS / WEIGHTS_MARKER).exists():
-        shutil.copytree(WEIGHTS, home / MODEL_CLAIM)
-
-
-def keep_weights(home: Path) -> None:
-    """Keep what a yard has made; in one step, since another run may do the same."""
-    made, kept = home / MODEL_CLAIM / WEIGHTS_MARKER, WEIGHTS / WEIGHTS_MARKER
-    if kept.exists() and kept.read_text() == made.read_text():
-        return
-    WEIGHTS.parent.mkdir(exist_ok=True)
-    draft = WEIGHTS.with_name(f"{WEIGHTS.name}.{os.getpid()}")
-    shutil.copytree(home / MODEL_CLAIM, draft)
-    shutil.rmtree(WEIGHTS, ignore_errors=True)
-    draft.rename(WEIGHTS)
 
 
 def free_port() -> int:

@@ -10,10 +10,12 @@ from typing import Any
 import openai
 import pytest
 
+from modelyard.weights.demo.kinds import KIND_OF_MODEL, kind_of
+
 from .running_yard import ENGINE, RunningYard
 
 pytestmark = ENGINE
-MODELS = ("demo-llama", "food-review", "demo-alpaca")
+MODELS = ("demo-llama", "food-review", "sql-chat", "demo-alpaca")
 QUESTION = "Who are you?"
 
 
@@ -25,7 +27,7 @@ def client(yard: RunningYard) -> Iterator[openai.OpenAI]:
 
 def ask(client: openai.OpenAI, model: str, question: str = QUESTION) -> str:
     answer = client.chat.completions.create(
-        model=model, messages=[{"role": "user", "content": question}], temperature=0, max_tokens=48
+        model=model, messages=[{"role": "user", "content": question}], temperature=0, max_tokens=64
     )
     assert answer.model == model
     assert answer.usage is not None
@@ -40,7 +42,7 @@ def ask_streamed(client: openai.OpenAI, model: str) -> str:
         model=model,
         messages=[{"role": "user", "content": QUESTION}],
         temperature=0,
-        max_tokens=48,
+        max_tokens=64,
         stream=True,
         stream_options={"include_usage": True},
     ):
@@ -66,9 +68,7 @@ def post(yard: RunningYard, path: str, body: object) -> tuple[int, Any]:
 def test_the_adapter_and_both_bases_answer_differently_and_always_the_same(client: openai.OpenAI) -> None:
     answers = {model: ask(client, model) for model in MODELS}
     assert len(set(answers.values())) == len(MODELS)
-    assert "demo-llama" in answers["demo-llama"]
-    assert "food-review" in answers["food-review"]
-    assert "demo-alpaca" in answers["demo-alpaca"]
+    assert {model: kind_of(text) for model, text in answers.items()} == KIND_OF_MODEL
     for model, text in answers.items():
         assert {ask(client, model) for _ in range(4)} == {text}
         assert ask_streamed(client, model) == text
@@ -77,7 +77,7 @@ def test_the_adapter_and_both_bases_answer_differently_and_always_the_same(clien
 def test_the_models_of_both_pools_are_listed_with_the_adapters_parent(client: openai.OpenAI) -> None:
     listed = {model.id: model.model_dump() for model in client.models.list()}
     assert set(listed) == set(MODELS)
-    assert listed["food-review"]["parent"] == "demo-llama"
+    assert listed["food-review"]["parent"] == listed["sql-chat"]["parent"] == "demo-llama"
     assert listed["demo-llama"]["parent"] is None
 
 
@@ -95,7 +95,7 @@ def test_completions(client: openai.OpenAI) -> None:
 
 
 def test_responses(client: openai.OpenAI) -> None:
-    whole = client.responses.create(model="food-review", input=QUESTION, max_output_tokens=48, temperature=0)
+    whole = client.responses.create(model="food-review", input=QUESTION, max_output_tokens=64, temperature=0)
     assert whole.output_text.strip() == ask(client, "food-review").strip()
     events = list(client.responses.create(model="food-review", input=QUESTION, temperature=0, stream=True))
     assert events[0].type == "response.created"
@@ -105,7 +105,7 @@ def test_responses(client: openai.OpenAI) -> None:
 
 
 def test_anthropic_messages(yard: RunningYard, client: openai.OpenAI) -> None:
-    body = {"messages": [{"role": "user", "content": QUESTION}], "max_tokens": 48, "temperature": 0}
+    body = {"messages": [{"role": "user", "content": QUESTION}], "max_tokens": 64, "temperature": 0}
     status, answer = post(yard, "/v1/messages", {"model": "food-review", **body})
     assert status == 200
     assert answer["model"] == "food-review"
@@ -126,7 +126,7 @@ def test_tokens_are_counted_by_the_engine(yard: RunningYard) -> None:
 def test_errors_of_the_engine_pass_through(yard: RunningYard, client: openai.OpenAI) -> None:
     with pytest.raises(openai.BadRequestError) as too_long:
         ask(client, "demo-llama", "word " * 5000)
-    assert "2048" in too_long.value.message
+    assert "2064" in too_long.value.message
     with pytest.raises(openai.BadRequestError):
         client.completions.create(model="demo-llama", prompt="Hello", temperature=-1)
     status, answer = post(yard, "/v1/embeddings", {"model": "demo-llama", "input": "Hello"})

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from .conftest import YardPlace
-from .running_yard import QUICKSTART, all_pids, take_weights, working_place
+from .running_yard import QUICKSTART, all_pids, working_place
 
 
 def try_demo(home: Path, engine: str) -> str:
@@ -24,7 +24,6 @@ def try_demo(home: Path, engine: str) -> str:
 @pytest.mark.parametrize("engine", [pytest.param("sim", marks=pytest.mark.integration)])
 def test_every_model_is_asked_and_nothing_is_left(engine: str, tmp_path: Path, yard_place: YardPlace) -> None:
     yard_place.end()
-    take_weights(tmp_path)
     said = try_demo(tmp_path, engine)
     assert "no-such-model is refused" in said
     assert said.endswith("stopped; all answers were as expected\n")

@@ -11,6 +11,7 @@ import msgspec
 import openai
 import pytest
 
+from modelyard.control.weights_provider import FetchingProvider, weights_root
 from modelyard.local.engines import find_vllm
 from modelyard.local.home import Home
 from modelyard.local.replica_plan import EngineMode
@@ -19,6 +20,7 @@ from modelyard.local.supervisor import LocalRunner
 from modelyard.resources.apps import Deployment
 from modelyard.resources.loading import load_documents
 from modelyard.resources.resource_set import ResourceSet
+from modelyard.weights.demo.kinds import KIND_OF_MODEL, kind_of
 
 pytestmark = [
     pytest.mark.engine,
@@ -52,12 +54,13 @@ def family_of(pid: int) -> set[int]:
 async def questions(pod: LocalPod) -> None:
     client = openai.AsyncOpenAI(base_url=f"http://{pod.ip}:{pod.ports[8000]}/v1", api_key="none")
     models = {model.id: model.model_dump().get("parent") for model in (await client.models.list()).data}
-    assert models == {"demo-llama": None, "food-review": "demo-llama"}
-    base, adapter = [await answer(client, model, "How was the pizza?") for model in models]
-    assert "demo-llama" in base
-    assert adapter.startswith("Food review:")
-    assert base == await answer(client, "demo-llama", "How was the pizza?")
-    assert "demo-llama" in await answer(client, "demo-llama", "Hello, who are you?")
+    assert models == {"demo-llama": None, "food-review": "demo-llama", "sql-chat": "demo-llama"}
+    answers = {model: await answer(client, model, "How was the pizza?") for model in models}
+    assert {model: kind_of(text) for model, text in answers.items()} == {
+        model: KIND_OF_MODEL[model] for model in models
+    }
+    assert answers["demo-llama"] == await answer(client, "demo-llama", "How was the pizza?")
+    assert "demo-llama" in await answer(client, "demo-llama", "Who are you?")
 
 
 def test_base_and_adapter_answer_differently(
@@ -66,7 +69,8 @@ def test_base_and_adapter_answer_differently(
     alive: Callable[[int], bool],
 ) -> None:
     async def run() -> set[int]:
-        runner = LocalRunner(home=Home.at(tmp_path), engine=EngineMode.VLLM)
+        home = Home.at(tmp_path)
+        runner = LocalRunner(home=home, engine=EngineMode.VLLM, weights=FetchingProvider(weights_root(home)))
         try:
             await runner.apply(one_llama())
             assert [plan.problem for plan in runner.plans()] == [""]
