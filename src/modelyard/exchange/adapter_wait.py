@@ -20,7 +20,7 @@ class AdapterWait(RequestState[Go], eq=False):
     def _admit(self, state: BackendState, now: float) -> Respond | Go | Wait:
         raise NotImplementedError
 
-    def _attempt(self, state: BackendState, now: float) -> Go | Respond:
+    def _attempt(self, state: BackendState, now: float) -> Go | Respond | Wait:
         raise NotImplementedError
 
     def _not_served(self, state: BackendState, model: str, target: str, now: float) -> Respond | Wait:
@@ -72,8 +72,7 @@ class AdapterWait(RequestState[Go], eq=False):
         else:
             self._tried.clear()
             command = self._attempt(state, now)
-        if not isinstance(command, Wait):
-            self._resume(command)
+        self._resume(command)
 
     def on_load_overdue(self, now: float) -> None:
         """The request waited as long as it may; called by the Gateway."""

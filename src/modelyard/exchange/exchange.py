@@ -254,7 +254,7 @@ class Exchange(ModelRequest[Forward], eq=False, kw_only=True):
             assert self.state is not None
             self._restore_body()
             command = self._attempt(self.state, now)
-            if isinstance(command, Forward):
+            if not isinstance(command, Respond):
                 return command
         if kind in ("deadline", "head_timeout", "connect_timeout"):
             return self._refuse(504, f"The endpoint did not answer in time ({kind}).", "upstream_timeout")

@@ -19,7 +19,7 @@ class Place(NamedTuple):
     """Where one model is served."""
 
     addresses: frozenset[str]
-    """Endpoints that a request for it may go to."""
+    """Endpoints that a request for it may go to; none: an adapter that is loaded nowhere."""
     names: Mapping[str, str]
     """Address -> the engine-side name, where that is another one than the model's."""
 
@@ -48,7 +48,8 @@ def model_places(fleet: BackendFleet, missing: Missing = ()) -> ModelPlaces:
     awaited = {name for state in fleet.endpoints for name in awaited_names(state)}
     loading = frozenset(awaited - served.keys())
     adapters = frozenset(name for name, at in served.items() if any(what.parent for what in at.values())) | awaited
-    places: dict[str, Place] = {}
+    managed = awaited.union(*(state.adapter_names for state in fleet.endpoints))
+    places = {name: Place(frozenset(), {}) for name in managed - served.keys()}
     for name, at in served.items():
         addresses = frozenset(at) if name in adapters else silent.union(at)
         names = {address: what.engine_name for address, what in at.items() if what.engine_name != name}

@@ -116,7 +116,7 @@ class ModelRequest(AdapterWait[Go], eq=False):
 
     # ── attempts ──
 
-    def _first_attempt(self, state: BackendState, now: float) -> Go | Respond:
+    def _first_attempt(self, state: BackendState, now: float) -> Go | Respond | Wait:
         facts = self.facts
         model = self.target_model
         self._pick = PickRequest(
@@ -129,7 +129,7 @@ class ModelRequest(AdapterWait[Go], eq=False):
         )
         return self._attempt(state, now)
 
-    def _attempt(self, state: BackendState, now: float) -> Go | Respond:
+    def _attempt(self, state: BackendState, now: float) -> Go | Respond | Wait:
         """Pick an endpoint that was not tried and go there."""
         assert self._pick is not None
         exclude = (*self._tried, *self._gateway.avoided(now)) if self._tried or self._gateway.suspects else ()
@@ -141,11 +141,11 @@ class ModelRequest(AdapterWait[Go], eq=False):
             decision = scheduler.pick(self._pick, now, subset=subset, exclude=exclude, explain=self._explain)
         except NoEndpoint as nothing:
             if len(exclude) <= len(self._tried):
-                return self._no_endpoint(nothing)
+                return self._no_endpoint(nothing, state, now)
             try:
                 decision = scheduler.pick(self._pick, now, subset=subset, exclude=self._tried, explain=self._explain)
             except NoEndpoint as still_nothing:
-                return self._no_endpoint(still_nothing)
+                return self._no_endpoint(still_nothing, state, now)
         self.why = decision.why
         self._endpoint = endpoint = decision.targets[0]
         address = endpoint.address
@@ -166,7 +166,9 @@ class ModelRequest(AdapterWait[Go], eq=False):
         """What the decision means for the shell that drives this request."""
         raise NotImplementedError
 
-    def _no_endpoint(self, nothing: NoEndpoint) -> Respond:
+    def _no_endpoint(self, nothing: NoEndpoint, state: BackendState, now: float) -> Respond | Wait:
+        if self.target_model in state.loading:
+            return self._await_load(state, now)
         if isinstance(nothing, UnknownProfile):
             return self._refuse(UnknownProfile.status, nothing.reason, "unknown_profile")
         if self._tried:

@@ -12,7 +12,7 @@ from modelyard.bodies.facts import BodyError, RequestFacts
 from modelyard.bodies.model_rewrite import rewrite_model
 from modelyard.exchange import refusals
 from modelyard.exchange.body_reading import NO_FACTS
-from modelyard.exchange.commands import Respond
+from modelyard.exchange.commands import Respond, Wait
 from modelyard.exchange.record import ExchangeRecord
 from modelyard.picking.contract import PickRequest, Why
 
@@ -102,8 +102,9 @@ class RequestState(msgspec.Struct, Generic[Go], eq=False):
         self.record.queued += now - self._queued_at
         self._queued_at = 0.0
 
-    def _resume(self, command: Go | Respond) -> None:
-        if self.resume is not None:
+    def _resume(self, command: Go | Respond | Wait) -> None:
+        """The wait is over, unless another one follows it."""
+        if self.resume is not None and not isinstance(command, Wait):
             self.resume(command)
 
     def _refuse(
