@@ -86,13 +86,15 @@ class BucketStore:
     def _connect(self, *, anonymous: bool) -> Any:
         seconds = self._timeout
         try:
-            import fsspec
-
             if self._source.kind == "gs":
+                from gcsfs.core import GCSFileSystem  # the plain one: the default one asks a second API first
+
                 options = {"token": "anon"} if anonymous else {}
-                return fsspec.filesystem("gs", requests_timeout=seconds, skip_instance_cache=True, **options)
+                return GCSFileSystem(requests_timeout=seconds, skip_instance_cache=True, **options)
+            from s3fs import S3FileSystem
+
             times = {"connect_timeout": min(seconds, _CONNECT_SECONDS), "read_timeout": seconds}
-            return fsspec.filesystem("s3", anon=anonymous, config_kwargs=times, skip_instance_cache=True)
+            return S3FileSystem(anon=anonymous, config_kwargs=times, skip_instance_cache=True)
         except ImportError:
             raise WeightsError(
                 f"{self._source.kind}:// needs packages that are not installed: pip install 'modelyard[buckets]'"
@@ -110,6 +112,8 @@ class BucketStore:
         except PermissionError as problem:
             raise WeightsError(f"{self._source} may not be read ({problem}): {_LOGINS[self._source.kind]}") from None
         except Exception as problem:
+            if str(problem).startswith("Forbidden"):  # how Google's client says it
+                raise WeightsError(f"{self._source} may not be read: {_LOGINS[self._source.kind]}") from None
             if type(problem).__name__ in ("NoCredentialsError", "PartialCredentialsError"):
                 raise _NoLogin(f"{self._source} may not be read: {_LOGINS[self._source.kind]}") from None
             raise Interruption(f"{type(problem).__name__}: {problem}") from problem
