@@ -7,23 +7,22 @@ from collections.abc import Iterator
 
 from modelyard.findings.ray_services import applications, name_of
 from modelyard.resources.finding import Finding
+from modelyard.resources.moving_code import branch_of, moving_archive
 from modelyard.resources.resource_set import ResourceSet
 
-_BRANCH = re.compile(r"/archive/(?:refs/heads/)?(?!refs/tags/)(?![0-9a-f]{40}\b)([\w.-]+?)\.(?:zip|tar\.gz)$")
 _ENGINES = ("vllm", "ray", "torch", "sglang")
 
 
 def moving_code(resources: ResourceSet) -> Iterator[Finding]:
     """An archive of a branch: every start may get other code."""
     for service, app in applications(resources):
-        address = app.runtime_env.get("working_dir")
-        found = _BRANCH.search(address) if isinstance(address, str) else None
-        if found is not None:
+        address = moving_archive(app)
+        if address:
             yield Finding(
                 object=name_of(service),
                 check="moving-code",
-                message=f"application {app.name}: its code is the archive of branch {found[1]} at the time when a Pod "
-                f"starts ({address})",
+                message=f"application {app.name}: its code is the archive of branch {branch_of(address)} when a "
+                f"Pod starts ({address})",
                 advice="name the archive of a commit, or put the code into the image",
             )
 

@@ -25,6 +25,7 @@ from modelyard.resources.inference import (
 from modelyard.resources.jobs import Job
 from modelyard.resources.kinds import KINDS, AnyResource
 from modelyard.resources.leader_worker_set import LeaderWorkerSet
+from modelyard.resources.moving_code import set_aside
 from modelyard.resources.ray_service import RayService
 from modelyard.resources.reference_grant import ReferenceGrant
 from modelyard.resources.unsupported import Unsupported
@@ -61,7 +62,8 @@ class ResourceSet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
     @staticmethod
     def of(objects: Iterable[AnyResource]) -> tuple[ResourceSet, tuple[ResourceError, ...]]:
-        """The set of all objects. Of two with one kind and name the first stays; the other is an error."""
+        """The set of all objects. Of two with one kind and name the first stays; the other is an error, unless they are
+        two variants of a RayService (``moving_code``)."""
         fields: dict[str, dict[tuple[str, str], Any]] = {row.field: {} for row in KINDS}
         values: list[BodyBasedRouterValues] = []
         unsupported: list[Unsupported] = []
@@ -73,8 +75,15 @@ class ResourceSet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
                 unsupported.append(resource)
             else:
                 named = fields[_FIELD_OF_TYPE[type(resource)]]
-                first = named.setdefault((resource.metadata.namespace, resource.metadata.name), resource)
-                if first is not resource:
+                key = (resource.metadata.namespace, resource.metadata.name)
+                first = named.setdefault(key, resource)
+                chosen = (
+                    set_aside(first, resource) if isinstance(resource, RayService) and first is not resource else None
+                )
+                if chosen is not None:
+                    named[key] = chosen[0]
+                    unsupported.append(chosen[1])
+                elif first is not resource:
                     errors.append(_duplicate(first, resource))
         whole: Any = {field: named for field, named in fields.items() if named}
         return ResourceSet(bbr_values=tuple(values), unsupported=tuple(unsupported), **whole), tuple(errors)

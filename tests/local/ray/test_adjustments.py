@@ -155,3 +155,11 @@ def test_a_second_pass_changes_nothing() -> None:
     twice = run(yaml.safe_dump(dict(once.config)), memory_bytes=4 * GIB)
     assert twice.config == once.config
     assert not twice.settings
+
+
+def test_code_that_moves_is_not_fetched() -> None:
+    text = OWN_CODE.replace("./app", "https://example.com/a/b/archive/main.zip")
+    with pytest.raises(ValueError, match="is not fetched here; say where a copy of it is: --source https"):
+        run(text)
+    fixed = OWN_CODE.replace("./app", f"https://example.com/a/b/archive/{'0a' * 20}.zip")
+    assert run(fixed).config["applications"][0]["runtime_env"]["working_dir"].endswith(".zip")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 from ray import serve
 from ray.serve.exceptions import BackPressureError
 from ray.serve.handle import DeploymentHandle
+
+from multiplexing.openai_requests import Refused, model_named_by, unknown_model
 
 api = FastAPI()
 
@@ -17,12 +18,7 @@ api = FastAPI()
 @serve.deployment(max_ongoing_requests=256)
 @serve.ingress(api)
 class Models:
-    """Picks one of several models by the multiplexed model id.
-
-    The gateway sets the header ``serve_multiplexed_model_id`` from the body's ``model``. Without a gateway the body
-    alone decides; where both are there and differ, the request is refused, so that no client is answered by another
-    model than the one that its body names.
-    """
+    """Picks one of several models by the multiplexed model id (``serve_multiplexed_model_id``)."""
 
     def __init__(self, models: dict[str, DeploymentHandle]) -> None:
         self._models = {name: handle.options(stream=True) for name, handle in models.items()}
@@ -38,40 +34,18 @@ class Models:
     async def generate(self, request: Request) -> Response:
         """Answer with what the model's own server answers, streams included."""
         body = await request.body()
-        named = _model_of(body)
-        if isinstance(named, Response):
-            return named
-        header = serve.get_multiplexed_model_id()
-        if header and header != named:
-            return _error(400, f"the body asks for model {named!r} and the request is routed to {header!r}", "model")
-        model = self._models.get(named)
-        if model is None:
-            return _error(404, f"The model {named!r} does not exist.", "model", "model_not_found")
-        return await _answer(model, request.url.path, body)
+        try:
+            named = model_named_by(body, serve.get_multiplexed_model_id())
+            if named not in self._models:
+                raise unknown_model(named)
+            return await self._ask(named, request.url.path, body)
+        except Refused as refused:
+            return refused.response
 
-
-async def _answer(model: DeploymentHandle, path: str, body: bytes) -> Response:
-    parts = model.answer.remote(path, body)
-    try:
-        status, headers = await anext(parts)
-    except BackPressureError:
-        return _error(503, "the model has all the requests that it takes; try again", code="overloaded")
-    return StreamingResponse(parts, status_code=status, headers=headers)
-
-
-def _model_of(body: bytes) -> str | Response:
-    """The body's ``model``, or the refusal."""
-    try:
-        value = json.loads(body)
-    except ValueError:
-        return _error(400, "the body is not valid JSON")
-    model = value.get("model") if isinstance(value, dict) else None
-    if not isinstance(model, str) or not model:
-        return _error(400, "the body must name a model", "model")
-    return model
-
-
-def _error(status: int, message: str, param: str | None = None, code: str | None = None) -> JSONResponse:
-    """An error as OpenAI's clients read it."""
-    kind = "invalid_request_error" if status < 500 else "server_error"
-    return JSONResponse({"error": {"message": message, "type": kind, "param": param, "code": code}}, status)
+    async def _ask(self, model: str, path: str, body: bytes) -> Response:
+        parts = self._models[model].answer.remote(path, body)
+        try:
+            status, headers = await anext(parts)
+        except BackPressureError:
+            raise Refused(503, "the model has all the requests that it takes; try again", code="overloaded") from None
+        return StreamingResponse(parts, status_code=status, headers=headers)

@@ -19,6 +19,7 @@ from modelyard.local.ray.llm_adjustments import adjust_model_for_cpu, set_model_
 from modelyard.local.ray.packages import adjust_packages
 from modelyard.local.ray.replica_fit import fit_replicas
 from modelyard.local.replica_plan import AppliedSetting, Machine
+from modelyard.resources.moving_code import moving_archive
 from modelyard.resources.serve_config import ServeApplication, ServeConfig, ServeConfigReading
 from modelyard.resources.serve_deployment import RayActorOptions
 from modelyard.resources.serve_llm_config import LLMConfig
@@ -86,7 +87,8 @@ def model_sources(config: ServeConfig) -> tuple[ModelSource, ...]:
 
 
 def adjust(reading: ServeConfigReading, host: RayHost, paths: WeightsPaths) -> AdjustedServeConfig:
-    """``serveConfigV2`` as it runs on ``host``. The reading must be one without faults."""
+    """``serveConfigV2`` as it runs on ``host``. The reading must be one without faults. Raises ValueError, for people,
+    where an application's code cannot be had."""
     draft: Draft = _copied(reading.written)
     changes = Changes()
     config = reading.config or ServeConfig(applications=())
@@ -97,6 +99,7 @@ def adjust(reading: ServeConfigReading, host: RayHost, paths: WeightsPaths) -> A
             set_model_source(model, written, paths, note)
             if host.gpus == 0:
                 adjust_model_for_cpu(model, written, host.machine, host.env, note)
+        _set_code(app, part, paths, changes.of(app.name))
         if not app.is_openai_app:
             _set_variables(part, paths, changes.of(app.name))
         if host.gpus == 0:
@@ -146,6 +149,20 @@ def _written_models(app: ServeApplication, part: Draft) -> Iterator[tuple[LLMCon
 
 def _all_models(config: ServeConfig, draft: Draft) -> list[tuple[LLMConfig, Draft]]:
     return [pair for app, part in _applications(config, draft) for pair in _written_models(app, part)]
+
+
+def _set_code(app: ServeApplication, part: Draft, paths: WeightsPaths, note: Note) -> None:
+    """Code that moves is not fetched and run: the user says where a copy of it is. Raises ValueError."""
+    address = moving_archive(app)
+    if not address:
+        return
+    folder = paths.of_text(address)
+    if folder is None:
+        raise ValueError(
+            f"the code of application {app.name} is {address}, the archive of a branch, which may change at any "
+            f"time and is not fetched here; say where a copy of it is: --source {address}=./FOLDER"
+        )
+    note.set(part["runtime_env"], "working_dir", folder, "a copy on this machine", place="runtime_env")
 
 
 def _set_variables(part: Draft, paths: WeightsPaths, note: Note) -> None:
