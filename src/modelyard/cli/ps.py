@@ -42,6 +42,9 @@ def _ps(home: Path | None, output: Output) -> None:
     if replicas:
         console.print()
         console.print(_replica_table(replicas))
+    if summary.get("jobs"):
+        console.print()
+        console.print(_job_table(summary["jobs"]))
     console.print()
     console.print(_endpoint_table(fleet))
     for backend in fleet["backends"]:
@@ -67,6 +70,20 @@ def _replica_table(replicas: list[dict[str, Any]]) -> Any:
             str(replica["restarts"]),
             age(now - replica["since"]),
             replica["message"],
+        )
+    return rows
+
+
+def _job_table(jobs: list[dict[str, Any]]) -> Any:
+    rows = table("JOB", "PHASE", "FAILED", "SINCE", "MESSAGE")
+    now = time.time()
+    for job in jobs:
+        rows.add_row(
+            f"{job['namespace']}/{job['name']}",
+            f"{job['phase']} ({job['reason']})" if job["reason"] else job["phase"],
+            str(job["failed"]),
+            age(now - (job["ended"] or job["started"])),
+            job["message"],
         )
     return rows
 

@@ -102,12 +102,17 @@ class StartupReport:
             for setting in dict.fromkeys(item for replica in plan.replicas for item in replica.settings):
                 what = f"changed {plan.name} {setting.setting}: {setting.change} ({setting.reason})"
                 console.print(f"  [dim]{_plain(what)}[/]")
+        for job in yard.jobs.statuses() if yard.jobs is not None else ():
+            for setting in job.settings:
+                what = f"changed {job.name} {setting.setting}: {setting.change} ({setting.reason})"
+                console.print(f"  [dim]{_plain(what)}[/]")
         for name, setting in ray_settings(yard.ray) if yard.ray is not None else ():
             what = f"changed {name} {setting.setting}: {setting.change} ({setting.reason})"
             console.print(f"  [dim]{_plain(what)}[/]")
 
     def _changes(self, yard: Yard) -> None:
-        """One line for each replica whose state changed."""
+        """One line for each replica and Job whose state changed."""
+        self._job_changes(yard)
         for item in yard.replicas():
             state = _state(item)
             if self._told.get(item.key) == state:
@@ -117,6 +122,18 @@ class StartupReport:
                 self._event("replica", name=item.key, phase=item.phase.value, ready=item.ready, message=item.message)
             else:
                 console.print(f"  {item.key}: {_plain(state)}")
+
+    def _job_changes(self, yard: Yard) -> None:
+        """One line for each Job whose phase changed."""
+        for item in yard.jobs.statuses() if yard.jobs is not None else ():
+            key, state = f"Job {item.key}", item.phase.value
+            if self._told.get(key) == state:
+                continue
+            self._told[key] = state
+            if self._json:
+                self._event("job", name=item.key, phase=state, message=item.message)
+            else:
+                console.print(f"  {key}: {_plain(f'{state} ({item.message})' if item.message else state)}")
 
     def _ready(self, yard: Yard) -> None:
         names = models(yard)

@@ -17,6 +17,7 @@ from modelyard.control.commands import command_routes
 from modelyard.control.configuration import Configuration
 from modelyard.control.free_addresses import require_free
 from modelyard.control.front_door import front_door
+from modelyard.control.jobs import YardJobs
 from modelyard.control.local_pods import pod_endpoints
 from modelyard.control.ray_clusters import ray_runner
 from modelyard.control.requested_addresses import refused_addresses, requested_addresses
@@ -86,6 +87,8 @@ class Yard:
         """The runner of RayServices; None where this yard runs none."""
         self.adapters: YardAdapters | None = None
         """The adapters of local replicas; None where this yard runs none."""
+        self.jobs: YardJobs | None = None
+        """The Jobs; None where this yard runs none."""
         self._watcher: asyncio.Task[None] | None = None
         self._applying = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -111,6 +114,12 @@ class Yard:
             )
             self.ray = ray_runner(
                 self.settings, on_change=self._replicas_changed, drain=self._drained, weights=self.weights
+            )
+            self.jobs = YardJobs(
+                self.settings.home,
+                self.weights,
+                needs_files=self.settings.engine is not EngineMode.SIM,
+                on_change=self._on_change,
             )
             self.adapters = YardAdapters(
                 home=self.settings.home,
@@ -138,7 +147,8 @@ class Yard:
         await self.workers.stop(self.settings.drain_seconds)
         if self.adapters is not None:
             await self.adapters.stop()
-        await asyncio.gather(*(runner.stop() for runner in (self._local, self.ray) if runner is not None))
+        runners = (self._local, self.ray, self.jobs)
+        await asyncio.gather(*(runner.stop() for runner in runners if runner is not None))
         if self._scraper is not None:
             await self._scraper.close()
         await self._admin.stop()
@@ -189,6 +199,8 @@ class Yard:
         if self._local is not None:
             sources = sources_in_force(self.resource_set, self.settings.sources)
             await self._local.apply(self.resource_set, sources)
+        if self.jobs is not None:
+            self.jobs.apply(self.resource_set, sources)
         if self.ray is not None:
             await self.ray.apply(self.resource_set, self.sources)
         self._watch_backends()

@@ -42,7 +42,7 @@ class YardView:
 
     def resources(self, kind: str | None, namespace: str | None, name: str | None) -> list[dict[str, Any]]:
         """Objects with status."""
-        return shown_resources(
+        shown = shown_resources(
             self._yard.resource_set,
             self._yard.snapshot.compiled.statuses,
             self._yard.applied_at,
@@ -57,6 +57,17 @@ class YardView:
             namespace=namespace,
             name=name,
         )
+        jobs = self._yard.jobs
+        for item in shown if jobs is not None else ():
+            meta = item["metadata"]
+            if item["kind"] == "Job" and jobs is not None:
+                status = jobs.status_of(meta.get("namespace", "default"), meta["name"])
+                item |= {"status": status} if status is not None else {}
+        return shown
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """Jobs that are carried out here."""
+        return [] if self._yard.jobs is None else [msgspec.to_builtins(item) for item in self._yard.jobs.statuses()]
 
     def fleet(self) -> dict[str, Any]:
         """Backends and endpoints."""
@@ -82,6 +93,7 @@ class YardView:
             "gateways": self.gateways(),
             "skipped": self.skipped(),
             "notes": [msgspec.to_builtins(note) for note in self.notes()],
+            "jobs": self.jobs(),
             "workers": [
                 {
                     "worker": w.number,
@@ -112,6 +124,7 @@ class YardView:
             for part in plan.skipped:
                 where = f"Deployment {part.namespace}/{part.deployment}"
                 rows.append({"what": f"{where} container {part.name}" if part.name else where, "reason": part.reason})
+        rows += self._yard.jobs.skipped() if self._yard.jobs is not None else []
         return [*rows, *(ray_skipped(self._yard.ray) if self._yard.ray is not None else ())]
 
     def notes(self) -> tuple[Finding, ...]:

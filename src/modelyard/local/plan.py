@@ -114,6 +114,17 @@ def _with_links(plan: ReplicaPlan, links: Mapping[str, str]) -> ReplicaPlan:
     return msgspec.structs.replace(plan, service_links=links, settings=(*plan.settings, said))
 
 
+def claims_with_sources(resources: ResourceSet, namespace: str) -> Mapping[str, str]:
+    """Claims of a namespace that say where their content comes from -> the source."""
+    return {
+        claim.metadata.name: claim.metadata.annotations[WEIGHTS_ANNOTATION]
+        for claim in resources.unsupported
+        if claim.kind == "PersistentVolumeClaim"
+        and claim.metadata.namespace == namespace
+        and WEIGHTS_ANNOTATION in claim.metadata.annotations
+    }
+
+
 class _Plans:
     """The facts that the plans of one ResourceSet share."""
 
@@ -208,11 +219,4 @@ class _Plans:
         )
 
     def _claims(self, namespace: str) -> Mapping[str, str]:
-        """Claims of a namespace that say where their content comes from."""
-        return {
-            claim.metadata.name: claim.metadata.annotations[WEIGHTS_ANNOTATION]
-            for claim in self.resources.unsupported
-            if claim.kind == "PersistentVolumeClaim"
-            and claim.metadata.namespace == namespace
-            and WEIGHTS_ANNOTATION in claim.metadata.annotations
-        }
+        return claims_with_sources(self.resources, namespace)

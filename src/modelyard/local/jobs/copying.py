@@ -1,0 +1,153 @@
+"""Copies a folder of model files: every file checked by its SHA-256, an interrupted copy gone on with, and the whole
+published by one rename, so that nobody ever sees half of it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+CHUNK = 4 * 1024 * 1024
+KEPT_FREE = 64 * 1024 * 1024
+"""Bytes of the disk that stay free."""
+OWN_FILES = ".modelyard-"
+"""Beginning of the names of files that Modelyard keeps beside weights; they are not part of a model."""
+
+
+class CopyError(Exception):
+    """A copy cannot be made; the message says why and what to do next."""
+
+
+class Stopped(Exception):
+    """The copy was told to stop; what is there is kept and gone on with."""
+
+
+class Copied:
+    """What a copy did."""
+
+    def __init__(self) -> None:
+        self.files = 0
+        self.bytes = 0
+        self.kept = False
+        """The target held the same files already."""
+
+
+def copy_folder(source: Path, target: Path, progress: Callable[[int, int], None], *, replace: bool = True) -> Copied:
+    """Make ``target`` hold the files of ``source``. ``progress`` hears bytes done and in all; what it raises ends the
+    copy. ``replace``: also where the target holds other files. Raises CopyError and OSError."""
+    files = list(_files(source))
+    if not files:
+        raise CopyError(f"{source} has no files")
+    draft = target.with_name(f".{target.name}.copying")
+    draft.parent.mkdir(parents=True, exist_ok=True)
+    with _lock(target):
+        done = Copied()
+        if target.is_dir() and any(target.iterdir()):
+            if _same(source, target, files):
+                done.kept = True
+                return done
+            if not replace:
+                raise CopyError(f"{target} holds other files; remove them, or let the Job replace them")
+        _require_space(source, draft, files)
+        _copy_all(source, draft, files, progress, done)
+        _publish(draft, target)
+    return done
+
+
+def _files(folder: Path) -> Iterator[str]:
+    """Paths of all files, relative, sorted. A link counts as what it leads to (the hub's cache is made of links)."""
+    for root, folders, names in os.walk(folder, followlinks=False):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            if not name.startswith(OWN_FILES):
+                yield os.path.relpath(os.path.join(root, name), folder)
+
+
+@contextlib.contextmanager
+def _lock(target: Path) -> Iterator[None]:
+    """One copy into a folder at a time, also among processes."""
+    path = target.with_name(f".{target.name}.lock")
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _same(source: Path, target: Path, files: list[str]) -> bool:
+    """Whether both hold the same files: by name and size first, then by content."""
+    if list(_files(target)) != files:
+        return False
+    if any((source / name).stat().st_size != (target / name).stat().st_size for name in files):
+        return False
+    return all(_digest(source / name) == _digest(target / name) for name in files)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _require_space(source: Path, draft: Path, files: list[str]) -> None:
+    """Raises CopyError where the disk would fill. What an earlier copy brought is not counted again."""
+    sizes = {name: (source / name).stat().st_size for name in files}
+    there = sum(min(size, (draft / name).stat().st_size) for name, size in sizes.items() if (draft / name).is_file())
+    needed = sum(sizes.values()) - there + KEPT_FREE
+    free = shutil.disk_usage(draft.parent).free
+    if needed > free:
+        raise CopyError(
+            f"{draft.parent} has {free / 1e9:.1f} GB free and {needed / 1e9:.1f} GB are needed; make room, or give "
+            "another folder with --source"
+        )
+
+
+def _copy_all(source: Path, draft: Path, files: list[str], progress: Callable[[int, int], None], done: Copied) -> None:
+    total = sum((source / name).stat().st_size for name in files)
+    wanted = set(files)
+    for name in list(_files(draft)) if draft.is_dir() else ():
+        if name not in wanted:
+            (draft / name).unlink()
+    for name in files:
+        _copy_file(source / name, draft / name, partial(_tell, progress, done.bytes, total))
+        done.files += 1
+        done.bytes += (source / name).stat().st_size
+
+
+def _tell(progress: Callable[[int, int], None], before: int, total: int, part: int) -> None:
+    progress(before + part, total)
+
+
+def _copy_file(source: Path, target: Path, progress: Callable[[int], None]) -> None:
+    """Copy and read back; a file of an earlier copy that is whole stays."""
+    if target.is_file() and target.stat().st_size == source.stat().st_size and _digest(target) == _digest(source):
+        progress(source.stat().st_size)
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    digest, size = hashlib.sha256(), 0
+    with source.open("rb") as read, target.open("wb") as write:
+        while chunk := read.read(CHUNK):
+            digest.update(chunk)
+            write.write(chunk)
+            size += len(chunk)
+            progress(size)
+        write.flush()
+        os.fsync(write.fileno())
+    if _digest(target) != digest.hexdigest():
+        target.unlink()
+        raise CopyError(f"{target} was not written as it was read; check the disk")
+
+
+def _publish(draft: Path, target: Path) -> None:
+    """Put the whole copy in place; what was there goes only afterwards."""
+    old = target.with_name(f".{target.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if target.exists():
+        target.rename(old)
+    draft.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
