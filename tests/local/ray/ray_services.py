@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from modelyard.local.ray.planning import RayContext
+from modelyard.local.ray.ray_context import RayContext
 from modelyard.local.replica_plan import Machine
 from modelyard.resources.loading import load_documents
 from modelyard.resources.resource_set import ResourceSet

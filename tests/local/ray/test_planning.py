@@ -22,6 +22,11 @@ applications:
       accelerator_type: L4
 """
 
+ONE_MODEL = ModelSources(
+    table=source_table([("google/gemma-2b-it", "demo://demo-llama")]),
+    path_of=lambda text: Path("/weights") / text.removeprefix("demo://"),
+)
+
 
 def planned(text: str, **changes: object) -> RayServicePlan:
     (plan,) = plan_ray_services(resources(text), msgspec.structs.replace(CONTEXT, **changes))
@@ -69,11 +74,7 @@ def test_a_secret_that_is_in_no_manifest_is_left_out_and_said():
 
 
 def test_models_are_taken_from_their_sources():
-    sources = ModelSources(
-        table=source_table([("google/gemma-2b-it", "demo://demo-llama")]),
-        path_of=lambda text: Path("/weights") / text.removeprefix("demo://"),
-    )
-    plan = planned(manifest(LLM), models=sources)
+    plan = planned(manifest(LLM), models=ONE_MODEL)
     assert not plan.problem
     assert plan.sources == {"demo://demo-llama": "/weights/demo-llama"}
     model = plan.serve_config["applications"][0]["args"]["llm_configs"][0]
@@ -134,3 +135,14 @@ def test_one_loopback_address_means_ports_of_its_own():
 def test_the_initializing_timeout(text: str, seconds: float):
     written = f'{{name: hello, annotations: {{ray.io/initializing-timeout: "{text}"}}}}' if text else "{name: hello}"
     assert planned(manifest().replace("{name: hello}", written)).initializing_seconds == seconds
+
+
+def test_two_services_share_the_gpus_of_the_machine():
+    machine = msgspec.structs.replace(MACHINE, has_gpu=True)
+    context = msgspec.structs.replace(CONTEXT, machine=machine, gpus=2, models=ONE_MODEL)
+    plans = plan_ray_services(resources(manifest(LLM), manifest(LLM, name="other")), context)
+    assert [plan.cluster.env["CUDA_VISIBLE_DEVICES"] for plan in plans if plan.cluster] == ["0", "1"]
+    (alone,) = plan_ray_services(resources(manifest(LLM)), context)
+    assert alone.cluster is not None
+    assert "CUDA_VISIBLE_DEVICES" not in alone.cluster.env
+    assert "--num-gpus=0" not in alone.cluster.flags

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import secrets
 import shutil
 import time
@@ -26,6 +27,8 @@ from modelyard.local.ray.serve_api import ServeApi
 from modelyard.local.start_slots import StartSlots
 from modelyard.local.status import LocalPod, Phase, ReplicaStatus
 from modelyard.local.weights_provider import WeightsMissing, WeightsProvider
+
+log = logging.getLogger(__name__)
 
 Drain = Callable[[LocalPod], Awaitable[None]]
 
@@ -182,7 +185,7 @@ class RayCluster:
                 await self._deployment.fetch()
                 began = time.monotonic()
                 why = await self._run_once()
-            except (OSError, WeightsMissing) as error:
+            except (OSError, WeightsMissing, ValueError) as error:
                 why = str(error)
             backoff = backoff.after_run(time.monotonic() - began)
             self._become(Phase.BACKOFF, message=f"{why}; starts again in {backoff.delay:.0f} s")
@@ -203,7 +206,7 @@ class RayCluster:
             watching = asyncio.create_task(self._deployment.run(api, turn.over))
             try:
                 await asyncio.wait({ended, watching}, return_when=asyncio.FIRST_COMPLETED)
-                why = "" if ended.done() else watching.result()
+                why = "" if ended.done() else _outcome(watching)
             finally:
                 watching.cancel()
                 with contextlib.suppress(asyncio.CancelledError, Exception):
@@ -271,3 +274,12 @@ class RayCluster:
         self._token_file.touch(mode=0o600)
         self._token_file.write_text(token)
         return token
+
+
+def _outcome(watching: asyncio.Task[str]) -> str:
+    """Why the watch ended. A fault of our own ends the head too, and it is tried again."""
+    error = watching.exception()
+    if error is None:
+        return watching.result()
+    log.error("the watch of a Ray cluster failed", exc_info=error)
+    return f"the watch of the cluster failed: {error!r}"

@@ -13,6 +13,7 @@ from modelyard.local.ray.ray_plan import RayClusterPlan, RayServicePlan
 from modelyard.local.ray.serve_api import ServeApi, ServeRefused, ServeUnreachable
 from modelyard.local.ray.serve_status import ServeStatus
 from modelyard.local.ray.working_dirs import with_packed
+from modelyard.local.replica_plan import HUB_TOKENS
 from modelyard.local.weights_provider import WeightsMissing, WeightsProvider
 
 LOOK_SECONDS = 1.0
@@ -68,8 +69,13 @@ class Deployment:
         if self._weights is None:
             return
         for source in self._wanted.sources.keys() - self._fetched:
-            await self._weights.provide(source, lambda text: self._progress(text, self._served))
+            await self._weights.provide(source, lambda text: self._progress(text, self._served), token=self._token)
             self._fetched.add(source)
+
+    @property
+    def _token(self) -> str | None:
+        """The hub's, where the manifest has one."""
+        return next((self._plan.env[name] for name in HUB_TOKENS if name in self._plan.env), None)
 
     async def run(self, api: ServeApi, served: Callable[[], None]) -> str:
         """Deploy and watch for as long as the cluster lives; returns why it must end. ``served`` is called when it

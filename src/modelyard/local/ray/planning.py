@@ -10,23 +10,26 @@ from __future__ import annotations
 import json
 import math
 import posixpath
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from modelyard.local.addresses import ONLY_LOOPBACK, PortTable, assign_addresses
-from modelyard.local.environment import PodFacts, Sources, build_environment
-from modelyard.local.model_files import ONLY_FOLDERS, ModelPlaces, ModelSources
-from modelyard.local.ray.adjustments import AdjustedServeConfig, RayHost, adjust
+from modelyard.local.environment import Sources
+from modelyard.local.model_files import ModelPlaces
+from modelyard.local.ray.adjustments import AdjustedServeConfig, RayHost, adjust, gpus_asked
+from modelyard.local.ray.cluster_environment import ClusterEnvironment, cluster_environment
 from modelyard.local.ray.cluster_hash import cluster_hash
-from modelyard.local.ray.pod_groups import PodGroup, pod_groups
+from modelyard.local.ray.gpu_partition import partition
+from modelyard.local.ray.pod_groups import pod_groups
+from modelyard.local.ray.ray_context import RayContext
 from modelyard.local.ray.ray_plan import SERVE_PORT, RayClusterPlan, RayServicePlan
-from modelyard.local.ray.ray_settings import LEAST_LOGICAL_CPUS, apply_environment
+from modelyard.local.ray.ray_settings import LEAST_LOGICAL_CPUS
 from modelyard.local.ray.weights_paths import NeededFolders
-from modelyard.local.ray.working_dirs import is_local
-from modelyard.local.replica_plan import AppliedSetting, Machine, PortMapping, Skipped
+from modelyard.local.ray.working_dirs import local_folders
+from modelyard.local.replica_plan import AppliedSetting, PortMapping, Skipped
 from modelyard.local.volumes import Places, plan_volumes
 from modelyard.resources.durations import parse_go_duration
 from modelyard.resources.ray_serve_service import SERVICE_LABEL
@@ -43,26 +46,6 @@ INITIALIZING_TIMEOUT = "ray.io/initializing-timeout"
 _USED_FLAGS = ("num-cpus", "num-gpus", "resources", "dashboard-host")
 
 
-class RayContext(msgspec.Struct, frozen=True, kw_only=True):
-    """What plans depend on besides the manifests."""
-
-    home: str
-    machine: Machine
-    python: str = ""
-    """Interpreter of the Ray that runs clusters."""
-    has_vllm: bool = False
-    gpus: int = 0
-    packages: Mapping[str, str] = {}
-    """Python packages beside Ray: name in lower case -> version."""
-    engine_problem: str = ""
-    environment: frozenset[str] = frozenset()
-    """Names of this machine's own environment variables; they stand in for Secrets that no manifest has."""
-    models: ModelSources = ONLY_FOLDERS
-    """Where the models that manifests name are taken from."""
-    folder_of: Callable[[RayService], str] = lambda service: ""
-    """Where the relative paths of an object's file begin."""
-
-
 def plan_ray_services(
     resources: ResourceSet, context: RayContext, kept: Mapping[str, str] = {}
 ) -> tuple[RayServicePlan, ...]:
@@ -76,10 +59,16 @@ def plan_ray_services(
     else:
         addresses = dict.fromkeys(keys, ONLY_LOOPBACK)
     ports = PortTable(context.home)
+    gpus = partition([_gpus_asked(service) for service in services.values()], context.gpus)
     return tuple(
-        _Planner(resources, context, services[key], name, addresses[f"{key[0]}/{name}"], ports).plan()
-        for key, name in names.items()
+        _Planner(resources, context, services[key], name, addresses[f"{key[0]}/{name}"], ports, own).plan()
+        for (key, name), own in zip(names.items(), gpus, strict=True)
     )
+
+
+def _gpus_asked(service: RayService) -> float:
+    config = read_serve_config(service.spec.serve_config_v2).config
+    return gpus_asked(config) if config is not None else 0.0
 
 
 class _Planner:
@@ -93,9 +82,10 @@ class _Planner:
         name: str,
         address: str,
         ports: PortTable,
+        gpus: tuple[int, ...],
     ) -> None:
         self.resources, self.context, self.service = resources, context, service
-        self.name, self.address, self.ports = name, address, ports
+        self.name, self.address, self.ports, self.gpus = name, address, ports, gpus
         self.namespace = service.metadata.namespace
         self.groups = tuple(pod_groups(service.spec.ray_cluster_config))
         self.directory = f"{context.home}/ray/{name}"
@@ -134,14 +124,14 @@ class _Planner:
 
     def _with_cluster(self, whole: RayServicePlan, reading: ServeConfigReading) -> RayServicePlan:
         self._note_node()
-        env, secret = self._environment()
+        environment = self._environment()
         machine = self.context.machine
         host = RayHost(
             machine=machine,
-            gpus=self.context.gpus,
+            gpus=len(self.gpus),
             memory_bytes=machine.memory_bytes // max(1, len(self.resources.ray_services)),
             packages=self.context.packages,
-            env=env,
+            env=environment.values,
         )
         folders = NeededFolders(self._places())
         adjusted = adjust(reading, host, folders)
@@ -153,8 +143,8 @@ class _Planner:
             ports=(self._port(SERVE_PORT, "serve"), self._port(DASHBOARD_PORT, "dashboard")),
             python=self.context.python,
             flags=self._flags(adjusted),
-            env=env,
-            secret_env=secret,
+            env=environment.values,
+            secret_env=environment.secret,
             directory=self.directory,
         )
         self._note_upgrade()
@@ -197,7 +187,7 @@ class _Planner:
         reason = f"a number for Ray's bookkeeping; this machine has {cores} cores"
         self._note("num-cpus", f"{cpus} (the manifest's Pods bring {asked})", reason)
         flags = [f"--num-cpus={cpus}"]
-        if not self.context.machine.has_gpu:
+        if not self.gpus:
             flags.append("--num-gpus=0")
         custom = {**self._custom_resources(), **adjusted.resources}
         if custom:
@@ -218,24 +208,17 @@ class _Planner:
                 self._note(f"resource {name}", f"dropped (was {total.pop(name):g})", "there is no GPU")
         return total
 
-    def _environment(self) -> tuple[dict[str, str], frozenset[str]]:
-        """The variables of the head's and the workers' first containers together; a worker's value wins, since the
-        replicas run there."""
-        values: dict[str, str] = {}
-        secret: frozenset[str] = frozenset()
-        for group in self.groups:
-            if group.container is None:
-                continue
-            built = build_environment(group.container, self._objects, self._pod_facts(group))
-            for name, why in built.missing.items():
-                here = name in self.context.environment
-                self._note(f"env {name}", "taken from this machine's environment" if here else "left out", why)
-            values.update(built.values)
-            secret |= built.secret
-        machine = self.context.machine
-        env, changed = apply_environment(values, has_gpu=machine.has_gpu, cores=machine.cores)
-        self.settings |= dict.fromkeys(changed)
-        return env, secret & env.keys()
+    def _environment(self) -> ClusterEnvironment:
+        found = cluster_environment(
+            self.groups, self._objects, self._pod_fields(), self.context.machine, self.context.environment
+        )
+        self.settings |= dict.fromkeys(found.settings)
+        if len(self.resources.ray_services) == 1 or not self.context.gpus:
+            return found
+        own = ",".join(map(str, self.gpus))
+        why = "each cluster sees GPUs of its own, since Ray takes all that it sees"
+        self._note("env CUDA_VISIBLE_DEVICES", own or "none", why)
+        return msgspec.structs.replace(found, values={**found.values, "CUDA_VISIBLE_DEVICES": own})
 
     @cached_property
     def _objects(self) -> Sources:
@@ -246,20 +229,15 @@ class _Planner:
             config_maps={name: one for (where, name), one in resources.config_maps.items() if where == here},
         )
 
-    def _pod_facts(self, group: PodGroup) -> PodFacts:
-        return PodFacts(
-            labels=group.template.metadata.labels,
-            annotations=group.template.metadata.annotations,
-            fields={
-                "metadata.name": self.name,
-                "metadata.namespace": self.namespace,
-                "spec.nodeName": self.context.machine.node_name,
-                "spec.serviceAccountName": group.template.spec.service_account_name or "default",
-                "status.hostIP": ONLY_LOOPBACK,
-                "status.podIP": self.address,
-                "status.podIPs": self.address,
-            },
-        )
+    def _pod_fields(self) -> dict[str, str]:
+        return {
+            "metadata.name": self.name,
+            "metadata.namespace": self.namespace,
+            "spec.nodeName": self.context.machine.node_name,
+            "status.hostIP": ONLY_LOOPBACK,
+            "status.podIP": self.address,
+            "status.podIPs": self.address,
+        }
 
     # ── models and code ──
 
@@ -282,11 +260,10 @@ class _Planner:
     def _working_dirs(self, config: Mapping[str, Any]) -> dict[str, str]:
         """Local folders that applications name, as written -> absolute."""
         found: dict[str, str] = {}
-        for written in dict.fromkeys(_values_of("working_dir", config)):
-            if is_local(written):
-                base = self.context.folder_of(self.service)
-                found[written] = posixpath.normpath(posixpath.join(base, written.removeprefix("file://")))
-                self._note("working_dir", f"{written} -> {found[written]}", "a local folder, packed for Ray")
+        for written in local_folders(config):
+            base = self.context.folder_of(self.service)
+            found[written] = posixpath.normpath(posixpath.join(base, written.removeprefix("file://")))
+            self._note("working_dir", f"{written} -> {found[written]}", "a local folder, packed for Ray")
         return found
 
     # ── what people are told ──
@@ -316,18 +293,6 @@ class _Planner:
                     name=container.name,
                     reason="of a Ray Pod only Ray itself, the first container, runs here",
                 )
-
-
-def _values_of(key: str, value: Any) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        for name, item in value.items():
-            if name == key and isinstance(item, str):
-                yield item
-            else:
-                yield from _values_of(key, item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _values_of(key, item)
 
 
 def _seconds(text: str) -> float:

@@ -17,7 +17,8 @@ from modelyard.local.machine import count_gpus, read_machine
 from modelyard.local.model_files import ModelSources
 from modelyard.local.ray.cluster import Drain, Surroundings
 from modelyard.local.ray.engine import RayEngine, find_ray
-from modelyard.local.ray.planning import RayContext, plan_ray_services
+from modelyard.local.ray.planning import plan_ray_services
+from modelyard.local.ray.ray_context import RayContext
 from modelyard.local.ray.ray_plan import RayServicePlan
 from modelyard.local.ray.service import RayServiceRun
 from modelyard.local.replica_plan import EngineMode

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,18 @@ MAX_BYTES = 512 * 1024 * 1024
 _LEFT_OUT = {"__pycache__", ".git", ".venv", "node_modules", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
 _TOP = "app"
 """Ray removes the one folder at the top of a zip file that was fetched."""
+_FIELD = "working_dir"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def is_local(working_dir: str) -> bool:
     """Whether it is a folder of this machine, not an address that Ray fetches."""
     return "://" not in working_dir or working_dir.startswith("file://")
+
+
+def local_folders(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Every ``working_dir`` of a Serve configuration that is a folder of this machine, as written."""
+    return tuple(text for text in dict.fromkeys(_values_of(_FIELD, config)) if is_local(text))
 
 
 def packed(folder: Path, into: Path) -> str:
@@ -72,9 +78,21 @@ def with_packed(config: Mapping[str, Any], folders: Mapping[str, str], into: Pat
             return {name: walk(item, name) for name, item in value.items()}
         if isinstance(value, list | tuple):
             return [walk(item) for item in value]
-        if key == "working_dir" and isinstance(value, str) and value in folders:
+        if key == _FIELD and isinstance(value, str) and value in folders:
             return packed(Path(folders[value]), into)
         return value
 
     walked: dict[str, Any] = walk(config)
     return walked
+
+
+def _values_of(key: str, value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            if name == key and isinstance(item, str):
+                yield item
+            else:
+                yield from _values_of(key, item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _values_of(key, item)
