@@ -9,6 +9,7 @@ import typer
 
 from modelyard import __version__
 from modelyard.cli.check import check
+from modelyard.cli.drain_time import drain_time_command
 from modelyard.cli.engines import engines
 from modelyard.cli.exit_codes import ExitCode
 from modelyard.cli.explain import explain
@@ -56,6 +57,7 @@ register_sim(app)
 app.add_typer(engines, name="engines")
 app.add_typer(weights, name="weights")
 app.add_typer(rollout, name="rollout")
+app.command("drain-time")(drain_time_command)
 app.add_typer(lora, name="lora")
 app.command("lora-sync")(lora_sync)
 

@@ -46,7 +46,7 @@ def restart(
 
       modelyard rollout restart deployment/demo-llama -n models --wait --timeout 600 --output json
     """
-    _command(home, _named(deployment, namespace), "restart", {}, wait, timeout, output)
+    _command(home, named_deployment(deployment, namespace), "restart", {}, wait, timeout, output)
 
 
 @rollout.command()
@@ -71,7 +71,7 @@ def undo(
       modelyard rollout undo demo-llama --to-revision 3
     """
     body = {"toRevision": to_revision}
-    _command(home, _named(deployment, namespace), "undo", body, wait, timeout, output)
+    _command(home, named_deployment(deployment, namespace), "undo", body, wait, timeout, output)
 
 
 @rollout.command()
@@ -94,7 +94,7 @@ def status(
       modelyard rollout status demo-llama --wait --timeout 300
     """
     yard = running_yard(home)
-    named = None if deployment is None else _named(deployment, namespace)
+    named = None if deployment is None else named_deployment(deployment, namespace)
     rows = _wait(yard, named, timeout, output) if wait else _rollouts(yard, named)
     _show(rows, output, single=named is not None)
 
@@ -114,7 +114,7 @@ def history(
 
       modelyard rollout history demo-llama --output json | jq '.revisions[-1].args'
     """
-    where, name = _named(deployment, namespace)
+    where, name = named_deployment(deployment, namespace)
     found = ask(running_yard(home), f"/api/rollouts/{where}/{name}/history")
     if output is Output.JSON:
         print_json(found)
@@ -128,7 +128,7 @@ def history(
     console.print(rows)
 
 
-def _named(text: str, namespace: str) -> tuple[str, str]:
+def named_deployment(text: str, namespace: str) -> tuple[str, str]:
     """Namespace and name."""
     for prefix in _PREFIXES:
         text = text.removeprefix(prefix)

@@ -118,11 +118,11 @@ async def soon(condition: Callable[[], object], what: str, seconds: float = 30.0
         await asyncio.sleep(0.01)
 
 
-def run(test: Callable[[], Awaitable[None]]) -> None:
+def run(test: Callable[[], Awaitable[None]], seconds: float = BOUND) -> None:
     """A test's coroutine, with a bound."""
 
     async def bounded() -> None:
-        async with asyncio.timeout(BOUND):
+        async with asyncio.timeout(seconds):
             await test()
 
     asyncio.run(bounded())

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from typer.testing import CliRunner, Result
+
+from modelyard.cli.exit_codes import ExitCode
+from modelyard.cli.main import app
+
+MANIFEST = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: NAME}
+spec:
+  selector: {matchLabels: {app: m}}
+  template:
+    metadata: {labels: {app: m}}
+    spec:
+      terminationGracePeriodSeconds: 40
+      containers:
+        - name: side
+          image: side
+        - name: server
+          image: vllm/vllm-openai:v0.32.0
+          args: [--model=m, --max-model-len, "2000"]
+          lifecycle: {preStop: {exec: {command: [/bin/sleep, "10"]}}}
+"""
+
+
+def drain_time(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["drain-time", *arguments])
+
+
+def manifest(folder: Path, *names: str) -> str:
+    (folder / "m.yaml").write_text("---".join(MANIFEST.replace("NAME", name) for name in names))
+    return str(folder)
+
+
+def test_the_manifest_gives_what_the_flags_do_not(tmp_path: Path) -> None:
+    asked = drain_time("-f", manifest(tmp_path, "m"), "--token-ms", "20", "--output", "json")
+    assert asked.exit_code == 0, asked.output
+    found = json.loads(asked.stdout)
+    assert found["longestRequestSeconds"] == 48.0
+    assert (found["terminationGracePeriodSeconds"], found["preStopSleepSeconds"]) == (87, 10)
+    assert (found["manifestGraceSeconds"], found["enough"]) == (40, False)
+
+
+def test_people_get_the_reasoning_and_the_lines_to_set(tmp_path: Path) -> None:
+    said = drain_time("-f", manifest(tmp_path, "m"), "--token-ms", "20", "--max-output-tokens", "100").stdout
+    assert "terminationGracePeriodSeconds: 19" in said
+    assert "- name: server" in said
+    assert "preStop sleep of the manifest" in said
+    assert "40 s: enough" in said
+
+
+def test_what_is_missing_is_asked_for(tmp_path: Path) -> None:
+    folder = manifest(tmp_path, "a", "b")
+    assert drain_time("-f", folder, "--token-ms", "20").exit_code == ExitCode.USAGE
+    assert drain_time("b", "-f", folder).exit_code == ExitCode.FAILED
+    assert drain_time("none", "-f", folder, "--token-ms", "20").exit_code == ExitCode.FAILED
+    assert drain_time("deployment/b", "-f", folder, "--token-ms", "20").exit_code == 0
+    assert drain_time("--home", str(tmp_path / "none")).exit_code == ExitCode.NOT_RUNNING
