@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import JSONResponse, Response, StreamingResponse
 from ray import serve
 from ray.serve.exceptions import BackPressureError
 from ray.serve.handle import DeploymentHandle
@@ -40,7 +40,7 @@ class Models:
                 raise unknown_model(named)
             return await self._ask(named, request.url.path, body)
         except Refused as refused:
-            return refused.response
+            return JSONResponse(refused.body, refused.status)
 
     async def _ask(self, model: str, path: str, body: bytes) -> Response:
         parts = self._models[model].answer.remote(path, body)

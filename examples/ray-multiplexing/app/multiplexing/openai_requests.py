@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import json
 
-from fastapi.responses import JSONResponse
-
 
 class Refused(Exception):
-    """The request is answered with an error."""
+    """The request is answered with an error, in the form that OpenAI's clients read."""
 
     def __init__(self, status: int, message: str, param: str | None = None, code: str | None = None) -> None:
         super().__init__(message)
         kind = "invalid_request_error" if status < 500 else "server_error"
         self.status = status
         self.body = {"error": {"message": message, "type": kind, "param": param, "code": code}}
-
-    @property
-    def response(self) -> JSONResponse:
-        """The error as OpenAI's clients read it."""
-        return JSONResponse(self.body, self.status)
 
 
 def model_named_by(body: bytes, header: str) -> str:
