@@ -56,8 +56,8 @@ def test_a_gateway_that_is_added_is_told() -> None:
 
 def test_a_placeholder_is_told() -> None:
     (note,) = notes(RESOURCES, sources_in_force(RESOURCES, {}))
-    assert (note.object, note.check) == ("Deployment default/m", "namespace-placeholder")
-    assert "_NAMESPACE_ is a placeholder: default is used" in note.message
+    assert (note.object, note.check) == ("namespace _NAMESPACE_", "namespace-placeholder")
+    assert note.message == "is a placeholder, so default is used here for Deployment m"
 
 
 @pytest.mark.parametrize(

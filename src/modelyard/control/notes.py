@@ -8,7 +8,7 @@ from modelyard.control.front_door import front_door
 from modelyard.control.source_use import unused_sources
 from modelyard.resources.finding import Finding
 from modelyard.resources.helm import BodyBasedRouterValues
-from modelyard.resources.placeholders import NAMESPACE_NOTE
+from modelyard.resources.placeholders import DEFAULT_NAMESPACE, NAMESPACE_NOTE
 from modelyard.resources.resource_set import ResourceSet
 from modelyard.resources.source_table import SourceTable
 
@@ -19,17 +19,21 @@ def notes(resources: ResourceSet, table: SourceTable) -> tuple[Finding, ...]:
 
 
 def _placeholders(resources: ResourceSet) -> Iterator[Finding]:
+    """One for each placeholder, with the objects that have it."""
+    found: dict[str, list[str]] = {}
     for item in resources:
         if isinstance(item, BodyBasedRouterValues):
             continue
         placeholder = item.metadata.annotations.get(NAMESPACE_NOTE)
         if placeholder is not None:
-            yield Finding(
-                object=f"{item.kind} {item.metadata.namespace}/{item.metadata.name}",
-                check="namespace-placeholder",
-                message=f"namespace {placeholder} is a placeholder: {item.metadata.namespace} is used here",
-                advice="write a namespace in its place before it goes to a cluster",
-            )
+            found.setdefault(placeholder, []).append(f"{item.kind} {item.metadata.name}")
+    for placeholder, objects in found.items():
+        yield Finding(
+            object=f"namespace {placeholder}",
+            check="namespace-placeholder",
+            message=f"is a placeholder, so {DEFAULT_NAMESPACE} is used here for {', '.join(objects)}",
+            advice="write a namespace in its place before it goes to a cluster",
+        )
 
 
 def _added_gateway(resources: ResourceSet) -> Iterator[Finding]:

@@ -5,16 +5,24 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
+from modelyard.control.daemon_thread import in_daemon_thread
 from modelyard.local.home import Home
 from modelyard.local.weights_provider import WeightsMissing
 from modelyard.resources.weights_source import WeightsSource, parse_source
 from modelyard.weights.fetching import ADAPTER_LIMITS, MODEL_LIMITS, FetchedWeights, Progress, WeightsError, fetch
+from modelyard.weights.prefetch import read_ahead
 
 log = logging.getLogger(__name__)
+
+for _client in ("gcsfs", "s3fs", "fsspec", "botocore", "aiobotocore", "huggingface_hub"):
+    # They log, with a traceback, what they raise as well; people are told once, in the fetch's own words.
+    logging.getLogger(_client).setLevel(logging.CRITICAL)
 
 ROOT_VARIABLE = "MODELYARD_WEIGHTS"
 """Another folder for all weights, shared by several homes."""
@@ -69,6 +77,7 @@ class FetchingProvider:
         if under_way is None or under_way.stopped:
             under_way = self._fetches[key] = _Fetch()
             under_way.task = asyncio.create_task(self._run(found, adapter, token, under_way), name=f"fetch {found}")
+            under_way.task.add_done_callback(_seen)
         self._number += 1
         number = self._number
         under_way.listeners[number] = say
@@ -90,19 +99,40 @@ class FetchingProvider:
         loop = asyncio.get_running_loop()
 
         def progress(moment: Progress) -> None:
-            if state.stopped:
+            if state.stopped or loop.is_closed():
                 raise _StoppedError
             loop.call_soon_threadsafe(_tell, state, str(moment))
 
         limits = ADAPTER_LIMITS if adapter else MODEL_LIMITS
         try:
-            return await asyncio.to_thread(fetch, source, self._root, token=token, progress=progress, limits=limits)
+            work = partial(fetch, source, self._root, token=token, progress=progress, limits=limits)
+            return await in_daemon_thread(work, f"fetch {source}")
         except _StoppedError:
             raise WeightsError(f"the fetch of {source} was stopped") from None
 
     async def prefetch(self, folder: Path, say: Callable[[str], None]) -> None:
-        """Read the safetensors files of ``folder`` ahead into memory."""
-        say(f"{folder.name} to be read ahead")
+        """Read the safetensors files of ``folder`` ahead into memory; what goes wrong is only logged."""
+        loop, stopped = asyncio.get_running_loop(), threading.Event()
+
+        def said(done: int, total: int) -> None:
+            if stopped.is_set() or loop.is_closed():
+                raise _StoppedError
+            loop.call_soon_threadsafe(say, f"reads {folder.name} ahead: {done / 1e6:.0f} of {total / 1e6:.0f} MB")
+
+        try:
+            read = await in_daemon_thread(partial(read_ahead, folder, said=said), f"read {folder.name} ahead")
+            log.info("read %s ahead: %.1f MB in %.2f s", folder.name, read.size / 1e6, read.seconds)
+        except asyncio.CancelledError:
+            stopped.set()
+            raise
+        except (WeightsError, OSError) as problem:
+            log.warning("%s is not read ahead: %s", folder.name, problem)
+
+
+def _seen(task: asyncio.Task[FetchedWeights]) -> None:
+    """A failure that nobody waits for any more is no news."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _tell(state: _Fetch, line: str) -> None:
