@@ -40,6 +40,8 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
     """None: the files are where only the engine can read them; nothing was checked."""
     size: int = 0
     revision: str = ""
+    fetched_path: str = ""
+    """Where it was copied from, if nobody edits that; empty: it may have changed."""
 
 
 class SourceState(msgspec.Struct, frozen=True, kw_only=True):

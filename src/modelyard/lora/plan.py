@@ -23,8 +23,14 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     """The files of one adapter at one time. ``path`` is what the engine reads; equal paths are equal versions."""
 
     path: str
+    also: str = ""
+    """Another path of the same files, from which an engine may have loaded them at its start; empty: none."""
     suffix: str
     """Eight hex digits of the content's digest, for the engine-side name of a version that comes second."""
+
+    def is_at(self, path: str) -> bool:
+        """Whether ``path`` holds this version."""
+        return path == self.path or (bool(self.also) and path == self.also)
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,7 +135,7 @@ class _Planner:
 
     def _wanted(self, name: str, version: Version | None) -> None:
         mine = self.names.get(name, [])
-        right = [one for one in mine if version is not None and one.path == version.path]
+        right = [one for one in mine if version is not None and version.is_at(one.path)]
         if right or mine:
             self.routes[name] = self._preferred(name, right or mine).engine_name
         else:

@@ -200,7 +200,7 @@ class ReplicaLoop:
         if stored is None:
             return Found(state=state)
         refusal = check(stored.facts, view.limits, view.base) if stored.facts is not None else None
-        version = Version(path=stored.path, suffix=_suffix(stored))
+        version = Version(path=stored.path, also=stored.fetched_path, suffix=_suffix(stored))
         return Found(version=None if refusal else version, refusal=refusal, state=state)
 
     # ── acting ──

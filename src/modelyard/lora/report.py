@@ -82,7 +82,7 @@ def _wanted(look: Look, wanted: Wanted) -> AdapterStatus:
     found = look.found[wanted.name]
     routed = look.planned.routes.get(wanted.name, "")
     paths = {one.engine_name: one.path for one in look.listing.adapters}
-    right = bool(routed) and found.version is not None and paths.get(routed) == found.version.path
+    right = bool(routed) and found.version is not None and found.version.is_at(paths.get(routed, ""))
     if right and not found.state.problem:
         reason, message = _remark(look, found)
     else:

@@ -115,7 +115,9 @@ class SourceBook:
         folder, revision = Path(entry.fetched.path), entry.fetched.revision
         entry.seen = await asyncio.to_thread(fingerprint, folder)
         if self._store is not None:
-            return await asyncio.to_thread(self._store.put, entry.name, folder, revision)
+            stored = await asyncio.to_thread(self._store.put, entry.name, folder, revision)
+            kept = "" if entry.fetched.mutable else entry.fetched.path
+            return msgspec.structs.replace(stored, fetched_path=kept)
         return await asyncio.to_thread(_in_place, entry.fetched)
 
     def _failed(self, entry: _Entry, problem: str, *, invalid: bool) -> None:
