@@ -6,7 +6,9 @@ readers much faster than one.
 
 from __future__ import annotations
 
+import errno
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
@@ -21,6 +23,9 @@ from modelyard.weights.meter import Meter
 READERS = 16
 """As many as keep a networked disk or a bucket busy; a local disk needs fewer and loses nothing by more."""
 _BLOCK = 16 * MiB
+_PIECE = 4 * MiB
+_NO_SENDFILE = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
+"""Some file systems cannot."""
 _SHARE = 0.8
 """Of the memory that is free: reading more pushes out what was read first."""
 _TICK = 0.25
@@ -100,25 +105,47 @@ def _blocks(files: Sequence[Path], sizes: Sequence[int], limit: int) -> list[tup
 
 def _read(blocks: Sequence[tuple[Path, int, int]], meter: Meter) -> None:
     """A descriptor for each block: the kernel's own read-ahead is per descriptor, and gets confused by jumps."""
-    buffer = memoryview(bytearray(min(_BLOCK, max((length for _, _, length in blocks), default=0))))
-    for file, offset, length in blocks:
-        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            for count in _pieces(descriptor, buffer, offset, length):
-                meter.add(count)
-                if meter.stopped:
-                    return
-        finally:
-            os.close(descriptor)
+    sink = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        for file, offset, length in blocks:
+            descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                for count in _pieces(descriptor, sink, offset, length):
+                    meter.add(count)
+                    if meter.stopped:
+                        return
+            finally:
+                os.close(descriptor)
+    finally:
+        os.close(sink)
 
 
-def _pieces(descriptor: int, buffer: memoryview, offset: int, length: int) -> Iterator[int]:
+def _pieces(descriptor: int, sink: int, offset: int, length: int) -> Iterator[int]:
+    """Counts of bytes as they come into the page cache."""
+    read = _through(sink)
     while length:
-        count = os.preadv(descriptor, [buffer[:length]], offset)
+        try:
+            count = read(descriptor, offset, min(length, _PIECE))
+        except OSError as problem:
+            if problem.errno not in _NO_SENDFILE or read is _copied:
+                raise
+            read = _copied
+            continue
         if not count:
             return  # it has become shorter; nothing is lost
         yield count
         offset, length = offset + count, length - count
+
+
+def _through(sink: int) -> Callable[[int, int, int], int]:
+    """``sendfile`` to the null device has pages read without copying them: twice as fast where memory is the limit."""
+    if not sys.platform.startswith("linux"):
+        return _copied
+    return lambda descriptor, offset, count: os.sendfile(sink, descriptor, offset, count)
+
+
+def _copied(descriptor: int, offset: int, count: int) -> int:
+    return len(os.pread(descriptor, count, offset))
 
 
 def _fitting() -> int:
