@@ -79,3 +79,11 @@ def test_names_that_no_backend_knows_leave_room_for_models() -> None:
         ("m", 200, 1),
         ("m", 404, 1),
     ]
+
+
+def test_waits_for_adapters_are_counted_apart() -> None:
+    metrics = RequestMetrics()
+    for queued, load_wait in ((0.0, 0.0), (2.0, 0.0), (3.0, 2.5)):
+        metrics.record(ExchangeRecord(queued=queued, load_wait=load_wait))
+    [row] = metrics.drain()
+    assert (row.count, row.queued_sum, row.load_waits, row.load_wait_sum) == (3, 5.0, 1, 2.5)
