@@ -125,8 +125,8 @@ def test_memory_cuts_replicas_and_says_the_numbers() -> None:
     scaling = model(result)["deployment_config"]["autoscaling_config"]
     assert scaling == {"min_replicas": 1, "max_replicas": 1}
     row = next(row for row in result.settings if "min_replicas" in row.setting)
-    assert "4.0 GiB" in row.reason
-    held = model(run(TWO_REPLICAS, memory_bytes=11 * GIB))["deployment_config"]["autoscaling_config"]
+    assert "1.5 GiB" in row.reason
+    held = model(run(TWO_REPLICAS, memory_bytes=14 * GIB))["deployment_config"]["autoscaling_config"]
     assert held == {"min_replicas": 2, "max_replicas": 3}
 
 

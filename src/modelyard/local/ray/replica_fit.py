@@ -15,6 +15,8 @@ GIB = 1 << 30
 REPLICA_BYTES = int(2.3 * GIB)
 """Resident memory of one replica's three processes (Serve replica, vLLM's engine and its worker) beside the KV cache
 and the weights, measured with Ray 2.60 and vLLM 0.32 on a CPU."""
+CLUSTER_BYTES = int(2.5 * GIB)
+"""What a cluster takes before its first replica: head, dashboard, controller, proxy, one ingress; measured."""
 _KV_BYTES = 512 << 20
 
 
@@ -38,19 +40,22 @@ class _Fit:
 
 
 def fit_replicas(models: Sequence[tuple[LLMConfig, Draft]], host: RayHost, changes: Changes) -> None:
-    """Fewer replicas where ``host.memory_bytes`` does not hold them; one of each model always stays."""
+    """Fewer replicas where ``host.memory_bytes`` does not hold them; one of each model always stays. What is left over
+    goes to the models in their order."""
     fits = [_Fit(model, written) for model, written in models]
     if host.memory_bytes <= 0:
         return
+    memory = max(0, host.memory_bytes - CLUSTER_BYTES)
     wanted = {id(fit): (fit.least, fit.most) for fit in fits}
-    while _total(fits) > host.memory_bytes and any(fit.least > 1 for fit in fits):
+    while _total(fits) > memory and any(fit.least > 1 for fit in fits):
         largest = max(fits, key=lambda fit: fit.least)
         largest.least -= 1
-    spare = max(0, host.memory_bytes - _total(fits))
+    spare = max(0, memory - _total(fits))
     for fit in fits:
         fit.most = min(fit.most, max(fit.least, 1) + spare // fit.bytes)
+        spare -= (fit.most - max(fit.least, 1)) * fit.bytes
         if wanted[id(fit)] != (fit.least, fit.most):
-            _write(fit, wanted[id(fit)], host.memory_bytes, len(fits), changes)
+            _write(fit, wanted[id(fit)], memory, len(fits), changes)
 
 
 def _total(fits: Sequence[_Fit]) -> int:
