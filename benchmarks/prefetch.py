@@ -1,8 +1,8 @@
 """What reading safetensors ahead is worth: ``python benchmarks/prefetch.py [FOLDER] [--size 2] [--readers 1 4 16]``.
 
-Files of noise, out of the page cache (``POSIX_FADV_DONTNEED``, no privileges), are read as an engine reads them: mapped,
-one after another, every page touched. Then the same after ``read_ahead`` with so many readers; the median of the rounds.
-Run it on a folder of the networked disk or mounted bucket in question: that is where reading ahead pays.
+Files of noise, out of the page cache (``POSIX_FADV_DONTNEED``, no privileges), are read as an engine reads them:
+mapped, one after another, every page touched. Then the same after ``read_ahead`` with so many readers; the median of
+interleaved rounds. Run it on a folder of the networked disk or mounted bucket in question: there reading ahead pays.
 """
 
 from __future__ import annotations
@@ -29,19 +29,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=options.folder) as made:
         folder = Path(made)
         _make(folder, int(options.size * 1e9))
-        measured = {"mapped, not read ahead": _median(options.rounds, folder, None)}
-        for readers in options.readers:
-            measured[f"read ahead by {readers}"] = _median(options.rounds, folder, readers)
+        ways: list[int | None] = [None, *options.readers]
+        rounds = [{readers: _round(folder, readers) for readers in ways} for _ in range(options.rounds)]
     print(f"{options.size:g} GB in {_FILES} files, median of {options.rounds} rounds")
     print("| | read ahead, GB/s | load after it, s | both, s |\n|---|---:|---:|---:|")
-    for name, (ahead, load) in measured.items():
+    for readers in ways:
+        ahead, load = (statistics.median(taken[readers][step] for taken in rounds) for step in (0, 1))
+        name = "mapped, not read ahead" if readers is None else f"read ahead by {readers}"
         rate = f"{options.size / ahead:.2f}" if ahead else "-"
         print(f"| {name} | {rate} | {load:.2f} | {ahead + load:.2f} |")
-
-
-def _median(rounds: int, folder: Path, readers: int | None) -> tuple[float, float]:
-    taken = [_round(folder, readers) for _ in range(rounds)]
-    return statistics.median(ahead for ahead, _ in taken), statistics.median(load for _, load in taken)
 
 
 def _round(folder: Path, readers: int | None) -> tuple[float, float]:

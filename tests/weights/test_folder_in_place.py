@@ -53,7 +53,7 @@ def test_an_empty_mount_point(tmp_path: Path) -> None:
 
 
 def test_a_folder_of_another_name(folder: Path) -> None:
-    with pytest.raises(WeightsError, match="does not exist; .* has: gemma"):
+    with pytest.raises(WeightsError, match=r"does not exist; .* has: gemma"):
         check_folder(str(folder.parent / "gemini"), MODEL_LIMITS)
 
 

@@ -67,7 +67,7 @@ class Transfer:
             try:
                 self._fetch_some(descriptor)
             except Interruption as problem:
-                failed = 1 if self._here > before else failed + 1
+                failed = 0 if self._here > before else failed + 1
                 self._wait(failed, problem)
 
     def _fetch_some(self, descriptor: int) -> None:
@@ -89,7 +89,7 @@ class Transfer:
                 f"{self._file.name} could not be fetched: {problem}; fetch again: it goes on from what has come"
             )
         self._meter.note = str(problem)
-        pause = max(_FIRST_PAUSE * 2 ** (failed - 1), problem.after)
+        pause = max(_FIRST_PAUSE * 2 ** max(0, failed - 1), problem.after)
         if not self._meter.pause(min(pause, _LONGEST_PAUSE)):
             raise Stopped
 
