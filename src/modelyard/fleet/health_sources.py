@@ -1,7 +1,8 @@
 """Which active check applies to an endpoint.
 
 In this order: the HealthCheckPolicy (``networking.gke.io/v1``) that targets its Service or InferencePool, the
-readiness probe of the Deployment behind it, and else (None) the default of its engine.
+check that the Pod's runner gives it, the readiness probe of the Deployment behind it, and else (None) the default of
+its engine.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ class HealthSources:
         policy = self._policies.get((key.kind, key.namespace, key.name))
         if policy is not None:
             return _from_policy(policy.spec.default, pod)
+        if pod.health is not None:
+            return pod.health
         deployment = self.deployment(pod)
         return _from_deployment(deployment, pod, serving_port) if deployment is not None else None
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from modelyard.fleet.health import HealthCheck
 from modelyard.resources.core import Pod
 
 
@@ -26,6 +27,8 @@ class PodEndpoint(msgspec.Struct, frozen=True, kw_only=True):
     """Container ports by name, for named target ports."""
     metrics_url: str = ""
     """Where its load is read, where the runner knows it; empty: by annotation, else the engine's usual place."""
+    health: HealthCheck | None = None
+    """How it is checked, where the runner knows better than the engine's default; a policy still wins."""
     port_map: Mapping[int, int] = {}
     """Container port to the port that it really has on ``ip``, where the two differ (systems with one
     loopback address only)."""

@@ -12,7 +12,7 @@ from modelyard.local.ray import deployment as deployment_module
 from modelyard.local.ray.deployment import Deployment
 from modelyard.local.ray.planning import plan_ray_services
 from modelyard.local.ray.ray_plan import RayServicePlan
-from modelyard.local.ray.serve_api import ServeRefused, ServeUnreachable
+from modelyard.local.ray.serve_api import ProxyHealth, ServeRefused, ServeUnreachable
 from modelyard.local.ray.serve_status import ApplicationDetails, ServeStatus
 from modelyard.local.weights_provider import WeightsMissing
 
@@ -25,7 +25,7 @@ class FakeApi:
     """A dashboard and a proxy that answer what they are told to."""
 
     def __init__(self) -> None:
-        self.up, self.proxy, self.state, self.message = False, "", "DEPLOYING", ""
+        self.up, self.proxy, self.state, self.message = False, ProxyHealth(state="well"), "DEPLOYING", ""
         self.refuses = ""
         self.deployed: list[Mapping[str, Any]] = []
         self.paths: Mapping[str, str] = {"/": "hello"}
@@ -43,7 +43,7 @@ class FakeApi:
             raise ServeRefused(self.refuses)
         self.deployed.append(config)
 
-    async def healthy(self) -> str:
+    async def health(self) -> ProxyHealth:
         return self.proxy
 
     async def routes(self) -> Mapping[str, str]:
@@ -163,13 +163,26 @@ def test_a_failed_application_is_told_in_rays_words():
     run(story)
 
 
-def test_one_failed_health_check_is_no_reason_to_leave():
+@pytest.mark.parametrize("state", ["unwell", "silent", "gone"])
+def test_a_proxy_that_does_not_serve_is_left_and_comes_back(state: Any):
     async def story(seen: Watched) -> None:
         await serving(seen)
-        seen.api.proxy = "/-/healthz answered 503: draining"
+        seen.api.proxy = ProxyHealth(state=state, problem="not now")
         await seen.until(lambda: not seen.serves)
-        seen.api.proxy = ""
+        seen.api.proxy = ProxyHealth(state="well")
         await seen.until(lambda: seen.serves)
+
+    run(story)
+
+
+def test_a_late_proxy_is_borne_longer_than_one_that_is_unwell(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(deployment_module._ENOUGH, "silent", 1_000_000)
+
+    async def story(seen: Watched) -> None:
+        await serving(seen)
+        seen.api.proxy = ProxyHealth(state="silent", problem="late")
+        await asyncio.sleep(0.05)
+        assert seen.serves
 
     run(story)
 
@@ -189,7 +202,7 @@ def test_a_head_that_says_nothing_is_started_anew(monkeypatch: pytest.MonkeyPatc
 
     async def told() -> str:
         seen = Watched()
-        seen.api.proxy = "no answer"
+        seen.api.proxy = ProxyHealth(state="silent", problem="no answer")
         async with asyncio.timeout(10):
             return await seen.deployment.run(seen.api, lambda: None)  # type: ignore[arg-type]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from modelyard.local.ray.ray_plan import RayClusterPlan, RayServicePlan
-from modelyard.local.ray.serve_api import ServeApi, ServeRefused, ServeUnreachable
+from modelyard.local.ray.serve_api import ProxyHealth, ServeApi, ServeRefused, ServeUnreachable
 from modelyard.local.ray.serve_status import ServeStatus
 from modelyard.local.ray.working_dirs import with_packed
 from modelyard.local.replica_plan import HUB_TOKENS
@@ -23,10 +23,14 @@ HURRIED_SECONDS = 0.25
 AGAIN_SECONDS = 5.0
 """Between two attempts at something that failed for a reason outside."""
 FAILURES = 2
-"""Failed health checks in a row after which the proxy counts as not serving. A connection that is refused counts at
-once."""
+"""Health checks in a row that the proxy fails until it counts as not serving. A proxy that is gone counts at once."""
+SILENCES = 6
+"""Health checks of 5 s each without an answer: on a busy machine a proxy is late, and there is no other to ask."""
 SILENT_SECONDS = 90.0
 """A head whose dashboard and proxy both say nothing for so long is started anew."""
+
+_ENOUGH = {"well": 1, "unwell": FAILURES, "silent": SILENCES, "gone": 1}
+_NOT_DEPLOYED = ProxyHealth(state="unwell", problem="nothing is deployed yet")
 
 Progress = Callable[[str, bool], None]
 
@@ -104,15 +108,15 @@ class Deployment:
         if answered and self._dirty:
             await self._deploy(api)
             answered = await self._ask_status(api)
-        problem = await api.healthy() if self._deployed is not None else "nothing is deployed yet"
-        self._failures = self._failures + 1 if problem else 0
+        health = await api.health() if self._deployed is not None else _NOT_DEPLOYED
+        self._failures = self._failures + 1 if health.problem else 0
         if not self._served:
-            self._served = not problem and await self._formed_now(api)
-        elif self._failures >= FAILURES or "ClientConnector" in problem:
+            self._served = not health.problem and await self._formed_now(api)
+        elif self._failures >= _ENOUGH[health.state]:
             self._served = False
         self._formed = self._formed or self._served
-        self._progress(self._in_words(problem if answered else "the Ray head starts"), self._served)
-        return answered or not problem
+        self._progress(self._in_words(health.problem if answered else "the Ray head starts"), self._served)
+        return answered or not health.problem
 
     async def _ask_status(self, api: ServeApi) -> bool:
         try:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import aiohttp
+import msgspec
 
 from modelyard.local.ray.serve_status import ServeStatus, brief, parse_status
 
@@ -20,6 +21,15 @@ class ServeUnreachable(Exception):
 
 class ServeRefused(Exception):
     """Serve does not take this configuration; the message is Ray's reason."""
+
+
+class ProxyHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """What the proxy said of itself."""
+
+    state: Literal["well", "unwell", "silent", "gone"]
+    """``unwell``: it answered that it cannot serve; ``silent``: no answer in time, which may be a busy machine;
+    ``gone``: nothing listens."""
+    problem: str = ""
 
 
 class ServeApi:
@@ -56,14 +66,17 @@ class ServeApi:
         if code != _HEALTHY:
             raise ServeUnreachable(f"the dashboard answered {code}: {text}")
 
-    async def healthy(self) -> str:
-        """Asks ``/-/healthz`` of the proxy; returns what is wrong, or nothing."""
+    async def health(self) -> ProxyHealth:
+        """Asks ``/-/healthz`` of the proxy."""
         try:
             code, body = await self._ask("GET", self._serve + "/-/healthz", seconds=5.0)
         except ServeUnreachable as error:
-            return str(error)
-        text = body.decode("utf-8", "replace").strip()
-        return "" if code == _HEALTHY else f"/-/healthz answered {code}: {brief(text)}"
+            silent = isinstance(error.__cause__, TimeoutError)
+            return ProxyHealth(state="silent" if silent else "gone", problem=str(error))
+        if code == _HEALTHY:
+            return ProxyHealth(state="well")
+        text = brief(body.decode("utf-8", "replace"))
+        return ProxyHealth(state="unwell", problem=f"/-/healthz answered {code}: {text}")
 
     async def routes(self) -> Mapping[str, str]:
         """Route prefix -> application, as the proxy knows it; empty where it does not answer."""
