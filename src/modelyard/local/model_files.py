@@ -76,6 +76,16 @@ class ModelPlaces:
         source = parse_source(f"{word}@{revision}" if revision and "@" not in word else word)
         return None if source.kind == "path" else self._at(source)
 
+    def chosen_folder(self, word: str) -> str | None:
+        """The folder that the user named for ``word``, which need not hold a model; None: none was named.
+
+        Raises ValueError where something other than a folder was named.
+        """
+        source = self._sources.table.find(word)
+        if source is not None and source.kind != "path":
+            raise ValueError(f"{word} is code: its source must be a folder, not {source}")
+        return None if source is None else source.name
+
     def is_chosen(self, word: str) -> bool:
         """Whether the user said where ``word`` is taken from."""
         return self._sources.table.key_of(word) is not None

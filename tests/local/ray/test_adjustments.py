@@ -49,6 +49,9 @@ class Paths:
     def of_model(self, source: str, model_id: str) -> str | None:
         return f"/w/{source}" if source.startswith("google/") else None
 
+    def of_code(self, address: str) -> str | None:
+        return "/copy" if "known" in address else None
+
     def of_text(self, text: str) -> str | None:
         return f"/w/{text.removeprefix('demo://')}" if text.startswith("demo://") else None
 
@@ -161,5 +164,7 @@ def test_code_that_moves_is_not_fetched() -> None:
     text = OWN_CODE.replace("./app", "https://example.com/a/b/archive/main.zip")
     with pytest.raises(ValueError, match="is not fetched here; say where a copy of it is: --source https"):
         run(text)
+    copied = run(text.replace("/a/b/", "/a/known/"))
+    assert copied.config["applications"][0]["runtime_env"]["working_dir"] == "/copy"
     fixed = OWN_CODE.replace("./app", f"https://example.com/a/b/archive/{'0a' * 20}.zip")
     assert run(fixed).config["applications"][0]["runtime_env"]["working_dir"].endswith(".zip")

@@ -38,6 +38,11 @@ class WeightsPaths(Protocol):
         name of the same files, empty where there is none."""
         ...
 
+    def of_code(self, address: str) -> str | None:
+        """Folder with a copy of the code that is at ``address``, where the user named one. Raises ValueError, for
+        people."""
+        ...
+
     def of_text(self, text: str) -> str | None:
         """Folder for a text that may be anything: only one that says by its scheme that it is a source, or that the
         user named one for, has a folder."""
@@ -156,7 +161,7 @@ def _set_code(app: ServeApplication, part: Draft, paths: WeightsPaths, note: Not
     address = moving_archive(app)
     if not address:
         return
-    folder = paths.of_text(address)
+    folder = paths.of_code(address)
     if folder is None:
         raise ValueError(
             f"the code of application {app.name} is {address}, the archive of a branch, which may change at any "

@@ -28,6 +28,10 @@ class NeededFolders:
         self.fetched[place.source] = place.folder
         return place.folder
 
+    def of_code(self, address: str) -> str | None:
+        """The folder that the user named. Raises ValueError, for people, where it is no folder."""
+        return self._places.chosen_folder(address)
+
     def of_text(self, text: str) -> str | None:
         """None for a text that is no source by its scheme and that the user named none for."""
         if not text.startswith(_SCHEMES) and not self._places.is_chosen(text):
