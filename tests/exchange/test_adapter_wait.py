@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from modelyard.exchange.commands import Forward, Respond, Wait
-from modelyard.fleet.endpoints import EndpointState
+from modelyard.fleet.endpoints import EndpointState, EngineLoad
 from modelyard.http1.request_parsing import parse_request_head
 from modelyard.http1.response_parsing import parse_response_head
 
@@ -253,6 +253,33 @@ def test_a_404_where_nobody_else_has_it_waits_for_the_next_load(playbook: Callab
     assert [(command.address, sent_model(command)) for command in commands] == [(A, NEW)]
     exchange.on_end("done", book.now)
     assert book.in_flight() == {}
+
+
+def test_a_404_for_a_version_that_was_just_replaced_is_tried_with_the_new_one(
+    playbook: Callable[..., Playbook],
+) -> None:
+    book = playbook()
+    old = f"{ADAPTER}@00000000"
+    book.fleet({POOL: [server(A, "base", f"{old}<base", names={ADAPTER: old})]})
+    exchange, command = ask(book)
+    assert sent_model(command) == old
+    book.fleet({POOL: [server(A, "base", f"{NEW}<base", names={ADAPTER: NEW})]})
+    again = exchange.on_upstream_failure("model_missing", True, book.now)
+    assert (again.address, sent_model(again)) == (A, NEW)
+
+
+def test_policies_know_adapters_by_their_names_for_clients(playbook: Callable[..., Playbook]) -> None:
+    """The affinity scorer sees that the adapter runs on A."""
+    book = playbook()
+    states = [server(address, "base", f"{NEW}<base", names={ADAPTER: NEW}) for address in (A, B)]
+    loads = [EngineLoad(at=book.now, max_loras=1, running_loras=frozenset({name})) for name in (NEW, "other")]
+    book.fleet({POOL: [replace(state, load=load) for state, load in zip(states, loads, strict=True)]})
+    addresses = set()
+    for _ in range(10):
+        exchange, command = ask(book)
+        addresses.add(command.address)
+        exchange.on_end("done", book.now)
+    assert addresses == {A}
 
 
 def test_a_404_that_no_new_list_follows_is_forgotten_after_a_while(playbook: Callable[..., Playbook]) -> None:

@@ -106,7 +106,8 @@ class AdapterWait(RequestState[Go], eq=False):
         )
 
     def _without_adapter(self, state: BackendState, address: str, now: float) -> Go | Respond | Wait:
-        """The endpoint at ``address`` does not have the adapter: another one, or wait until it is loaded again."""
+        """The endpoint at ``address`` does not have the adapter: another one, the same one where it has another version
+        by now, or wait until it is loaded again."""
         self._gateway.model_missing(state, address, self.engine_model or self.target_model, now)
         self._restore_body()
         target, only = self.target_model, state.only_models

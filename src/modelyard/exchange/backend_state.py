@@ -30,6 +30,7 @@ class BackendState:
     """One backend as a worker sees it."""
 
     __slots__ = (
+        "_engine_names",
         "adapters",
         "admission",
         "config",
@@ -66,6 +67,7 @@ class BackendState:
         self.loading: frozenset[str] = frozenset()
         """Adapters that will be loaded, and are loaded nowhere yet."""
         self.adapters: frozenset[str] = frozenset()
+        self._engine_names: Mapping[str, Mapping[str, str]] = {}
         self.missing: dict[tuple[str, str], float] = {}
         """(address, engine-side name) of adapters that an endpoint answered 404 for, until when that counts unless its
         list says so first."""
@@ -86,13 +88,14 @@ class BackendState:
             )
             self.missing = {what: until for what, until in self.missing.items() if what in listed}
             self.find_places()
-        self.scheduler.update(picking_view(fleet, self.places) if self.places else fleet, now)
+        self.scheduler.update(picking_view(fleet, self._engine_names) if self._engine_names else fleet, now)
 
     def find_places(self) -> None:
         """Work out anew which endpoint serves what."""
         found = model_places(self.fleet, self.missing)
         self.only_models = found.known if self.is_pool else None
         self.places, self.loading, self.adapters = found.places, found.loading, found.adapters
+        self._engine_names = found.engine_names
 
     def awaiting(self, adapter: str) -> list[str]:
         """Addresses of the endpoints where the adapter is to be loaded."""

@@ -237,12 +237,12 @@ class Exchange(ModelRequest[Forward], eq=False, kw_only=True):
     def on_upstream_failure(self, kind: FailureKind, replayable: bool, now: float) -> Forward | Respond | Wait:
         """The attempt failed before a byte of it reached the client: another endpoint, or the client's 502 or 504."""
         address = self._release()
-        self._tried.append(address)
         self.record.time_to_first_byte = 0.0
         gateway = self._gateway
         if kind == "model_missing":
             assert self.state is not None
             return self._without_adapter(self.state, address, now)
+        self._tried.append(address)
         if kind != "deadline":
             gateway.failed(address, kind, now)
         if (

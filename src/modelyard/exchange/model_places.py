@@ -35,6 +35,8 @@ class ModelPlaces(NamedTuple):
     """Adapters that are to be loaded somewhere and are loaded nowhere."""
     adapters: frozenset[str] = frozenset()
     """Names that are certainly adapters: an endpoint that has not said what it serves is no place for them."""
+    engine_names: Mapping[str, Mapping[str, str]] = {}
+    """Address -> name -> the engine-side name, where that is another one."""
 
 
 def model_places(fleet: BackendFleet, missing: Missing = ()) -> ModelPlaces:
@@ -55,7 +57,12 @@ def model_places(fleet: BackendFleet, missing: Missing = ()) -> ModelPlaces:
         names = {address: what.engine_name for address, what in at.items() if what.engine_name != name}
         if names or len(addresses) < len(ready):
             places[name] = Place(addresses, names)
-    return ModelPlaces(None if silent or not ready else frozenset(served), places, loading, adapters)
+    engine_names: dict[str, dict[str, str]] = {}
+    for name, place in places.items():
+        for address, engine_name in place.names.items():
+            engine_names.setdefault(address, {})[name] = engine_name
+    known = None if silent or not ready else frozenset(served)
+    return ModelPlaces(known, places, loading, adapters, engine_names)
 
 
 def without(state: EndpointState, missing: Missing) -> EndpointState:
@@ -66,15 +73,9 @@ def without(state: EndpointState, missing: Missing) -> EndpointState:
     return replace(state, models=tuple(model for model in state.models if (address, model.id) not in missing))
 
 
-def picking_view(fleet: BackendFleet, places: Mapping[str, Place]) -> BackendFleet:
+def picking_view(fleet: BackendFleet, engine_names: Mapping[str, Mapping[str, str]]) -> BackendFleet:
     """The fleet as picking reads it: policies know adapters by the names that requests have."""
-    by_address: dict[str, dict[str, str]] = {}
-    for name, place in places.items():
-        for address, engine_name in place.names.items():
-            by_address.setdefault(address, {})[name] = engine_name
-    if not by_address:
-        return fleet
-    endpoints = tuple(_renamed(state, by_address.get(state.endpoint.address)) for state in fleet.endpoints)
+    endpoints = tuple(_renamed(state, engine_names.get(state.endpoint.address)) for state in fleet.endpoints)
     return replace(fleet, endpoints=endpoints)
 
 

@@ -127,6 +127,8 @@ class Watch:
 
     def set_adapters(self, names: Mapping[str, str], expected: frozenset[str]) -> None:
         """What the engine calls its adapters, and which it will have soon (``EndpointState``)."""
+        if names == self.adapter_names and expected == self.expected:
+            return
         before, self.adapter_names, self.expected = self.adapter_names, dict(names), expected
         loaded = [engine_name for name, engine_name in names.items() if engine_name and before.get(name) != engine_name]
         self._believed.vouch(loaded, self._shared.clock())
