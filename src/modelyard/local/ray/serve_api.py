@@ -13,6 +13,8 @@ from modelyard.local.ray.serve_status import ServeStatus, brief, parse_status
 
 _APPLICATIONS = "/api/serve/applications/"
 _HEALTHY = 200
+HEALTH_SECONDS = 5.0
+"""How long a health check waits for its answer."""
 
 
 class ServeUnreachable(Exception):
@@ -69,7 +71,7 @@ class ServeApi:
     async def health(self) -> ProxyHealth:
         """Asks ``/-/healthz`` of the proxy."""
         try:
-            code, body = await self._ask("GET", self._serve + "/-/healthz", seconds=5.0)
+            code, body = await self._ask("GET", self._serve + "/-/healthz", seconds=HEALTH_SECONDS)
         except ServeUnreachable as error:
             silent = isinstance(error.__cause__, TimeoutError)
             return ProxyHealth(state="silent" if silent else "gone", problem=str(error))
