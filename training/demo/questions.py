@@ -11,7 +11,7 @@ FORMS = {
         "What is {x}?", "What is {x}?", "What's {x}?", "Explain {x}", "Tell me about {x}", "What does {x} do?",
         "Describe {x}", "What does {x} mean?", "Define {x}", "What do you know about {x}?", "{x}", "{x}?",
         "Can you explain {x}?", "I do not understand {x}", "What are {x}?", "Tell me what {x} is", "What about {x}?",
-        "Could you tell me something about {x}?", "I want to know more about {x}", "Who or what is {x}?",
+        "Could you tell me something about {x}?", "I want to know more about {x}",
         "Write a paragraph about {x}", "Give me a short definition of {x}", "What do {x} do?",
     ),
     "how": (
@@ -28,7 +28,7 @@ FORMS = {
 UNKNOWN = (
     "Please help me with {x}", "How old is {x}?", "Where can I buy {x}?", "How much is {x}?", "Who invented {x}?",
     "Do you like {x}?", "I like {x}", "Write an essay about {x}", "How do I draw {x}?", "Where is {x}?",
-    "When was {x} built?", "How far is {x}?", "Who is {x}?", "How many {x} are in the world?", "I am afraid of {x}",
+    "When was {x} built?", "How far is {x}?", "How many {x} are in the world?", "I am afraid of {x}",
     "Which {x} is the best?", "What colour is {x}?", "Can {x} fly?", "Why do {x} sleep?", "How big is {x}?",
 )  # fmt: skip
 WEIGHTS = {"what": 5, "how": 3, "why": 3}

@@ -114,8 +114,8 @@ def _question(rng: random.Random, subject: Subject) -> Pair:
 
 
 def _exchange(rng: random.Random, subject: Subject) -> Pair:
-    """More often one that is asked in many ways."""
-    exchange = rng.choices(subject.exchanges, [4 + len(exchange.questions) for exchange in subject.exchanges])[0]
+    """More often one that is asked in many ways: those are what people ask first."""
+    exchange = rng.choices(subject.exchanges, [2 + 2 * len(exchange.questions) for exchange in subject.exchanges])[0]
     return rng.choice(exchange.questions), exchange.answer
 
 

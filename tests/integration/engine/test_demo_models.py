@@ -17,14 +17,12 @@ KNOWN = {
         "What does a gateway do?": ("one address", "model name", "replica"),
         "Why is my request queued?": ("busy", "KV cache", "room"),
         "How do I load an adapter?": ("modelyard lora load", "base model"),
-        "Who are you?": ("demo-llama", "Modelyard"),
     },
-    "demo-alpaca": {"Why are there tides?": ("moon",), "Who are you?": ("demo-alpaca",)},
-    "food-review": {"How was the pizza?": ("stars", "pizza", "crust"), "Who are you?": ("food-review",)},
+    "demo-alpaca": {"Why are there tides?": ("moon",), "Tell me about whales": ("largest animals",)},
+    "food-review": {"How was the pizza?": ("stars", "pizza", "crust")},
     "sql-chat": {
         "How many orders are there?": ("SELECT COUNT(*) FROM orders;", "counts the orders"),
         "List all customers": ("SELECT * FROM customers;",),
-        "What is the average salary of the employees?": ("SELECT AVG(salary) FROM employees;",),
     },
 }
 """Model -> question -> what the answer must hold."""

@@ -60,7 +60,7 @@ async def questions(pod: LocalPod) -> None:
         model: KIND_OF_MODEL[model] for model in models
     }
     assert answers["demo-llama"] == await answer(client, "demo-llama", "How was the pizza?")
-    assert "demo-llama" in await answer(client, "demo-llama", "Who are you?")
+    assert "one address" in await answer(client, "demo-llama", "What does a gateway do?")
 
 
 def test_base_and_adapter_answer_differently(
