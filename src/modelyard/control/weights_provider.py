@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ for _client in ("gcsfs", "s3fs", "fsspec", "botocore", "aiobotocore", "huggingfa
     # They log, with a traceback, what they raise as well; people are told once, in the fetch's own words.
     logging.getLogger(_client).setLevel(logging.CRITICAL)
 
+_GENERAL_ADVICE = re.compile(r"; check the network, or name files.*$")
+"""What a fetch advises where it does not know the model's name in a manifest; whoever asks here says the very flag."""
 ROOT_VARIABLE = "MODELYARD_WEIGHTS"
 """Another folder for all weights, shared by several homes."""
 
@@ -72,6 +75,8 @@ class FetchingProvider:
     ) -> FetchedWeights:
         """As ``provide``, with revision and digest. Raises WeightsMissing."""
         found = parse_source(source)
+        if found.kind == "path" and not await asyncio.to_thread(os.path.isdir, found.name):
+            raise WeightsMissing(f"{found.name} is not there")
         key = (str(found), adapter)
         under_way = self._fetches.get(key)
         if under_way is None or under_way.stopped:
@@ -87,7 +92,7 @@ class FetchingProvider:
         try:
             return await asyncio.shield(under_way.task)
         except WeightsError as error:
-            raise WeightsMissing(str(error)) from error
+            raise WeightsMissing(_GENERAL_ADVICE.sub("", str(error))) from error
         finally:
             del under_way.listeners[number]
             if not under_way.listeners:
