@@ -22,7 +22,7 @@ def test_what_was_measured_counts_where_it_is_longer() -> None:
 
 @pytest.mark.parametrize("facts", [{"output_tokens": 0}, {"token_time": 0.0}, {"propagation": -1.0}, {"buffer": -0.5}])
 def test_what_cannot_be_is_refused(facts: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match="or more|above 0"):
+    with pytest.raises(ValueError, match=r"or more|above 0"):
         drain_time(DrainFacts(**{"output_tokens": 10, "token_time": 0.1, **facts}))  # type: ignore[arg-type]
 
 

@@ -12,6 +12,7 @@ from modelyard import __version__
 from modelyard.admin.source import ExplainUnavailable
 from modelyard.control.adapters import adapter_gauges
 from modelyard.control.binding_results import gateway_bindings
+from modelyard.control.commands.rollouts import add_statuses
 from modelyard.control.explain_request import explain_request
 from modelyard.control.fleet_report import fleet_gauges, fleet_report
 from modelyard.control.not_used import not_used
@@ -63,6 +64,8 @@ class YardView:
             if item["kind"] == "Job" and jobs is not None:
                 status = jobs.status_of(meta.get("namespace", "default"), meta["name"])
                 item |= {"status": status} if status is not None else {}
+        rollouts = self._yard.local.rollouts() if self._yard.local is not None else ()
+        add_statuses(shown, rollouts)
         return shown
 
     def jobs(self) -> list[dict[str, Any]]:

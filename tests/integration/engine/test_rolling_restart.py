@@ -28,9 +28,11 @@ def three_replicas(tmp_path: Path, yard_place: YardPlace) -> RunningYard:
     return RunningYard(tmp_path, {"gateway.yaml": gateway, "models.yaml": models})
 
 
+@pytest.mark.timeout(1200)
 def test_a_rolling_restart_loses_no_stream(three_replicas: RunningYard) -> None:
     yard = three_replicas
     yard.start()
+    print(f"\nready after {yard.start_seconds:.0f} s")
     try:
         before = {item["pid"] for item in yard.replicas().values()}
         assert len(before) == REPLICAS
@@ -54,7 +56,7 @@ def test_a_rolling_restart_loses_no_stream(three_replicas: RunningYard) -> None:
             await load.run(CLIENTS, more=lambda: not restarting.done())
             await restarting
 
-        run(test, 500)
+        run(test, 800)
         now = {item["pid"] for item in yard.replicas().values()}
         assert len(now) == REPLICAS
         assert not now & before

@@ -19,6 +19,8 @@ C = f"{S}.containers[0]"
         {f"{C}.somethingOfKubernetes": {"unknown": 1}},
         {f"{S}.initContainers": [{"name": "sidecar", "restartPolicy": "Always"}]},
         {"spec.replicas": 0},
+        {"spec.strategy": {"rollingUpdate": {"maxSurge": 0, "maxUnavailable": "10%"}}},
+        {"spec.strategy": {"type": "Recreate"}, "spec.revisionHistoryLimit": 0},
     ],
 )
 def test_valid_deployments(errors_with, changes):
@@ -29,6 +31,17 @@ def test_valid_deployments(errors_with, changes):
     ("changes", "path", "message"),
     [
         ({"spec.replicas": -1}, "spec.replicas", "0 or more"),
+        (
+            {"spec.strategy": {"rollingUpdate": {"maxSurge": "a few"}}},
+            "spec.strategy.rollingUpdate.maxSurge",
+            "percentage such as 25%",
+        ),
+        (
+            {"spec.strategy": {"rollingUpdate": {"maxSurge": "0%", "maxUnavailable": 0}}},
+            "spec.strategy.rollingUpdate",
+            "not both be 0",
+        ),
+        ({"spec.progressDeadlineSeconds": 0}, "spec.progressDeadlineSeconds", "more than minReadySeconds"),
         ({"spec.selector.matchLabels": {"app": "other"}}, "spec.template.metadata.labels", "do not match"),
         ({"spec.selector.matchLabels": {}}, "spec.selector", "at least one label"),
         ({f"{S}.containers": []}, f"{S}.containers", "at least one"),

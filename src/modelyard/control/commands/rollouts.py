@@ -111,6 +111,16 @@ def deployment_status(status: RolloutStatus) -> dict[str, Any]:
     }
 
 
+def add_statuses(shown: Iterable[dict[str, Any]], rollouts: Iterable[RolloutStatus]) -> None:
+    """``status`` of those objects among ``shown`` that are Deployments which run here."""
+    known = {(status.namespace, status.name): status for status in rollouts}
+    for item in shown:
+        metadata = item["metadata"]
+        status = known.get((metadata.get("namespace", "default"), metadata["name"]))
+        if item["kind"] == "Deployment" and status is not None:
+            item["status"] = deployment_status(status)
+
+
 def shown_revision(revision: Revision, *, in_force: bool) -> dict[str, Any]:
     """One row of the history."""
     containers = revision.template.spec.containers

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 
 import msgspec
 
-from modelyard.resources.apps import Deployment
+from modelyard.resources.apps import Deployment, DeploymentSpec
 from modelyard.resources.core import Pod
 from modelyard.resources.errors import nearest, shown
 from modelyard.resources.faults import Report
@@ -18,6 +19,8 @@ from modelyard.resources.probes import LifecycleHandler, Probe
 from modelyard.resources.validation import formats
 from modelyard.resources.validation.metadata import check_labels, check_selector
 from modelyard.resources.volumes import VolumeMount
+
+_PERCENTAGE = re.compile(r"[0-9]+%")
 
 
 def check_pod(pod: Pod, report: Report) -> None:
@@ -40,7 +43,28 @@ def check_deployment(deployment: Deployment, report: Report) -> None:
     spec.at("template", "metadata", "labels").require(
         selector.matches(labels), "do not match spec.selector; the two must agree"
     )
+    _check_updates(deployment.spec, spec)
     check_pod_spec(deployment.spec.template.spec, spec.at("template", "spec"))
+
+
+def _check_updates(spec: DeploymentSpec, report: Report) -> None:
+    """Numbers and percentages as Kubernetes takes them; an update must be able to move."""
+    for name, value in (
+        ("minReadySeconds", spec.min_ready_seconds),
+        ("revisionHistoryLimit", spec.revision_history_limit),
+    ):
+        report.at(name).require(value >= 0, "must be 0 or more")
+    report.at("progressDeadlineSeconds").require(
+        spec.progress_deadline_seconds > spec.min_ready_seconds, "must be more than minReadySeconds"
+    )
+    if spec.strategy.type == "Recreate":
+        return
+    rolling, place = spec.strategy.rolling_update, report.at("strategy", "rollingUpdate")
+    for name, amount in (("maxSurge", rolling.max_surge), ("maxUnavailable", rolling.max_unavailable)):
+        good = amount >= 0 if isinstance(amount, int) else _PERCENTAGE.fullmatch(amount) is not None
+        place.at(name).require(good, f"{shown(amount)} must be a number from 0 or a percentage such as 25%")
+    nothing = {str(rolling.max_surge), str(rolling.max_unavailable)} <= {"0", "0%"}
+    place.require(not nothing, "maxSurge and maxUnavailable must not both be 0")
 
 
 def check_leader_worker_set(groups: LeaderWorkerSet, report: Report) -> None:
