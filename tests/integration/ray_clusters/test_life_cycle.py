@@ -89,7 +89,6 @@ def test_a_changed_cluster_is_made_beside_the_old_one(yard: RayYard):
     assert load.failures == []
     assert cluster(yard)["name"] != before
     assert yard.condition("UpgradeInProgress")["reason"] == "NoPendingCluster"
-    back_to(yard, "three")
 
 
 def test_a_killed_replica_comes_back(yard: RayYard):

@@ -63,6 +63,7 @@ FIXED_ENVIRONMENT: tuple[EnvRow, ...] = (
         reason="the log shows the application, not Ray's inner life",
         quiet=True,
     ),
+    EnvRow(name="RAY_SERVE_LOG_TO_STDERR", value="1", reason="`modelyard logs` shows Serve's log too", quiet=True),
     EnvRow(name="RAY_COLOR_PREFIX", value="0", reason="the log is a file", quiet=True),
     EnvRow(name="RAY_memory_monitor_refresh_ms", value="0", reason="replicas beside Ray would make it kill its own"),
     EnvRow(
