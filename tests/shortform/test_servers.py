@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from modelyard.local.plan import plan_deployments
-from modelyard.local.replica_command import PlanContext
+from modelyard.local.plan_context import PlanContext
 from modelyard.local.replica_plan import EngineProgram, Machine
 from modelyard.resources.resource_set import ResourceSet
 from modelyard.shortform.expansion import expanded
@@ -33,16 +33,16 @@ def test_a_model_of_the_hub_is_left_to_vllm():
     assert token["valueFrom"]["secretKeyRef"] == {"name": "hf-token", "key": "token", "optional": True}
 
 
-def test_adapters_are_loaded_from_the_start_on_this_machine():
-    arguments = container(adapters=ADAPTERS)["args"]
-    assert arguments[3:] == [
-        "--max-loras=2",
-        "--max-cpu-loras=2",
-        "--enable-lora",
-        "--lora-modules",
-        "food=org/food",
-        "sql=/weights/sql",
-    ]
+def test_adapters_come_from_a_config_map_on_this_machine_too():
+    server = container(adapters=ADAPTERS)
+    assert server["args"][3:] == ["--max-loras=4", "--max-cpu-loras=16", "--enable-lora"]
+    assert {"name": "VLLM_ALLOW_RUNTIME_LORA_UPDATING", "value": "true"} in server["env"]
+    deployment, config = made(Target.LOCAL, adapters=ADAPTERS)
+    (syncer,) = deployment["spec"]["template"]["spec"]["initContainers"]
+    assert syncer["name"] == "lora-adapter-syncer"
+    assert "source: org/food" in config["data"]["configmap.yaml"]
+    one_more = made(Target.LOCAL, adapters=[*ADAPTERS, {"name": "third", "source": "org/third"}])[0]
+    assert one_more == deployment, "an adapter more restarts nothing"
 
 
 def test_own_arguments_win():
@@ -92,6 +92,5 @@ def test_here_a_server_is_given_the_folders_themselves():
     assert (plan.problem, plan.skipped) == ("", ())
     (replica,) = plan.replicas
     assert "--model=/srv/models/m" in replica.argv
-    assert "food=demo--food-review" in replica.argv
-    assert "sql=/srv/yard/sql" in replica.argv
-    assert [item.source for item in replica.weights] == ["/srv/models/m", "demo://food-review", "/srv/yard/sql"]
+    assert [item.source for item in replica.weights] == ["/srv/models/m"]
+    assert (replica.origins["/models"], replica.paths["/weights/sql"]) == ("demo://", "/srv/yard/sql")

@@ -42,7 +42,7 @@ def list_adapters(home: HomeOption = None, output: OutputOption = Output.TEXT) -
         print_json(shown)
         return
     if shown["adapters"]:
-        console.print(_table(shown["adapters"]))
+        console.print(adapter_table(shown["adapters"]))
     else:
         console.print("no adapter is wanted on any replica")
     for problem in shown["problems"]:
@@ -118,7 +118,7 @@ def _end(
     if output is Output.JSON:
         print_json({"adapters": rows})
     elif rows:
-        console.print(_table(rows))
+        console.print(adapter_table(rows))
     if wait == 0:
         return
     if bad:
@@ -127,7 +127,8 @@ def _end(
         console.print(done)
 
 
-def _table(rows: list[dict[str, Any]]) -> Any:
+def adapter_table(rows: list[dict[str, Any]]) -> Any:
+    """Every adapter on every replica."""
     shown = table("ADAPTER", "REPLICA", "LOADED", "REASON", "SINCE", "DIGEST", "SOURCE", "MESSAGE")
     now = time.time()
     for row in rows:

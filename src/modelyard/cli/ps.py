@@ -6,7 +6,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from modelyard.cli.output import Output, OutputOption, age, console, print_json, table
+from modelyard.cli.lora import adapter_table
+from modelyard.cli.output import Output, OutputOption, age, console, print_json, table, warn
 from modelyard.cli.rollout import rollout_table
 from modelyard.cli.running_yard import HomeOption, ask, running_yard
 
@@ -29,8 +30,17 @@ def _ps(home: Path | None, output: Output) -> None:
     replicas = ask(yard, "/api/replicas")["replicas"]
     fleet = ask(yard, "/api/fleet")
     rollouts = ask(yard, "/api/rollouts")["rollouts"]
+    adapters = ask(yard, "/api/adapters")
     if output is Output.JSON:
-        print_json({"summary": summary, "replicas": replicas, "fleet": fleet, "rollouts": rollouts})
+        print_json(
+            {
+                "summary": summary,
+                "replicas": replicas,
+                "fleet": fleet,
+                "rollouts": rollouts,
+                "adapters": adapters["adapters"],
+            }
+        )
         return
     for gateway in summary["gateways"]:
         console.print(f"[bold]{gateway['name']}[/]  {', '.join(gateway['addresses'])}")
@@ -45,6 +55,11 @@ def _ps(home: Path | None, output: Output) -> None:
     if summary.get("jobs"):
         console.print()
         console.print(_job_table(summary["jobs"]))
+    if adapters["adapters"]:
+        console.print()
+        console.print(adapter_table(adapters["adapters"]))
+    for problem in adapters["problems"]:
+        warn(problem)
     console.print()
     console.print(_endpoint_table(fleet))
     for backend in fleet["backends"]:

@@ -101,7 +101,8 @@ def _of_syncer(name: str, deployment: Deployment) -> Iterator[Finding]:
         if not is_syncer(syncer):
             continue
         tag = syncer.image.rpartition("/")[2].partition(":")[2]
-        if syncer.image and "@" not in syncer.image and tag in ("", "main", "latest"):
+        always = syncer.image_pull_policy == "Always" or (tag in ("", "latest") and not syncer.image_pull_policy)
+        if syncer.image and "@" not in syncer.image and tag in ("", "main", "latest") and always:
             yield Finding(
                 object=name,
                 check="image-not-pinned",

@@ -323,6 +323,8 @@ def needs_restart(old: ReplicaPlan, new: ReplicaPlan) -> bool:
         "labels": {},
         "files": (),
         "settings": (),
+        "paths": {},
+        "origins": {},
         "grace": 0.0,
         "pre_stop": None,
         "service_links": {},

@@ -20,8 +20,8 @@ from modelyard.lora.adapter_config import MAX_HEADER, AdapterFacts, read_adapter
 
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
-MAX_BYTES = 8 * 1024**3
-"""Largest adapter, bytes: rank 256 on all layers of a 70 B model is about 6.5 GiB in bf16."""
+MAX_BYTES = 4 * 1024**3
+"""Largest adapter, bytes; most have a few hundred MB."""
 MAX_CONFIG = 4 * 1024 * 1024
 _UNSAFE = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 """Pickles run code when they are loaded; never copied, and an adapter that has nothing else is refused."""

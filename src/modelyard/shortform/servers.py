@@ -27,8 +27,8 @@ def servers(setting: Setting) -> Iterator[Manifest]:
         yield _deployment(model, setting)
         if not setting.local:
             yield _service(model, setting)
-            if model.adapters:
-                yield lora_syncer.config_map(model, setting)
+        if model.adapters:
+            yield lora_syncer.config_map(model, setting)
 
 
 def app_label(model: YardModel) -> dict[str, str]:
@@ -60,9 +60,9 @@ def _pod(model: YardModel, setting: Setting) -> Manifest:
         pod["terminationGracePeriodSeconds"] = 130
         volumes.append({"name": "shm", "emptyDir": {"medium": "Memory"}})
         mounts.append({"name": "shm", "mountPath": "/dev/shm"})  # noqa: S108 - where NCCL looks for it
-        if model.adapters:
-            pod["initContainers"] = [lora_syncer.sidecar()]
-            volumes.append(lora_syncer.volume(model))
+    if model.adapters:
+        pod["initContainers"] = [lora_syncer.sidecar()]
+        volumes.append(lora_syncer.volume(model))
     pod["containers"] = [_container(model, setting, mounts)]
     if volumes:
         pod["volumes"] = volumes
@@ -76,7 +76,7 @@ def _container(model: YardModel, setting: Setting, mounts: list[Manifest]) -> Ma
         "args": _arguments(model, setting),
         "ports": [{"name": "http", "containerPort": model.port}],
     }
-    if environment := _environment(model, setting):
+    if environment := _environment(model):
         container["env"] = environment
     if model.gpus:
         container["resources"] = {"limits": {"nvidia.com/gpu": str(model.gpus)}}
@@ -98,8 +98,6 @@ def _arguments(model: YardModel, setting: Setting) -> list[str]:
     arguments += [f"{flag}={value}" for flag, value in _defaults(model, setting, given).items()]
     if model.adapters:
         arguments.append("--enable-lora")
-        if setting.local:
-            arguments += ["--lora-modules", *(f"{item.name}={weights_path(item)}" for item in model.adapters)]
     # A value that Kubernetes would expand, $(NAME), is meant as it stands.
     return [argument.replace("$(", "$$(") for argument in (*arguments, *model.args)]
 
@@ -111,16 +109,17 @@ def _defaults(model: YardModel, setting: Setting, given: Set[str]) -> dict[str, 
     if model.adapters and not given & {"--max-loras", "--max-cpu-loras"}:
         # vLLM wants the second to be no less than the first: who sets one sets both.
         count = len(model.adapters)
-        defaults["--max-loras"] = min(count, LORA_SLOTS)
-        defaults["--max-cpu-loras"] = count if setting.local else max(count, SYNCED_LORAS)
+        # Here both stay the same when an adapter is added, so that the servers need no restart for it.
+        defaults["--max-loras"] = LORA_SLOTS if setting.local else min(count, LORA_SLOTS)
+        defaults["--max-cpu-loras"] = max(count, SYNCED_LORAS)
     return defaults
 
 
-def _environment(model: YardModel, setting: Setting) -> list[Manifest]:
+def _environment(model: YardModel) -> list[Manifest]:
     environment: list[Manifest] = []
     if uses_hub(model):
         environment.append({"name": "HF_TOKEN", "valueFrom": {"secretKeyRef": dict(HUB_SECRET)}})
-    if model.adapters and not setting.local:
+    if model.adapters:
         environment.append({"name": "VLLM_ALLOW_RUNTIME_LORA_UPDATING", "value": "true"})
     return environment
 
