@@ -11,7 +11,7 @@ from modelyard.local.addresses import LOOPBACK_PREFIX
 from modelyard.local.containers import SERVER_MODULE
 from modelyard.local.engines import VllmEngine, find_vllm
 from modelyard.local.home import Home
-from modelyard.local.replica_command import PlanContext
+from modelyard.local.plan_context import PlanContext
 from modelyard.local.replica_plan import EngineMode, EngineProgram, Machine
 
 _GPU_DEVICES = ("/dev/nvidia0", "/dev/kfd", "/dev/dxg")

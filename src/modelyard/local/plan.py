@@ -18,9 +18,10 @@ from modelyard.local.containers import DoneByModelyard, NotHere, recognise
 from modelyard.local.environment import Sources
 from modelyard.local.model_files import ONLY_FOLDERS, ModelSources
 from modelyard.local.model_servers import model_server, server_container
+from modelyard.local.plan_context import PlanContext
 from modelyard.local.read_ahead import REASON as READ_AHEAD
 from modelyard.local.read_ahead import reads_ahead
-from modelyard.local.replica_command import PlanContext, plan_replica
+from modelyard.local.replica_command import plan_replica
 from modelyard.local.replica_plan import AppliedSetting, DeploymentPlan, ReplicaPlan, Skipped
 from modelyard.local.rolling import RollingLimits, RolloutRules, rolling_limits
 from modelyard.local.service_links import container_port, service_links

@@ -13,17 +13,15 @@ from modelyard.local.addresses import ONLY_LOOPBACK
 from modelyard.local.containers import DoneByModelyard, VllmCommand, recognise
 from modelyard.local.cpu_settings import apply_cpu_table
 from modelyard.local.environment import Environment, PodFacts, Sources, build_environment, expand
-from modelyard.local.model_files import ONLY_FOLDERS, SERVED_NAME, ModelFiles, ModelPlaces, ModelSources, resolve_models
+from modelyard.local.model_files import ONLY_FOLDERS, ModelPlaces, ModelSources, resolve_models
 from modelyard.local.model_servers import VLLM_PORT
+from modelyard.local.plan_context import PlanContext
 from modelyard.local.pre_stop_plan import plan_pre_stop
 from modelyard.local.probe_plan import ProbeTarget, default_readiness, plan_probe, probe_target
-from modelyard.local.read_ahead import reads_ahead
+from modelyard.local.replica_models import needed_weights, simulated_models, with_paths
 from modelyard.local.replica_plan import (
     HUB_TOKENS,
     AppliedSetting,
-    EngineProgram,
-    Machine,
-    NeededWeights,
     PortMapping,
     ReplicaPlan,
 )
@@ -51,19 +49,6 @@ LONGEST_DELAY = 10.0
 """Initial delay in seconds of a startup or readiness probe from which on it is asked earlier."""
 
 
-class PlanContext(msgspec.Struct, frozen=True, kw_only=True):
-    """What a plan depends on besides the manifests."""
-
-    home: str
-    """Root of the yard's home; also what tells the addresses of two yards apart."""
-    machine: Machine
-    engine: EngineProgram
-    engine_problem: str = ""
-    """Why no replica can be started, and what to do; empty: the engine is there."""
-    environment: frozenset[str] = frozenset()
-    """Names of this machine's own environment variables; they stand in for Secrets that no manifest has."""
-
-
 def plan_replica(
     deployment: Deployment,
     container: Container,
@@ -78,13 +63,6 @@ def plan_replica(
 ) -> ReplicaPlan:
     """The plan of one replica. Raises ValueError, for people, where the manifest cannot be carried out."""
     return _ReplicaPlanner(deployment, container, name, address, local_port, sources, claims, context, models).plan()
-
-
-def _with_paths(arguments: tuple[str, ...], paths: Mapping[str, str]) -> tuple[str, ...]:
-    """``arguments`` with the paths in them led to folders. A served name may look like one and is none."""
-    served = argv.values(arguments, SERVED_NAME)
-    rewritten = tuple(rewrite_paths(word, paths) for word in arguments)
-    return rewritten if served is None else argv.with_values(rewritten, SERVED_NAME, served)
 
 
 class _ReplicaPlanner:
@@ -115,9 +93,12 @@ class _ReplicaPlanner:
         environment = build_environment(self.container, self.sources, self._pod_facts())
         values = self._available(environment)
         volumes = self._volumes(values)
-        files = self._model_files(self._server_arguments(values), volumes)
+        arguments = self._server_arguments(values)
+        places = ModelPlaces(self.models, volumes.origins, volumes.paths)
+        files = simulated_models(arguments) if self._simulated else resolve_models(arguments, places)
+        self.settings += files.settings
         paths = {**volumes.paths, **files.paths}
-        arguments = _with_paths(files.arguments, paths)
+        arguments = with_paths(files.arguments, paths)
         env = {key: text if key in environment.secret else rewrite_paths(text, paths) for key, text in values.items()}
         port = self._serving_port(arguments)
         ports = self._ports(port)
@@ -141,7 +122,7 @@ class _ReplicaPlanner:
             directory=self.directory,
             files=volumes.files,
             directories=(*volumes.directories, f"{self.directory}/{TEMPORARY}"),
-            weights=() if self._simulated else self._weights(files),
+            weights=() if self._simulated else needed_weights(files, self.spec),
             paths=volumes.paths,
             origins=volumes.origins,
             startup=startup,
@@ -317,20 +298,3 @@ class _ReplicaPlanner:
             self._note("lifecycle.stopSignal", f"SIGTERM (was {hooks.stop_signal})", "replicas are stopped by SIGTERM")
         if hooks is not None and hooks.post_start is not None:
             self._note("lifecycle.postStart", "left out", "hooks run inside the image, which is not used here")
-
-    def _model_files(self, arguments: tuple[str, ...], volumes: VolumePlan) -> ModelFiles:
-        """The command with its models led to folders. The simulator needs no files, only the served name."""
-        if not self._simulated:
-            files = resolve_models(arguments, ModelPlaces(self.models, volumes.origins, volumes.paths))
-            self.settings += files.settings
-            return files
-        model = argv.value(arguments, "--model")
-        if model is not None and model.startswith("/") and argv.values(arguments, SERVED_NAME) is None:
-            arguments = argv.with_value(arguments, SERVED_NAME, model)
-        return ModelFiles(arguments=arguments, paths={} if model is None else {model: model})
-
-    def _weights(self, files: ModelFiles) -> tuple[NeededWeights, ...]:
-        """What must be here before the start, once for each folder."""
-        ahead = any(reads_ahead(container) for container in (*self.spec.init_containers, *self.spec.containers))
-        needed = {item.source: item for item in files.needed}
-        return tuple(msgspec.structs.replace(item, prefetch=ahead and not item.adapter) for item in needed.values())

@@ -15,8 +15,8 @@ from modelyard.local.home import Home
 from modelyard.local.machine import read_context
 from modelyard.local.model_files import ModelSources
 from modelyard.local.plan import plan_deployments
+from modelyard.local.plan_context import PlanContext
 from modelyard.local.replica import Drain, Replica
-from modelyard.local.replica_command import PlanContext
 from modelyard.local.replica_plan import DeploymentPlan, EngineMode, ReplicaPlan
 from modelyard.local.revisions import Kept, Revision, Revisions
 from modelyard.local.rollout_status import RolloutStatus
