@@ -75,6 +75,20 @@ LOADS = [
             },
         ),
     ),
+    (
+        "ray-serve",
+        "ray-2.60-one-model-idle.txt",
+        EngineLoad(
+            at=AT,
+            waiting=3,
+            running=4,
+            kv_usage=0.0019540791402051783,
+            block_size=128,
+            num_blocks=2048,
+            delay=10.0,
+            by_model={"org/one-1.5": ModelLoad(waiting=3, running=4, kv_usage=0.0019540791402051783)},
+        ),
+    ),
     ("ray-serve", "ray-serve-only.txt", EngineLoad(at=AT, waiting=3, running=4, delay=10.0)),
     (
         "sglang",

@@ -26,6 +26,7 @@ _QUEUED, _PROCESSING = "ray_serve_deployment_queued_queries", "ray_serve_replica
 EXPORT_PERIOD = 10.0
 """Seconds between two exports by default; the page does not say whether it is less."""
 _LEAST_PERIOD = 1.0
+_INGRESS_AND_MODEL = 2
 _HEALTH = Probe(path="/-/healthz")
 
 
@@ -41,9 +42,9 @@ def load(page: MetricsPage, at: float) -> EngineLoad | None:
 
 def _by_model(page: MetricsPage) -> dict[str, ModelLoad]:
     """By the models' names. Queues of one model's replicas are summed, cache use is averaged: Serve spreads requests
-    over them. Empty for one model."""
+    over them. Empty where there is one model: of several, those that are idle for two exports have no series."""
     names = dict.fromkeys(series.label("model_name") for series in page.series(_RUNNING))
-    if len(names) < 2:
+    if len(names) < 2 and not _has_several_models(page):
         return {}
     return {
         name: ModelLoad(
@@ -53,6 +54,14 @@ def _by_model(page: MetricsPage) -> dict[str, ModelLoad]:
         )
         for name in names
     }
+
+
+def _has_several_models(page: MetricsPage) -> bool:
+    """Whether some application has more than an ingress and one deployment behind it."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for series in page.series(_PROCESSING):
+        found[series.label("application")].add(series.label("deployment"))
+    return any(len(deployments) > _INGRESS_AND_MODEL for deployments in found.values())
 
 
 def _of_old_releases(page: MetricsPage, at: float) -> EngineLoad | None:
