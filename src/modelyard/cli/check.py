@@ -14,13 +14,17 @@ from modelyard.cli.output import Output, OutputOption, console, fail, print_json
 from modelyard.cli.output import table as text_table
 from modelyard.cli.source_option import SourceOption, given_sources
 from modelyard.control.findings import findings
+from modelyard.control.jobs import not_carried_out, plan_jobs
 from modelyard.control.not_used import not_used
 from modelyard.control.notes import notes
 from modelyard.control.shown_resources import shown_resources
 from modelyard.control.sources import sources_in_force
+from modelyard.local.home import Home
 from modelyard.local.machine import count_gpus
+from modelyard.local.model_files import ModelSources
 from modelyard.manifests.reading import ReadResult, read_manifests
 from modelyard.resources.finding import Finding
+from modelyard.resources.source_table import SourceTable
 from modelyard.snapshot import Snapshot, build_snapshot
 
 
@@ -61,12 +65,12 @@ def check(
                 "errors": [msgspec.to_builtins(error) | {"text": str(error)} for error in read.errors],
                 "problems": list(snapshot.problems),
                 "conditions": rows,
-                "notUsed": _not_used(read),
+                "notUsed": _not_used(read, table),
                 "findings": [msgspec.to_builtins(one) for one in remarks],
             }
         )
     else:
-        _show(read, snapshot, rows)
+        _show(read, snapshot, rows, _not_used(read, table))
         _show_findings(remarks)
     if read.errors or bad or snapshot.problems:
         raise typer.Exit(ExitCode.INVALID)
@@ -103,11 +107,13 @@ def _owners(status: dict[str, Any]) -> list[tuple[str, list[dict[str, Any]]]]:
     return [(owner, conditions) for owner, conditions in found if conditions]
 
 
-def _not_used(read: ReadResult) -> list[dict[str, str]]:
-    return [{"object": name, "reason": reason} for name, reason in not_used(read.resource_set)]
+def _not_used(read: ReadResult, sources: SourceTable) -> list[dict[str, str]]:
+    jobs = plan_jobs(read.resource_set, ModelSources(table=sources), str(Home.at().root))
+    found = [*not_used(read.resource_set), *not_carried_out(jobs)]
+    return [{"object": name, "reason": reason} for name, reason in found]
 
 
-def _show(read: ReadResult, snapshot: Snapshot, rows: list[dict[str, Any]]) -> None:
+def _show(read: ReadResult, snapshot: Snapshot, rows: list[dict[str, Any]], unused: list[dict[str, str]]) -> None:
     print_errors(read.errors)
     if rows:
         shown = text_table("OBJECT", "FOR", "CONDITION", "REASON", "MESSAGE")
@@ -126,7 +132,7 @@ def _show(read: ReadResult, snapshot: Snapshot, rows: list[dict[str, Any]]) -> N
         console.print(shown)
     for problem in snapshot.problems:
         console.print(f"[yellow]![/] {problem.replace('[', chr(92) + '[')}")
-    for item in _not_used(read):
+    for item in unused:
         console.print(f"[dim]not used: {item['object']}: {item['reason'].replace('[', chr(92) + '[')}[/]")
     sources = [*(item.origin.source for item in read.resource_set), *(error.source for error in read.errors)]
     files = len(read.files) + ("-" in sources)

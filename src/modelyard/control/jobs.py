@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,21 +32,7 @@ class YardJobs:
     def apply(self, resources: ResourceSet, table: SourceTable) -> None:
         """Run the Jobs of ``resources``."""
         models = ModelSources(table=table, path_of=self._weights.path_of)
-        self._runner.apply(self._plan(resources, namespace, name, models) for namespace, name in resources.jobs)
-
-    def _plan(self, resources: ResourceSet, namespace: str, name: str, models: ModelSources) -> JobPlan:
-        context = JobContext(
-            home=str(self._home.root),
-            objects=Sources(
-                namespace=namespace,
-                secrets={key[1]: one for key, one in resources.secrets.items() if key[0] == namespace},
-                config_maps={key[1]: one for key, one in resources.config_maps.items() if key[0] == namespace},
-            ),
-            claims=claims_with_sources(resources, namespace),
-            models=models,
-            needs_files=self._needs_files,
-        )
-        return plan_job(resources.jobs[namespace, name], context)
+        self._runner.apply(plan_jobs(resources, models, str(self._home.root), needs_files=self._needs_files))
 
     async def stop(self) -> None:
         """End what runs."""
@@ -58,11 +44,7 @@ class YardJobs:
 
     def skipped(self) -> list[dict[str, str]]:
         """Jobs that are not carried out, with the reason."""
-        return [
-            {"what": f"Job {plan.key}", "reason": plan.problem or plan.reason}
-            for plan in self._runner.plans()
-            if plan.problem or plan.reason
-        ]
+        return [{"what": name, "reason": reason} for name, reason in not_carried_out(self._runner.plans())]
 
     def status_of(self, namespace: str, name: str) -> dict[str, Any] | None:
         """A Job's ``status`` as Kubernetes has it; None: it is not carried out here."""
@@ -70,6 +52,39 @@ class YardJobs:
             if (status.namespace, status.name) == (namespace, name):
                 return _written(status)
         return None
+
+
+def plan_jobs(
+    resources: ResourceSet, models: ModelSources, home: str, *, needs_files: bool = True
+) -> tuple[JobPlan, ...]:
+    """What every Job means on this machine."""
+    return tuple(
+        plan_job(job, _context(resources, namespace, models, home, needs_files=needs_files))
+        for (namespace, _), job in resources.jobs.items()
+    )
+
+
+def not_carried_out(plans: Iterable[JobPlan]) -> Iterator[tuple[str, str]]:
+    """(``Job namespace/name``, reason) of each Job that is not carried out."""
+    for plan in plans:
+        if plan.problem or plan.reason:
+            yield f"Job {plan.key}", plan.problem or plan.reason
+
+
+def _context(
+    resources: ResourceSet, namespace: str, models: ModelSources, home: str, *, needs_files: bool
+) -> JobContext:
+    return JobContext(
+        home=home,
+        objects=Sources(
+            namespace=namespace,
+            secrets={key[1]: one for key, one in resources.secrets.items() if key[0] == namespace},
+            config_maps={key[1]: one for key, one in resources.config_maps.items() if key[0] == namespace},
+        ),
+        claims=claims_with_sources(resources, namespace),
+        models=models,
+        needs_files=needs_files,
+    )
 
 
 def _written(status: JobStatus) -> dict[str, Any]:
