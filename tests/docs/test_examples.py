@@ -11,7 +11,7 @@ from modelyard.resources.loading import load_documents
 from modelyard.resources.resource_set import ResourceSet
 from modelyard.snapshot import build_snapshot
 
-KNOWN_MARKS = {"run", "run: yard", "run: vllm", "manifests", "policy", "policy configuration"}
+KNOWN_MARKS = {"run", "run: yard", "run: vllm", "run: multiplexing", "manifests", "policy", "policy configuration"}
 
 
 def test_every_marker_is_known() -> None:

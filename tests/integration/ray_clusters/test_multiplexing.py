@@ -14,6 +14,7 @@ from typing import Any
 import openai
 import pytest
 
+from docs.examples import Block, Place, blocks
 from modelyard.weights.demo.kinds import KIND_OF_MODEL, kind_of
 
 from .free_port import free_port
@@ -79,6 +80,11 @@ def said(client: openai.OpenAI, model: str, question: str) -> str:
         model=model, messages=[{"role": "user", "content": question}], max_tokens=60, temperature=0, stream=True
     )
     return "".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices)
+
+
+@pytest.mark.parametrize("block", blocks("run: multiplexing"), ids=str)
+def test_the_page_s_commands(yard: ExampleYard, block: Block):
+    Place(addresses={"http://127.0.0.1:8080": yard.address}, seconds=120).run(block)
 
 
 def test_both_models_are_listed(client: openai.OpenAI):
