@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from modelyard.local.plan import plan_deployments
 from modelyard.local.plan_context import PlanContext
 from modelyard.local.replica_plan import EngineProgram, Machine
@@ -94,3 +96,20 @@ def test_here_a_server_is_given_the_folders_themselves():
     assert "--model=/srv/models/m" in replica.argv
     assert [item.source for item in replica.weights] == ["/srv/models/m"]
     assert (replica.origins["/models"], replica.paths["/weights/sql"]) == ("demo://", "/srv/yard/sql")
+
+
+@pytest.mark.parametrize("source", ["org/m@v1", "gs://bkt/a/b", "gs://bkt", "s3://bkt/a", "demo://demo-llama"])
+def test_here_every_kind_of_source_is_fetched(source):
+    resources, _ = ResourceSet.of(expanded(yard(models=[{"name": "m", "source": source}]), FOLDER).objects)
+    machine = Machine(has_gpu=True, cores=2, memory_bytes=1 << 33, node_name="here", loopback_range=True)
+    context = PlanContext(home="/home", machine=machine, engine=EngineProgram(kind="vllm", command=("vllm",)))
+    (plan,) = plan_deployments(resources, context)
+    assert plan.problem == ""
+    assert [item.source for item in plan.replicas[0].weights] == [source]
+    assert "--served-model-name=m" in " ".join(plan.replicas[0].argv).replace("name m", "name=m")
+
+
+def test_a_revision_is_two_arguments_on_a_cluster():
+    args = container(Target.KUBERNETES, source="org/m@v1")["args"]
+    assert args[:2] == ["--model=org/m", "--served-model-name=m"]
+    assert {"--revision=v1", "--tokenizer-revision=v1"} <= set(args)

@@ -46,3 +46,22 @@ def test_on_a_cluster_claims_hold_them():
         ("/weights/llama", "/data/llama"),
         ("/weights/sql", "../sql"),
     ]
+
+
+BUCKET = {"driver": "gcsfuse.csi.storage.gke.io", "readOnly": True}
+
+
+@pytest.mark.parametrize("target", Target)
+def test_a_google_bucket_is_mounted_everywhere(target):
+    made = setting("gs://bkt/a/b", target)
+    volumes = {item["name"]: item for item in mounted(made.yard.spec.models[0], made).volumes}
+    attributes = {"bucketName": "bkt", "mountOptions": "implicit-dirs,only-dir=a/b"}
+    assert volumes["weights-llama"]["csi"] == {**BUCKET, "volumeAttributes": attributes}
+
+
+def test_another_bucket_is_a_claim_that_says_so_here_and_is_to_be_filled_on_a_cluster():
+    here, there = setting("s3://bkt/a", Target.LOCAL), setting("s3://bkt/a", Target.KUBERNETES)
+    found = {claim["metadata"]["name"]: claim["metadata"].get("annotations") for claim in claims(here)}
+    assert found["llama-bucket"] == {"modelyard.dev/weights": "s3://bkt/a"}
+    assert [claim["metadata"]["name"] for claim in claims(there)] == ["demo-models", "llama-weights"]
+    assert ("/weights/llama", "s3://bkt/a") in folders_to_fill(there.yard.spec.models[0])
