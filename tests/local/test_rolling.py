@@ -71,6 +71,7 @@ def test_recreate_stops_all_before_it_starts_any() -> None:
     limits = RollingLimits(desired=2, surge=1, unavailable=0)
     assert next_steps([old(0), old(1)], 0, limits, recreate=True) == Steps(stop=(0, 1))
     assert next_steps([], 2, limits, recreate=True) == Steps()
+    assert next_steps([], 1, limits, recreate=True) == Steps()
     assert next_steps([], 0, limits, recreate=True) == Steps(start=2)
 
 

@@ -207,7 +207,8 @@ class DeploymentRun:
             self._room.give_back(self._key)
 
     def _recreates(self) -> bool:
-        return self.plan.rollout.recreate and self._limits is not None
+        known = self._limits is not None or all(self._current(ordinal) for ordinal in self._replicas)
+        return self.plan.rollout.recreate and known
 
     def _free_plans(self) -> list[ReplicaPlan]:
         """Of ordinals that nobody has, lowest first; those whose predecessor still stops come last, and wait."""

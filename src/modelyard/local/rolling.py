@@ -115,6 +115,8 @@ def next_steps(
         return Steps(start=max(0, missing), stop=surplus)
     if recreate and old:
         return Steps(stop=tuple(member.ordinal for member in old))
+    if recreate and leaving:
+        return Steps(stop=surplus)
     room = (limits.desired if recreate else limits.most) - len(everyone) - leaving
     start = max(0, min(limits.desired - len(new), room))
     return Steps(start=start, stop=surplus + _replaceable(old, new, limits))
