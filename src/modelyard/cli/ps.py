@@ -8,6 +8,7 @@ from typing import Any
 
 from modelyard.cli.lora import adapter_table
 from modelyard.cli.output import Output, OutputOption, age, console, print_json, table, warn
+from modelyard.cli.ray_services import ray_table, shown_ray_services
 from modelyard.cli.rollout import rollout_table
 from modelyard.cli.running_yard import HomeOption, ask, running_yard
 
@@ -31,6 +32,7 @@ def _ps(home: Path | None, output: Output) -> None:
     fleet = ask(yard, "/api/fleet")
     rollouts = ask(yard, "/api/rollouts")["rollouts"]
     adapters = ask(yard, "/api/adapters")
+    ray_services = shown_ray_services(ask(yard, "/api/resources?kind=RayService")["items"])
     if output is Output.JSON:
         print_json(
             {
@@ -39,6 +41,7 @@ def _ps(home: Path | None, output: Output) -> None:
                 "fleet": fleet,
                 "rollouts": rollouts,
                 "adapters": adapters["adapters"],
+                "rayServices": ray_services,
             }
         )
         return
@@ -46,6 +49,9 @@ def _ps(home: Path | None, output: Output) -> None:
         console.print(f"[bold]{gateway['name']}[/]  {', '.join(gateway['addresses'])}")
     if summary["errors"]:
         console.print(f"[red]{len(summary['errors'])} manifest errors; an older set is served[/] (modelyard check)")
+    if ray_services:
+        console.print()
+        console.print(ray_table(ray_services))
     if rollouts:
         console.print()
         console.print(rollout_table(rollouts))
