@@ -77,3 +77,11 @@ def test_an_engine_behind_an_exporter_shows_a_request_later(build: Any) -> None:
     assert candidate.unseen == 1
     candidate.read(EngineLoad(at=10.3, delay=10.0), 10.4)
     assert candidate.unseen == 0
+
+
+def test_a_reading_that_lags_by_nature_is_stale_later(build: Any) -> None:
+    candidate = build.candidate(0, None)
+    candidate.read(EngineLoad(at=0.0, delay=10.0), 9.0)
+    assert candidate.load is not None
+    candidate.read(EngineLoad(at=0.0, delay=10.0), 10.1)
+    assert candidate.load is None

@@ -60,6 +60,10 @@ class EngineLoad(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where one endpoint stands for engines of several models: the load of each, by base model. Empty: the load is that
     of the only model."""
 
+    def valid_until(self, stale_after: float) -> float:
+        """When the reading says nothing more: after ``stale_after`` seconds, or the engine's usual delay."""
+        return self.at + max(stale_after, self.delay)
+
     def of_model(self, name: str) -> EngineLoad:
         """The load as a request for this base model meets it. A model without series has had no request."""
         if not self.by_model:

@@ -53,6 +53,8 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     """
     period: float = 0.0
     """Seconds between two changes of the page, where it is known: reading it more often tells nothing new."""
+    timeout: float = 0.0
+    """Seconds that the page may take where the engine needs longer than others for it."""
     health_path: str = "/health"
     """Answers 2xx when the engine can serve."""
     load: Callable[[MetricsPage, float], EngineLoad | None]

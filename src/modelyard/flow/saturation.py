@@ -39,7 +39,7 @@ class Saturation:
         self._fleet = fleet
         self._ready = len(ready)
         self._utilization = utilization(ready, detector, now)
-        times = [state.load.at + detector.stale_after for state in ready if state.load is not None]
+        times = [state.load.valid_until(detector.stale_after) for state in ready if state.load is not None]
         self._valid_until = min((time for time in times if time > now), default=inf)
 
 
@@ -55,6 +55,6 @@ def utilization(ready: list[EndpointState], detector: DetectorConfig, now: float
 
 def _one(state: EndpointState, detector: DetectorConfig, now: float) -> float:
     load = state.load
-    if load is None or now - load.at > detector.stale_after:
+    if load is None or now > load.valid_until(detector.stale_after):
         return 1.0
     return max(load.waiting / detector.queue_depth_threshold, load.kv_usage / detector.kv_cache_util_threshold)

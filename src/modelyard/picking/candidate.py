@@ -43,7 +43,7 @@ class Candidate:
 
     def read(self, load: EngineLoad | None, now: float) -> None:
         """Take the latest reading; one that is stale at ``now`` counts as none."""
-        if load is not None and now - load.at > STALE_AFTER:
+        if load is not None and now > load.valid_until(STALE_AFTER):
             load = None
         self.load = load
         starts = self._starts

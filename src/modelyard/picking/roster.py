@@ -35,7 +35,7 @@ class Roster:
         self._fleet = fleet
         known = self.by_address
         current: dict[str, Candidate] = {}
-        oldest = inf
+        stale_at = inf
         for state in fleet.endpoints:
             endpoint = state.endpoint
             candidate = known.get(endpoint.address) or self._arrive(endpoint)
@@ -44,15 +44,15 @@ class Roster:
             candidate.ready = state.ready
             candidate.read(state.load, now)
             current[endpoint.address] = candidate
-            if candidate.load is not None and candidate.load.at < oldest:
-                oldest = candidate.load.at
+            if candidate.load is not None:
+                stale_at = min(stale_at, candidate.load.valid_until(STALE_AFTER))
         gone = [candidate for address, candidate in known.items() if address not in current]
         for candidate in gone:
             self._depart(candidate)
         self.size = len(current)
         self.ready = [candidate for candidate in current.values() if candidate.ready]
         self.by_model = any(candidate.load is not None and candidate.load.by_model for candidate in self.ready)
-        self.stale_at = oldest + STALE_AFTER
+        self.stale_at = stale_at
         return gone
 
     def refresh(self, now: float) -> None:

@@ -72,7 +72,7 @@ class MetricsJob(Job):
         self.shared.client.get(
             self._target,
             self._filtered or self._full,
-            timeout=settings.timeout,
+            timeout=max(settings.timeout, self._engine.timeout),
             limit=settings.max_page,
             done=self._read,
         )

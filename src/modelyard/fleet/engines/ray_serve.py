@@ -26,6 +26,8 @@ _QUEUED, _PROCESSING = "ray_serve_deployment_queued_queries", "ray_serve_replica
 EXPORT_PERIOD = 10.0
 """Seconds between two exports by default; the page does not say whether it is less."""
 _LEAST_PERIOD = 1.0
+_PAGE_SECONDS = 3.0
+"""A page of a megabyte is written by Python in 0.1 s on an idle core, and in seconds on a busy machine."""
 _INGRESS_AND_MODEL = 2
 _HEALTH = Probe(path="/-/healthz")
 
@@ -109,6 +111,7 @@ ENGINE = Engine(
         _PROCESSING,
     ),
     period=_LEAST_PERIOD,
+    timeout=_PAGE_SECONDS,
     health_path="/-/healthz",
     load=load,
 )
