@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections import deque
@@ -16,6 +17,8 @@ from modelyard.cli.running_yard import HomeOption
 from modelyard.local.home import Home
 
 _POLL_SECONDS = 0.25
+_OWN_QUESTION = re.compile(rb'"GET (/metrics|/health|/-/healthz) HTTP/1\.[01]" 200')
+"""A line that a server wrote because Modelyard asked it how it is: one a second, and of no use to anybody."""
 
 
 def logs(
@@ -27,9 +30,12 @@ def logs(
     lines: Annotated[
         int, typer.Option("--lines", "-n", min=0, help="How many of the last lines to print first.")
     ] = 200,
+    probes: Annotated[
+        bool, typer.Option("--probes", help="Also the lines about Modelyard's own checks and metrics readings.")
+    ] = False,
     home: HomeOption = None,
 ) -> None:
-    """Print the log of one replica, also after it has stopped.
+    """Print the log of one replica or Ray cluster, also after it has stopped.
 
     Examples:
 
@@ -39,11 +45,11 @@ def logs(
     """
     path = _find(Home.at(home), name)
     with path.open("rb") as log:
-        for line in deque(log, maxlen=lines):
+        for line in deque((line for line in log if probes or not _OWN_QUESTION.search(line)), maxlen=lines):
             sys.stdout.buffer.write(line)
         sys.stdout.flush()
         if follow:
-            _follow(path, log.tell())
+            _follow(path, log.tell(), probes)
 
 
 def _find(home: Home, name: str) -> Path:
@@ -63,7 +69,7 @@ def _find(home: Home, name: str) -> Path:
     )
 
 
-def _follow(path: Path, position: int) -> None:
+def _follow(path: Path, position: int, probes: bool) -> None:
     """Print what is appended; a rotated or truncated file is read from its start. Ends with Ctrl-C."""
     while True:
         try:
@@ -77,6 +83,8 @@ def _follow(path: Path, position: int) -> None:
                 log.seek(position)
                 data = log.read()
             position += len(data)
-            sys.stdout.buffer.write(data)
+            for line in data.splitlines(keepends=True):
+                if probes or not _OWN_QUESTION.search(line):
+                    sys.stdout.buffer.write(line)
             sys.stdout.flush()
         time.sleep(_POLL_SECONDS)
