@@ -88,6 +88,7 @@ def shown_rollout(status: RolloutStatus) -> dict[str, Any]:
         "name": status.name,
         "revision": status.revision,
         "complete": status.counts.complete,
+        "desiredReplicas": status.counts.desired,
         **deployment_status(status),
         "leaving": status.counts.leaving,
         "strategy": status.strategy,
@@ -102,7 +103,6 @@ def deployment_status(status: RolloutStatus) -> dict[str, Any]:
     counts = status.counts
     return {
         "replicas": counts.total,
-        "desiredReplicas": counts.desired,
         "updatedReplicas": counts.updated,
         "readyReplicas": counts.ready,
         "availableReplicas": counts.available,
