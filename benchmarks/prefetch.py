@@ -1,4 +1,4 @@
-"""What reading safetensors ahead is worth: ``python benchmarks/prefetch.py [FOLDER] [--size 2] [--readers 1 4 16]``.
+"""What reading safetensors ahead is worth: ``python -m benchmarks.prefetch [FOLDER] [--size 2] [--readers 1 4 16]``.
 
 Files of noise, out of the page cache (``POSIX_FADV_DONTNEED``, no privileges), are read as an engine reads them:
 mapped, one after another, every page touched. Then the same after ``read_ahead`` with so many readers; the median of
@@ -14,8 +14,10 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
+from benchmarks.late_disk import late_disk
 from modelyard.weights.prefetch import read_ahead, weight_files
 
 _FILES = 4
@@ -26,12 +28,15 @@ _PAGE = mmap.PAGESIZE
 def main() -> None:
     """Measure and print a table."""
     options = _options()
-    with tempfile.TemporaryDirectory(dir=options.folder) as made:
+    with tempfile.TemporaryDirectory(dir=options.folder) as made, ExitStack() as stack:
         folder = Path(made)
-        _make(folder, int(options.size * 1e9))
+        if options.late:
+            stack.enter_context(late_disk(folder, int(options.size * 1e9), options.late / 1000))
+        else:
+            _make(folder, int(options.size * 1e9))
         ways: list[int | None] = [None, *options.readers]
         rounds = [{readers: _round(folder, readers) for readers in ways} for _ in range(options.rounds)]
-    print(f"{options.size:g} GB in {_FILES} files, median of {options.rounds} rounds")
+    print(f"{options.size:g} GB in {_FILES if not options.late else 1} files, median of {options.rounds} rounds")
     print("| | read ahead, GB/s | load after it, s | both, s |\n|---|---:|---:|---:|")
     for readers in ways:
         ahead, load = (statistics.median(taken[readers][step] for taken in rounds) for step in (0, 1))
@@ -82,6 +87,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--size", type=float, default=2.0, help="GB in all")
     parser.add_argument("--readers", type=int, nargs="+", default=[1, 4, 16], help="numbers of readers to try")
+    parser.add_argument("--late", type=float, default=0.0, help="ms: on a disk that answers each read so late (root)")
     parser.add_argument("--rounds", type=int, default=3)
     return parser.parse_args()
 
