@@ -25,6 +25,7 @@ from modelyard.local.replica_plan import (
     PortMapping,
     ReplicaPlan,
 )
+from modelyard.local.spare_lora_slots import with_spare_slots
 from modelyard.local.volumes import Places, VolumePlan, plan_volumes, rewrite_paths
 
 if TYPE_CHECKING:
@@ -235,8 +236,9 @@ class _ReplicaPlanner:
                 self._note(f"env {name}", f"added {value}", reason)
         if self.context.machine.has_gpu:
             return (*program.command, *arguments), env
+        arguments, spare = with_spare_slots(arguments)
         command = apply_cpu_table(arguments, env, self.context.machine)
-        self.settings += command.settings
+        self.settings += (*spare, *command.settings)
         return (*program.command, *command.arguments), dict(command.env)
 
     def _use_own_temporary_directory(self, env: dict[str, str]) -> None:

@@ -202,9 +202,9 @@ def test_an_adapter_is_added_replaced_and_removed_under_load(yard: RunningYard, 
     food = [one for one in answers if one.model == "food-review"]
     assert {one.kind for one in food if one.ended < times["edit"]} == {"food"}
     assert {one.kind for one in food if one.asked > times["switched"]} == {"sql"}
-    assert {one.kind for one in food} == {"food", "sql"}, "never the base model"
+    assert {one.kind for one in food} == {"food", "sql"}, "never the base model's words"
     assert {one.kind for one in answers if one.model == "sql-chat"} == {"sql"}
-    assert "sql" not in {one.kind for one in answers if one.model == "demo-llama"}
+    assert {one.kind for one in answers if one.model == "demo-llama"} <= {"serving", None}, "the base model's own words"
     seconds = ", ".join(f"{what} after {times[what]:.2f} s" for what in ("added", "replaced", "removed"))
     print(f"\nedit of the ConfigMap, {REPLICAS} replicas, {len(answers)} streams: {seconds}")
 
