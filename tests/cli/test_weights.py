@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from modelyard.cli.exit_codes import ExitCode
+from modelyard.cli.main import app
+
+RUNNER = CliRunner()
+
+
+@pytest.fixture(autouse=True)
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MODELYARD_WEIGHTS", str(tmp_path))
+    monkeypatch.setenv("MODELYARD_HOME", str(tmp_path / "home"))
+    return tmp_path
+
+
+def run(*arguments: str, code: int = ExitCode.OK) -> str:
+    done = RUNNER.invoke(app, ["weights", *arguments])
+    assert done.exit_code == code, done.output
+    return done.stdout
+
+
+def test_from_pull_to_rm(root: Path) -> None:
+    pulled = json.loads(run("pull", "demo://food-review", "--keep-free", "0", "-o", "json"))
+    assert pulled["path"] == str(root / "demo--food-review")
+    assert json.loads(run("ls", "-o", "json"))["weights"][0]["digest"] == pulled["digest"]
+    assert json.loads(run("verify", "-o", "json"))["demo://food-review"]["sound"]
+    assert json.loads(run("prefetch", "demo://food-review", "-o", "json"))["files"] == 1
+    assert json.loads(run("rm", "demo://food-review", "-o", "json"))["removed"]["demo://food-review"] > pulled["size"]
+    assert json.loads(run("ls", "-o", "json")) == {"weights": []}
+
+
+def test_damage_is_named_and_repaired(root: Path) -> None:
+    run("pull", "demo://food-review", "--keep-free", "0")
+    with (root / "demo--food-review" / "adapter_config.json").open("a") as file:
+        file.write(" ")
+    assert "corrupted: adapter_config.json" in run("verify", "demo://food-review", code=ExitCode.FAILED)
+    assert "sound" in run("verify", "demo://food-review", "--repair")
+
+
+def test_weights_in_use_stay(root: Path) -> None:
+    run("pull", "demo://food-review", "--keep-free", "0")
+    command = [sys.executable, "-c", "input()", str(root / "demo--food-review")]
+    user = subprocess.Popen(command, stdin=subprocess.PIPE)
+    try:
+        assert str(user.pid) in RUNNER.invoke(app, ["weights", "rm", "demo://food-review"]).output
+        assert (root / "demo--food-review").exists()
+        run("rm", "demo://food-review", "--force")
+        assert not (root / "demo--food-review").exists()
+    finally:
+        user.communicate(b"\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["pull", "nonsense!"], ExitCode.USAGE),
+        (["pull", "demo://nobody"], ExitCode.FAILED),
+        (["rm", "acme/tiny"], ExitCode.FAILED),
+        (["verify", "acme/tiny"], ExitCode.FAILED),
+        (["prefetch", "acme/tiny"], ExitCode.FAILED),
+    ],
+)
+def test_errors_have_exit_codes(arguments: list[str], code: ExitCode) -> None:
+    run(*arguments, code=code)
