@@ -25,7 +25,7 @@ GOOD_MODEL = {
         "health_check_period_s": 10,
     },
 }
-DATA = Path(__file__).parents[1] / "data" / "manifests"
+DATA = Path(__file__).parents[2] / "examples" / "upstream"
 
 
 def service(
@@ -176,6 +176,6 @@ def test_releases() -> None:
 
 
 def test_the_published_clusters() -> None:
-    texts = [path.read_text() for path in sorted((DATA / "ray-serve-routes").glob("*.yaml"))]
+    texts = [path.read_text() for path in sorted((DATA / "ray-clusters").glob("*.yaml"))]
     checks = {remark.check for remark in found(*texts)}
     assert {"serve-request-limits", "serve-autoscaling-range", "serve-health-period", "ray-switches"} <= checks

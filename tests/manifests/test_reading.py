@@ -10,12 +10,12 @@ from modelyard.manifests.files import FoundFiles
 from modelyard.manifests.reading import read_manifests
 from modelyard.resources.loading import load_documents
 
-MANIFESTS = Path(__file__).parents[1] / "data" / "manifests"
+MANIFESTS = Path(__file__).parents[2] / "examples" / "upstream"
 CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s}\n"
 
 
-def test_the_lora_gateway_is_one_set():
-    result = read_manifests([MANIFESTS / "lora-gateway"])
+def test_the_published_adapters_are_one_set():
+    result = read_manifests([MANIFESTS / "lora-adapters"])
     assert result.errors == ()
     assert len(result.files) == 8
     found = result.resource_set

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from modelyard.resources.loading import MAX_BYTES, load_documents
 from modelyard.resources.resource_set import ResourceSet, decode_objects, encode_objects
 
-MANIFESTS = Path(__file__).parents[1] / "data" / "manifests"
-FILES = sorted(MANIFESTS.rglob("*.yaml"))
+MANIFESTS = Path(__file__).parents[2] / "examples" / "upstream"
+OWN = Path(__file__).parents[1] / "data" / "manifests"
+FILES = sorted([*MANIFESTS.rglob("*.yaml"), *OWN.rglob("*.yaml")])
 CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s}\n"
 
 
@@ -27,7 +28,7 @@ def test_published_manifests_load(file):
 
 
 def test_the_ray_routes_are_read_as_written():
-    folder = MANIFESTS / "ray-serve-routes"
+    folder = MANIFESTS / "ray-clusters"
     objects = [o for f in sorted(folder.iterdir()) for o in load_documents(f.read_bytes(), f.name).objects]
     resources, errors = ResourceSet.of(objects)
     assert errors == ()

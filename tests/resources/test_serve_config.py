@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from modelyard.resources.faults import render_path
 from modelyard.resources.serve_config import ServeConfigReading, read_serve_config
 
-DATA = Path(__file__).parents[1] / "data" / "manifests" / "ray-serve-routes"
+DATA = Path(__file__).parents[2] / "examples" / "upstream" / "ray-clusters"
 LLM = """
 proxy_location: HeadOnly
 http_options: {port: 8123}

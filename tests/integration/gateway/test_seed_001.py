@@ -20,7 +20,7 @@ from modelyard.sim.settings import SimSettings
 
 pytestmark = pytest.mark.integration
 
-MANIFESTS = Path(__file__).parents[2] / "data" / "manifests" / "ray-serve-routes"
+MANIFESTS = Path(__file__).parents[3] / "examples" / "upstream" / "ray-clusters"
 FILES = ("gateway.yaml", "healthcheck-policy.yaml", "helm-values.yaml")
 GEMMA, QWEN = "gemma-2b-it", "qwen-2.5-3b"
 SERVICES = {GEMMA: "gemma-2b-it-serve-svc", QWEN: "qwen-25-3b-serve-svc"}
