@@ -2,7 +2,13 @@ from __future__ import annotations
 
 import itertools
 
-from modelyard.local.ray.head_command import LONGEST_TEMPORARY, HeadPorts, head_command, temporary_directory
+from modelyard.local.ray.head_command import (
+    LONGEST_TEMPORARY,
+    HeadPorts,
+    head_command,
+    temporary_directory,
+    temporary_root,
+)
 from modelyard.local.ray.planning import plan_ray_services
 
 from .ray_services import CONTEXT, manifest, resources
@@ -22,7 +28,9 @@ def test_only_the_dashboard_leaves_127_0_0_1():
 
 
 def test_the_temporary_directory_is_short_enough_for_sockets():
-    assert temporary_directory("/home/ann/.modelyard/ray/hello-12345", "k") == "/home/ann/.modelyard/ray/hello-12345/t"
-    long = temporary_directory("/home/somebody/with/a/long/path/.modelyard/ray/hello-12345", "k")
+    assert temporary_directory("/home/ann/.modelyard/ray/hello-12345") == "/home/ann/.modelyard/ray/hello-12345/t"
+    clusters = "/home/somebody/with/a/long/path/.modelyard/ray"
+    long = temporary_directory(f"{clusters}/hello-12345")
     assert len(long) <= LONGEST_TEMPORARY
-    assert long != temporary_directory("/home/somebody/with/a/long/path/.modelyard/ray/hello-54321", "k")
+    assert long.startswith(temporary_root(clusters) + "/")
+    assert long != temporary_directory(f"{clusters}/hello-54321")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import secrets
 import shutil
+import stat
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -56,7 +58,7 @@ class RayCluster:
         self.spec_hash = service.spec_hash
         self._around, self._changed = around, changed
         self._log = around.home.log_of(plan.namespace, plan.name)
-        self._temporary = temporary_directory(plan.directory, plan.key)
+        self._temporary = temporary_directory(plan.directory)
         self._deployment = Deployment(plan, service, around.weights, self._progress)
         self._phase, self._ready, self._message = Phase.PENDING, False, "about to start"
         self._since = time.time()
@@ -259,14 +261,22 @@ class RayCluster:
     def _make_directories(self) -> None:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         self._remove_directories()
-        for directory in dict.fromkeys((self.plan.directory, self._temporary)):
+        for directory in (self.plan.directory, *self._temporary_folders()):
             Path(directory).mkdir(mode=0o700, parents=True, exist_ok=True)
-            if Path(directory).stat().st_uid != Path(self.plan.directory).stat().st_uid:
-                raise OSError(f"{directory} belongs to another user; remove it")
+            found = Path(directory).lstat()
+            if found.st_uid != os.getuid() or stat.S_ISLNK(found.st_mode):
+                raise OSError(f"{directory} is not this user's own folder; remove it")
+
+    def _temporary_folders(self) -> tuple[str, ...]:
+        """Those to make, the outer one first."""
+        outer = os.path.dirname(self._temporary)
+        return (self._temporary,) if outer == self.plan.directory else (outer, self._temporary)
 
     def _remove_directories(self) -> None:
         for directory in (self.plan.directory, self._temporary):
             shutil.rmtree(directory, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            os.rmdir(os.path.dirname(self._temporary))
 
     def _new_token(self) -> str:
         token = secrets.token_hex(32)

@@ -52,9 +52,19 @@ def head_command(plan: RayClusterPlan, ports: HeadPorts, temporary: str, dashboa
     )
 
 
-def temporary_directory(directory: str, key: str) -> str:
-    """Ray's temporary directory: inside the cluster's own where that is short enough."""
+def temporary_directory(directory: str) -> str:
+    """Ray's temporary directory for the cluster whose own is ``directory``: inside it where that is short enough, else
+    below ``temporary_root``."""
     if len(directory) + 2 <= LONGEST_TEMPORARY:
         return f"{directory}/t"
-    digest = hashlib.blake2b(f"{directory}\0{key}".encode(), digest_size=6).hexdigest()
-    return f"/tmp/modelyard-{os.getuid()}-{digest}"  # noqa: S108 - made with mode 0700, and its owner is checked
+    clusters, _, name = directory.rpartition("/")
+    return f"{temporary_root(clusters)}/{_digest(name, 2)}"
+
+
+def temporary_root(clusters: str) -> str:
+    """Of all clusters below ``clusters`` whose own directories are too long."""
+    return f"/tmp/modelyard-{os.getuid()}-{_digest(clusters, 6)}"  # noqa: S108 - mode 0700, and its owner is checked
+
+
+def _digest(text: str, size: int) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=size).hexdigest()

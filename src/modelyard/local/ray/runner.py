@@ -17,6 +17,7 @@ from modelyard.local.machine import count_gpus, read_machine
 from modelyard.local.model_files import ModelSources
 from modelyard.local.ray.cluster import Drain, Surroundings
 from modelyard.local.ray.engine import RayEngine, find_ray
+from modelyard.local.ray.head_command import temporary_root
 from modelyard.local.ray.planning import plan_ray_services
 from modelyard.local.ray.ray_context import RayContext
 from modelyard.local.ray.ray_plan import RayServicePlan
@@ -117,7 +118,7 @@ class RayRunner:
         if self._ending:
             await asyncio.wait(self._ending)
         with contextlib.suppress(OSError):
-            os.rmdir(self._home.root / "ray")
+            os.rmdir(self._clusters)
 
     def _everyone(self) -> tuple[RayServiceRun, ...]:
         ordered = sorted((*self._leaving, *self._services.values()), key=lambda run: run.plan.key)
@@ -146,7 +147,7 @@ class RayRunner:
             context = await asyncio.to_thread(read_ray_context, self._home, self._mode)
             self._context = msgspec.structs.replace(context, folder_of=self._folder_of)
         if self._around is None:
-            shutil.rmtree(self._home.root / "ray", ignore_errors=True)
+            await asyncio.to_thread(self._remove_remains)
             self._around = Surroundings(
                 home=self._home,
                 slots=StartSlots(max(2, self._context.machine.cores)),
@@ -154,6 +155,15 @@ class RayRunner:
                 drain=self._drain,
             )
         return self._context
+
+    def _remove_remains(self) -> None:
+        """What a yard left that was killed."""
+        for folder in (self._clusters, temporary_root(self._clusters)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    @property
+    def _clusters(self) -> str:
+        return str(self._home.root / "ray")
 
     def _changed(self) -> None:
         if not self._notified:
