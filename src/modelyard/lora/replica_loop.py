@@ -66,6 +66,7 @@ class ReplicaLoop:
         self._answered = False
         self._told: tuple[ReplicaView, Mapping[str, str], frozenset[str]] | None = None
         self._statuses: dict[str, AdapterStatus] = {}
+        self._announce()
         self._task = asyncio.create_task(self._run(), name=f"adapters of {view.key}")
 
     def update(self, view: ReplicaView) -> None:
@@ -74,6 +75,7 @@ class ReplicaLoop:
             self._forget()
         if view != self.view:
             self.view = view
+            self._announce()
             self._wake.set()
 
     def wake(self) -> None:
@@ -88,6 +90,13 @@ class ReplicaLoop:
         """Stop looking; what is loaded stays loaded."""
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
+
+    def _announce(self) -> None:
+        """What was not wanted before has a status from the start."""
+        for one in self.view.want:
+            if one.name not in self._statuses:
+                status = same_for_all(self.view, one, Reason.FETCHING, "about to be looked at")
+                self._statuses[one.name] = _stamped(status, None, time.time())
 
     def _unreachable(self, problem: AdapterCallError) -> float:
         if self._answered:
