@@ -202,9 +202,12 @@ def test_a_head_that_says_nothing_is_started_anew(monkeypatch: pytest.MonkeyPatc
 
     async def told() -> str:
         seen = Watched()
-        seen.api.proxy = ProxyHealth(state="silent", problem="no answer")
+        seen.api.up, seen.api.state = True, "RUNNING"
+        running = asyncio.create_task(seen.deployment.run(seen.api, lambda: None))  # type: ignore[arg-type]
+        await seen.until(lambda: seen.serves)
+        seen.api.up, seen.api.proxy = False, ProxyHealth(state="silent", problem="no answer")
         async with asyncio.timeout(10):
-            return await seen.deployment.run(seen.api, lambda: None)  # type: ignore[arg-type]
+            return await running
 
     assert "say nothing" in asyncio.run(told())
 

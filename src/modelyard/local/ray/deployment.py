@@ -28,6 +28,8 @@ SILENCES = 6
 """Health checks of 5 s each without an answer: on a busy machine a proxy is late, and there is no other to ask."""
 SILENT_SECONDS = 90.0
 """A head whose dashboard and proxy both say nothing for so long is started anew."""
+SILENT_START_SECONDS = 600.0
+"""The same before its first answer: on a very busy machine a head takes minutes to start."""
 
 _ENOUGH = {"well": 1, "unwell": FAILURES, "silent": SILENCES, "gone": 1}
 _NOT_DEPLOYED = ProxyHealth(state="unwell", problem="nothing is deployed yet")
@@ -84,13 +86,13 @@ class Deployment:
     async def run(self, api: ServeApi, served: Callable[[], None]) -> str:
         """Deploy and watch for as long as the cluster lives; returns why it must end. ``served`` is called when it
         serves for the first time."""
-        heard = time.monotonic()
+        heard, patience = time.monotonic(), SILENT_START_SECONDS
         while True:
             self._wake.clear()
             if await self._look(api):
-                heard = time.monotonic()
-            elif time.monotonic() - heard > SILENT_SECONDS:
-                return f"dashboard and proxy say nothing for {SILENT_SECONDS:.0f} s"
+                heard, patience = time.monotonic(), SILENT_SECONDS
+            elif time.monotonic() - heard > patience:
+                return f"dashboard and proxy say nothing for {patience:.0f} s"
             if self._served:
                 served()
             settled = self._served and not self._dirty and self.status.all_running(self._names)
