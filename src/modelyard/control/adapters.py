@@ -81,11 +81,12 @@ class YardAdapters:
         views = []
         for deployment in self._local.plans():
             key = f"{deployment.namespace}/{deployment.name}"
-            plans = [(plan, running.get(plan.key)) for plan in deployment.replicas]
-            if plans:
+            written = self._resources.deployments.get((deployment.namespace, deployment.name))
+            plans = [(plan, running.get(plan.key)) for plan in (*deployment.replicas, *deployment.spares)]
+            if plans and written is not None:  # None: planned just now; its resources come with the next ``apply``
                 wish = wish_of(
                     self._resources,
-                    self._resources.deployments[deployment.namespace, deployment.name],
+                    written,
                     plans[0][0],
                     self._sources,
                     by_hand=self._by_hand.get(key, HandMade()),
