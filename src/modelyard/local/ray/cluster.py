@@ -35,8 +35,8 @@ log = logging.getLogger(__name__)
 Drain = Callable[[LocalPod], Awaitable[None]]
 
 STOP_SECONDS = 5.0
-"""Between SIGTERM and SIGKILL once no request is left. Ray has nothing to save: its head ends the other processes within
-two seconds, and then stays for another eight by itself."""
+"""Between SIGTERM and SIGKILL once no request is left. Ray has nothing to save: its head ends the other processes
+within two seconds, and then stays for another eight by itself."""
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
