@@ -162,6 +162,7 @@ class ReplicaLoop:
             )
         )
         self._routed, self._retired = planned.routes, planned.retired
+        self._failures = _still_planned(self._failures, planned)
         step = next((action for action in planned.actions if self._is_due(action)), None)
         self._tell(view, planned, chosen, found)
         loading = step.name if isinstance(step, Load) else ""
@@ -289,6 +290,11 @@ class ReplicaLoop:
 def _stamped(status: AdapterStatus, before: AdapterStatus | None, now: float) -> AdapterStatus:
     same = before is not None and (before.loaded, before.reason) == (status.loaded, status.reason)
     return msgspec.structs.replace(status, since=before.since if same and before is not None else now)
+
+
+def _still_planned(failures: dict[tuple[str, str], Failure], planned: Plan) -> dict[tuple[str, str], Failure]:
+    """What went wrong with a step that nobody plans any more says nothing of the version that is wanted now."""
+    return {key: failures[key] for key in map(_key, planned.actions) if key in failures}
 
 
 def _key(action: Load | Unload) -> tuple[str, str]:
