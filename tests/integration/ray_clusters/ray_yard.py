@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from modelyard.local.ray.engine import find_ray
+from modelyard.local.ray.head_command import temporary_root
 
 from .free_port import free_port
 
@@ -143,6 +144,7 @@ class RayYard:
             except subprocess.TimeoutExpired:
                 self.signal(signal.SIGKILL)
         until(lambda: not self.leftovers(), f"nothing left of {self.home}", 60.0)
+        shutil.rmtree(temporary_root(str(self.home / "ray")), ignore_errors=True)
 
     @property
     def running(self) -> bool:
