@@ -40,6 +40,12 @@ def test_where_a_copy_ends(line: str, source: str, target: str) -> None:
     assert read_copy_script(line).copies == (CopyOrder(source=source, target=target),)
 
 
+def test_a_mount_is_there_so_the_source_goes_into_it_under_its_own_name() -> None:
+    assert read_copy_script("cp -r /a/x /b", ["/b/"]).copies == (CopyOrder(source="/a/x", target="/b/x"),)
+    mounted = read_copy_script("mount /dev/xvda /mnt\ncp -r /a/x /mnt")
+    assert mounted.copies == (CopyOrder(source="/a/x", target="/mnt/x"),)
+
+
 @pytest.mark.parametrize(
     "line",
     ["python train.py", "cp /a /b /c", "cat x | tee y", "rm -rf /b", "cp -r $(pwd) /b", "for x in a; do cp x y; done"],

@@ -68,8 +68,36 @@ def test_an_interrupted_copy_is_gone_on_with_and_the_old_files_serve_on(source: 
 def test_other_files_stay_unless_they_are_to_be_replaced(source: Path, tmp_path: Path) -> None:
     target = folder(tmp_path / "m", **{"old.bin": "live"})
     with pytest.raises(CopyError, match="holds other files"):
-        copy_folder(source, target, silent, replace=False)
+        copy_folder(source, target, silent, "refuse")
     assert content(target) == {"old.bin": "live"}
+
+
+def test_a_copy_into_a_folder_of_other_files_keeps_them(source: Path, tmp_path: Path) -> None:
+    target = folder(tmp_path / "disk", **{"config.json": "old", "other__model.bin": "live", ".hidden": "x"})
+    assert not copy_folder(source, target, silent, "keep").kept
+    copied = {"config.json": "{}", "deep/model.safetensors": "weights"}
+    assert {**copied, "other/model.bin": "live", ".hidden": "x", ".modelyard-lock": ""} == content(target)
+    assert copy_folder(source, target, silent, "keep").kept
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_folder_is_not_replaced_by_a_part_of_itself(source: Path) -> None:
+    with pytest.raises(CopyError, match="would replace"):
+        copy_folder(source / "deep", source, silent)
+    assert content(source) == {"config.json": "{}", "deep/model.safetensors": "weights"}
+
+
+def test_a_comparison_can_be_stopped(source: Path, tmp_path: Path) -> None:
+    copy_folder(source, tmp_path / "m", silent)
+
+    class Stop(Exception):
+        pass
+
+    def stop(done: int, total: int) -> None:
+        raise Stop
+
+    with pytest.raises(Stop):
+        copy_folder(source, tmp_path / "m", stop)
 
 
 def test_an_empty_source_and_a_full_disk_are_refused(

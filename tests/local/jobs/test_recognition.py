@@ -124,8 +124,8 @@ def test_a_model_never_leads_out_of_the_bucket(model: str) -> None:
 
 def test_a_copy_goes_from_the_bucket_to_the_claims_folder() -> None:
     plan = planned(COPY)
-    assert [(step.source, step.target) for step in plan.steps] == [
-        ("gs://kr-finetune/tuned/run-1", "/y/volumes/default/block/tuned/run-1")
+    assert [(step.source, step.target, step.others) for step in plan.steps] == [
+        ("gs://kr-finetune/tuned/run-1", "/y/volumes/default/block/tuned/run-1", "keep")
     ]
     assert (plan.deadline, plan.backoff_limit) == (7200, 2)
     assert any("never formatted" in row.reason for row in plan.settings)

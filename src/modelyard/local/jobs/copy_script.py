@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -39,11 +39,11 @@ class CopyScript(msgspec.Struct, frozen=True, kw_only=True):
     """The first line that is something else; empty: the script only copies."""
 
 
-def read_copy_script(text: str) -> CopyScript:
-    """What a script copies."""
+def read_copy_script(text: str, folders: Iterable[str] = ()) -> CopyScript:
+    """What a script copies. ``folders``: those that are there before it runs (mounts)."""
     copies: list[CopyOrder] = []
     devices: list[tuple[str, str]] = []
-    made: set[str] = set()
+    made = {posixpath.normpath(folder) for folder in folders}
     for line in _commands(text):
         words = _words(line)
         if words is None:
@@ -54,7 +54,9 @@ def read_copy_script(text: str) -> CopyScript:
         if order is not None:
             copies.append(order)
         elif words[0] in _DEVICES:
-            devices += _mounted(words)
+            mounted = _mounted(words)
+            devices += mounted
+            made.update(folder for _, folder in mounted)
         elif words[0] == "mkdir":
             made.update(posixpath.normpath(word) for word in words[1:] if not word.startswith("-"))
         elif words[0] not in _PREPARATION:

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+from modelyard.local.jobs.job_plan import Others
+
 CHUNK = 4 * 1024 * 1024
 KEPT_FREE = 64 * 1024 * 1024
 """Bytes of the disk that stay free."""
@@ -37,25 +39,31 @@ class Copied:
         """The target held the same files already."""
 
 
-def copy_folder(source: Path, target: Path, progress: Callable[[int, int], None], *, replace: bool = True) -> Copied:
-    """Make ``target`` hold the files of ``source``. ``progress`` hears bytes done and in all; what it raises ends the
-    copy. ``replace``: also where the target holds other files. Raises CopyError and OSError."""
+def copy_folder(source: Path, target: Path, progress: Callable[[int, int], None], others: Others = "replace") -> Copied:
+    """Make ``target`` hold the files of ``source``. ``progress`` hears bytes done and in all, again and again; what it
+    raises ends the copy. Raises CopyError and OSError."""
     files = list(_files(source))
     if not files:
         raise CopyError(f"{source} has no files")
-    draft = target.with_name(f".{target.name}.copying")
+    inside = others == "keep" and target.is_dir()
+    draft = target / f"{OWN_FILES}copying" if inside else target.with_name(f".{target.name}.copying")
     draft.parent.mkdir(parents=True, exist_ok=True)
-    with _lock(target):
+    with _lock(target / f"{OWN_FILES}lock" if inside else target.with_name(f".{target.name}.lock")):
         done = Copied()
         if target.is_dir() and any(target.iterdir()):
-            if _same(source, target, files):
+            if _same(source, target, files, progress, others):
                 done.kept = True
                 return done
-            if not replace:
+            if others == "refuse":
                 raise CopyError(f"{target} holds other files; remove them, or let the Job replace them")
+            if others == "replace" and source.resolve().is_relative_to(target.resolve()):
+                raise CopyError(f"{source} is in {target}, which it would replace; give another folder")
         _require_space(source, draft, files)
         _copy_all(source, draft, files, progress, done)
-        _publish(draft, target)
+        if inside:
+            _move_in(draft, target, files)
+        else:
+            _publish(draft, target)
     return done
 
 
@@ -69,9 +77,8 @@ def _files(folder: Path) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _lock(target: Path) -> Iterator[None]:
+def _lock(path: Path) -> Iterator[None]:
     """One copy into a folder at a time, also among processes."""
-    path = target.with_name(f".{target.name}.lock")
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -80,18 +87,25 @@ def _lock(target: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _same(source: Path, target: Path, files: list[str]) -> bool:
-    """Whether both hold the same files: by name and size first, then by content."""
-    if list(_files(target)) != files:
+def _same(source: Path, target: Path, files: list[str], progress: Callable[[int, int], None], others: Others) -> bool:
+    """Whether the target has these files, and where others count, no more: by name and size first, then by content."""
+    there = set(_files(target))
+    if not there.issuperset(files) or (others != "keep" and len(there) > len(files)):
         return False
     if any((source / name).stat().st_size != (target / name).stat().st_size for name in files):
         return False
-    return all(_digest(source / name) == _digest(target / name) for name in files)
+    still = partial(progress, 0, sum((source / name).stat().st_size for name in files))
+    return all(_digest(source / name, still) == _digest(target / name, still) for name in files)
 
 
-def _digest(path: Path) -> str:
+def _digest(path: Path, still: Callable[[], None]) -> str:
+    """SHA-256. ``still`` is called with every piece read; what it raises ends the reading."""
+    digest = hashlib.sha256()
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+            still()
+    return digest.hexdigest()
 
 
 def _require_space(source: Path, draft: Path, files: list[str]) -> None:
@@ -125,7 +139,9 @@ def _tell(progress: Callable[[int, int], None], before: int, total: int, part: i
 
 def _copy_file(source: Path, target: Path, progress: Callable[[int], None]) -> None:
     """Copy and read back; a file of an earlier copy that is whole stays."""
-    if target.is_file() and target.stat().st_size == source.stat().st_size and _digest(target) == _digest(source):
+    still = partial(progress, 0)
+    same_size = target.is_file() and target.stat().st_size == source.stat().st_size
+    if same_size and _digest(target, still) == _digest(source, still):
         progress(source.stat().st_size)
         return
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -138,7 +154,7 @@ def _copy_file(source: Path, target: Path, progress: Callable[[int], None]) -> N
             progress(size)
         write.flush()
         os.fsync(write.fileno())
-    if _digest(target) != digest.hexdigest():
+    if _digest(target, partial(progress, size)) != digest.hexdigest():
         target.unlink()
         raise CopyError(f"{target} was not written as it was read; check the disk")
 
@@ -151,3 +167,12 @@ def _publish(draft: Path, target: Path) -> None:
         target.rename(old)
     draft.rename(target)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _move_in(draft: Path, target: Path, files: list[str]) -> None:
+    """Put every file of the whole copy in place; what else the target holds stays."""
+    for name in files:
+        place = target / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        (draft / name).replace(place)
+    shutil.rmtree(draft, ignore_errors=True)

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from modelyard.local.replica_plan import AppliedSetting
+
+
+Others = Literal["replace", "keep", "refuse"]
+"""What happens with a target that holds other files. ``replace``: they go, when the copy is whole. ``keep``: they stay,
+as with ``cp``, and each file is put in place on its own. ``refuse``: nothing is copied."""
 
 
 class CopyStep(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,8 +23,8 @@ class CopyStep(msgspec.Struct, frozen=True, kw_only=True):
     """Where they are taken from (``resources.weights_source``)."""
     target: str
     """Absolute folder that holds them afterwards."""
-    replace: bool = True
-    """Put them in place of what the folder holds; False: what is there stays."""
+    others: Others = "replace"
+    """What happens with other files that the folder holds."""
 
 
 class JobPlan(msgspec.Struct, frozen=True, kw_only=True):

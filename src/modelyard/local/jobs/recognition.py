@@ -108,7 +108,9 @@ class _JobPlanner:
         replace = values.get(REPLACE, "false").lower() == "true"
         if replace:
             self._note(f"env {REPLACE}", "after the download", "what is served now stays until all new files are there")
-        return CopyStep(name=model, source=str(source), target=f"{folder}/{model}", replace=replace)
+        return CopyStep(
+            name=model, source=str(source), target=f"{folder}/{model}", others="replace" if replace else "refuse"
+        )
 
     def _folder_of_bucket(self, bucket: str) -> str:
         """The folder that stands for ``gs://bucket/…`` on this machine. Raises ValueError where there is none."""
@@ -124,7 +126,7 @@ class _JobPlanner:
         """None: its command is no script."""
         line = [expand(word, values) for word in (*self.container.command, *self.container.args)]
         if len(line) == 3 and line[0].rpartition("/")[2] in _SHELLS and line[1].startswith("-") and "c" in line[1]:
-            return read_copy_script(line[2])
+            return read_copy_script(line[2], [mount.mount_path for mount in self.container.volume_mounts])
         return None
 
     def _copies(self, script: CopyScript, values: Mapping[str, str]) -> Iterator[CopyStep]:
@@ -142,7 +144,7 @@ class _JobPlanner:
         if place is None:
             raise ValueError(f"{order.source} is a folder of the image; {how_to_say_where(order.source)}")
         target = self._target(order.target, paths)
-        return CopyStep(name=order.source, source=place.source, target=target)
+        return CopyStep(name=order.source, source=place.source, target=target, others="keep")
 
     def _target(self, path: str, paths: Mapping[str, str]) -> str:
         if path.startswith("gs://"):

@@ -138,7 +138,7 @@ class _Run:
             loop.call_soon_threadsafe(say, f"copies to {step.target}: {done / 1e6:.1f} of {total / 1e6:.1f} MB")
 
         copying = asyncio.ensure_future(
-            asyncio.to_thread(copy_folder, folder, Path(step.target), progress, replace=step.replace)
+            asyncio.to_thread(copy_folder, folder, Path(step.target), progress, step.others)
         )
         try:
             return await asyncio.shield(copying)
