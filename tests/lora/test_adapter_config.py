@@ -61,6 +61,7 @@ def test_an_adapter_of_another_model_is_told_by_its_sizes(hidden: int, layers: i
         {"use_dora": True},
         {"bias": "all"},
         {"modules_to_save": ["lm_head"]},
+        {"modules_to_save": 1},
         {"init_lora_weights": "pissa"},
         {"layer_replication": [[0, 1]]},
     ],
@@ -97,6 +98,23 @@ def test_a_broken_configuration_is_said_in_words(config: bytes) -> None:
     data = safetensors(tensors())
     with pytest.raises(ValueError, match=r"adapter_config\.json"):
         read_adapter(config, read_header(data, len(data)))
+
+
+def test_experts_and_towers_have_sizes_of_their_own() -> None:
+    shapes = tensors()
+    for part in ("layers.1.mlp.experts.3.down_proj", "vision_tower.encoder.layers.30.self_attn.q_proj"):
+        shapes[f"base_model.model.model.{part}.lora_A.weight"] = [8, 9]
+        shapes[f"base_model.model.model.{part}.lora_B.weight"] = [9, 8]
+    data = safetensors(shapes)
+    found = read_adapter(json.dumps(CONFIG).encode(), read_header(data, len(data)))
+    assert found.target_modules == ("down_proj", "q_proj")
+    assert check(found, LIMITS, BASE) is None
+
+
+@pytest.mark.parametrize("shape", [[None, 1], ["8", 8], [[8], 8], [True, 8], [8.0, 8]])
+def test_a_shape_that_is_none_is_no_weight(shape: list[Any]) -> None:
+    with pytest.raises(ValueError, match="holds no LoRA weights"):
+        read_adapter(json.dumps(CONFIG).encode(), {"a.q_proj.lora_A.weight": {"shape": shape}})
 
 
 def test_a_file_that_was_cut_off_anywhere_is_found() -> None:

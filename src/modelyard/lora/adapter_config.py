@@ -24,6 +24,9 @@ _PLAIN_INITS = ("gaussian", "eva", "orthogonal", "mica", "lora_ga")
 _FROM_HIDDEN = ("q_proj", "k_proj", "v_proj", "gate_proj", "up_proj")
 """Linear layers whose input is the hidden state."""
 _TO_HIDDEN = ("o_proj", "down_proj")
+_OTHER_SIZES = re.compile(r"expert|vision|visual|audio")
+"""In names of layers whose sizes are not those that ``config.json`` gives for the model: experts of a mixture, towers
+of a multimodal model."""
 
 
 class AdapterFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +38,7 @@ class AdapterFacts(msgspec.Struct, frozen=True, kw_only=True):
     """``base_model_name_or_path``: where it was trained; a path or another name of the same model as often as not."""
     target_modules: tuple[str, ...]
     inputs: Mapping[str, int] = {}
-    """Module suffix -> input size of its lora_A, from the weights."""
+    """Module suffix -> input size of its lora_A, from the weights; without layers of other sizes (experts, towers)."""
     outputs: Mapping[str, int] = {}
     layers: int = 0
     """Highest layer number + 1; 0: no layer has one."""
@@ -62,28 +65,33 @@ def read_adapter(config: bytes, header: Mapping[str, Any]) -> AdapterFacts:
     """Facts from ``adapter_config.json`` and the header of ``adapter_model.safetensors``. Raises ValueError."""
     values = _config(config)
     rank = _rank(values)
+    modules: set[str] = set()
     inputs: dict[str, int] = {}
     outputs: dict[str, int] = {}
     layers = 0
     for name, entry in header.items():
         found = _WEIGHT.match(name)
         shape = entry.get("shape") if isinstance(entry, dict) else None
-        if found is None or not isinstance(shape, list) or len(shape) != 2:
+        if found is None or not isinstance(shape, list) or [type(size) for size in shape] != [int, int]:
             continue
         suffix = found["module"].rpartition(".")[2]
+        modules.add(suffix)
+        if found["side"] == "A":
+            rank = max(rank, shape[0])
+        if _OTHER_SIZES.search(found["module"]):
+            continue
         layer = _LAYER.search(f".{found['module']}.")
         layers = max(layers, int(layer[1]) + 1 if layer else 0)
         if found["side"] == "A":
-            rank = max(rank, int(shape[0]))
-            inputs[suffix] = int(shape[1])
+            inputs[suffix] = shape[1]
         else:
-            outputs[suffix] = int(shape[0])
-    if not inputs:
+            outputs[suffix] = shape[0]
+    if not modules:
         raise ValueError("adapter_model.safetensors holds no LoRA weights (names that end with lora_A.weight)")
     return AdapterFacts(
         rank=rank,
         base_model=str(values.get("base_model_name_or_path") or ""),
-        target_modules=tuple(sorted(inputs)),
+        target_modules=tuple(sorted(modules)),
         inputs=inputs,
         outputs=outputs,
         layers=layers,
@@ -192,7 +200,9 @@ def _rank(values: Mapping[str, Any]) -> int:
 
 def _unsupported(values: Mapping[str, Any]) -> list[str]:
     found = [f"it uses {what}, which vLLM does not support" for key, what in _FEATURES.items() if values.get(key)]
-    saved = [name for name in values.get("modules_to_save") or () if name not in ("classifier", "score")]
+    listed = values.get("modules_to_save")
+    names = listed if isinstance(listed, list) else [listed] if listed else []
+    saved = [name for name in names if name not in ("classifier", "score")]
     if saved:
         found.append(
             f"it replaces whole modules ({', '.join(map(str, saved))}: modules_to_save), which vLLM cannot load"
