@@ -89,6 +89,19 @@ def test_what_is_here_is_held_to_the_limits_too(store: MemoryStore, tmp_path: Pa
         fetch(SOURCE, tmp_path, limits=FetchLimits(max_size=100))
 
 
+def test_pickled_weights_that_were_allowed_are_used_without_being_allowed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = MemoryStore({"config.json": b"{}", "pytorch_model.bin": b"weights"})
+    monkeypatch.setattr(fetching, "open_store", lambda *arguments: made)
+    with pytest.raises(WeightsError, match="can run any code"):
+        fetch(SOURCE, tmp_path, limits=LIMITS)
+    fetch(SOURCE, tmp_path, limits=FetchLimits(keep_free=0, allow_pickle=True))
+    assert fetch(SOURCE, tmp_path, limits=LIMITS).size == 9
+    with pytest.raises(WeightsError, match="can run any code"):
+        fetch(SOURCE, tmp_path, limits=fetching.ADAPTER_LIMITS)
+
+
 def test_a_journal_that_cannot_be_read_is_begun_anew(store: MemoryStore, tmp_path: Path) -> None:
     place = tmp_path / ".partial" / SOURCE.folder
     place.mkdir(parents=True)

@@ -21,10 +21,11 @@ from modelyard.resources.weights_source import WeightsSource, parse_source
 from modelyard.weights.errors import WeightsError
 from modelyard.weights.fetching import fetch
 from modelyard.weights.kept import KeptWeights, kept_weights, remove_weights, users_of
-from modelyard.weights.limits import ADAPTER_LIMITS, MODEL_LIMITS, GiB
+from modelyard.weights.limits import ADAPTER_LIMITS, MODEL_LIMITS, PICKLE_KINDS, GiB
 from modelyard.weights.prefetch import READERS, read_ahead
 from modelyard.weights.progress import readable_size
 from modelyard.weights.published import Verdict, read_manifest, verify
+from modelyard.weights.selection import kind
 
 weights = typer.Typer(
     help="Fetch, list, verify and remove the files of models (in ~/.modelyard/weights, or MODELYARD_WEIGHTS).",
@@ -242,10 +243,13 @@ def _verified(kept: KeptWeights, output: Output) -> Verdict:
 
 def _repair(kept: KeptWeights, verdict: Verdict, root: Path, output: Output) -> None:
     """A file that is missing is fetched again, and nothing else is."""
+    manifest = read_manifest(kept.path)
+    pickled = manifest is not None and any(kind(file.name) in PICKLE_KINDS for file in manifest.files)
     for name in verdict.corrupted:
         (kept.path / name).unlink(missing_ok=True)
     with report_fetch(output) as progress:
-        fetch(parse_source(kept.source), root, progress=progress, limits=MODEL_LIMITS)
+        limits = msgspec.structs.replace(MODEL_LIMITS, allow_pickle=pickled)
+        fetch(parse_source(kept.source), root, progress=progress, limits=limits)
 
 
 def _size(kept: KeptWeights) -> str:

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from modelyard.resources.weights_source import WeightsSource
 from modelyard.weights.disk import filled, is_full
 from modelyard.weights.errors import Interruption, NotEnoughSpace, WeightsError
@@ -160,7 +162,12 @@ class _Fetch:
         return manifest
 
     def _fetched(self, manifest: Manifest) -> FetchedWeights:
-        select((RemoteFile(name=f.name, size=f.size) for f in manifest.files), self._limits, self._text)
+        """Held to the limits again: they may be stricter than those of the fetch. Pickled weights are here only where
+        somebody has allowed them (``weights pull --allow-pickle``), which stays said for whole models."""
+        limits = self._limits
+        if not limits.contained:
+            limits = msgspec.structs.replace(limits, allow_pickle=True)
+        select((RemoteFile(name=f.name, size=f.size) for f in manifest.files), limits, self._text)
         return FetchedWeights(
             path=self._published,
             source=self._text,

@@ -8,7 +8,6 @@ import msgspec
 
 from modelyard.local.replica_plan import AppliedSetting
 
-
 Others = Literal["replace", "keep", "refuse"]
 """What happens with a target that holds other files. ``replace``: they go, when the copy is whole. ``keep``: they stay,
 as with ``cp``, and each file is put in place on its own. ``refuse``: nothing is copied."""
