@@ -11,9 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*/*.md")])
+TUTORIALS = sorted(ROOT.glob("docs/tutorials/*.md"))
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *TUTORIALS, *ROOT.glob("examples/*/*.md")])
 
 _MARKED = re.compile(r"^<!-- ([a-z: ]+) -->\n```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_COMMAND = re.compile(r"(?:.*\\\n)*.*\n?")
+"""A line, and those after it while they end with a backslash."""
 _ADDRESS = re.compile(r"\b127\.8\.\d+\.\d+\b")
 """Addresses of replicas follow from the yard's home."""
 
@@ -37,19 +40,23 @@ class Block:
             yield self.text, None
             return
         for part in re.split(r"^\$ ", self.text, flags=re.MULTILINE)[1:]:
-            command, _, output = part.partition("\n")
-            yield command, output
+            found = _COMMAND.match(part)
+            assert found is not None, part
+            yield found[0], part[found.end() :]
 
 
 def blocks(mark: str) -> list[Block]:
     """Every block with this marker, in the order of pages and lines."""
-    found = []
-    for page in PAGES:
-        text = page.read_text()
-        for match in _MARKED.finditer(text):
-            if match[1] == mark:
-                found.append(Block(page, text.count("\n", 0, match.start()) + 2, match[1], match[2], match[3]))
-    return found
+    return [block for page in PAGES for block in blocks_of(page) if block.mark == mark]
+
+
+def blocks_of(page: Path) -> list[Block]:
+    """The marked blocks of a page, in order."""
+    text = page.read_text()
+    return [
+        Block(page, text.count("\n", 0, match.start()) + 2, match[1], match[2], match[3])
+        for match in _MARKED.finditer(text)
+    ]
 
 
 def marks() -> set[str]:
@@ -67,29 +74,44 @@ class Place:
     """As the documentation has it -> as it is here."""
     seconds: float = 60
 
-    def run(self, block: Block) -> None:
-        """Run every command and compare what it prints."""
-        for command, shown in block.steps():
-            for written, real in self.addresses.items():
-                command = command.replace(written, real)
-            done = subprocess.run(
-                ["bash", *(["-euo", "pipefail"] if shown is None else []), "-c", command],
-                cwd=self.directory,
-                env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", **self.env},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT if shown is not None else subprocess.PIPE,
-                text=True,
-                timeout=self.seconds,
-                check=False,
-            )
-            printed = done.stdout
-            for written, real in self.addresses.items():
-                printed = printed.replace(real, written)
-            if shown is None:
-                assert done.returncode == 0, f"{block}: {command}\n{printed}{done.stderr}"
-            else:
-                assert fits(shown, printed), f"{block}: $ {command}\nprinted:\n{printed}\nthe page has:\n{shown}"
+    def run(self, block: Block) -> str:
+        """Run every command and compare what it prints; returns all of that."""
+        return "".join(self._step(block, command, shown) for command, shown in block.steps())
+
+    def here(self, command: str) -> str:
+        """A command with the addresses of this place."""
+        for written, real in self.addresses.items():
+            command = command.replace(written, real)
+        return command
+
+    def as_written(self, printed: str) -> str:
+        """Output with the addresses of the documentation."""
+        for written, real in self.addresses.items():
+            printed = printed.replace(real, written)
+        return printed
+
+    def environment(self) -> dict[str, str]:
+        """This process's own, with the commands of its virtual environment first."""
+        return {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", **self.env}
+
+    def _step(self, block: Block, command: str, shown: str | None) -> str:
+        done = subprocess.run(
+            ["bash", *(["-euo", "pipefail"] if shown is None else []), "-c", self.here(command)],
+            cwd=self.directory,
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if shown is not None else subprocess.PIPE,
+            text=True,
+            timeout=self.seconds,
+            check=False,
+        )
+        printed = self.as_written(done.stdout)
+        if shown is None:
+            assert done.returncode == 0, f"{block}: {command}\n{printed}{done.stderr}"
+        else:
+            assert fits(shown, printed), f"{block}: $ {command}\nprinted:\n{printed}\nthe page has:\n{shown}"
+        return printed
 
 
 def fits(shown: str, printed: str) -> bool:

@@ -1,21 +1,36 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from docs.examples import Block, Place, blocks, fits, marks
+from docs.examples import PAGES, TUTORIALS, Block, Place, blocks, blocks_of, fits, marks
 from modelyard.resources.loading import load_documents
 from modelyard.resources.resource_set import ResourceSet
 from modelyard.snapshot import build_snapshot
 
+TUTORIAL = re.compile(r"tutorial(: up|: says( (serving|sea|food|sql))+)?")
 KNOWN_MARKS = {"run", "run: yard", "run: vllm", "run: multiplexing", "manifests", "policy", "policy configuration"}
 
 
 def test_every_marker_is_known() -> None:
-    assert marks() == KNOWN_MARKS
+    assert {mark for mark in marks() if not mark.startswith("tutorial")} == KNOWN_MARKS
+    assert [mark for mark in marks() if mark.startswith("tutorial") and not TUTORIAL.fullmatch(mark)] == []
+
+
+@pytest.mark.parametrize("page", TUTORIALS, ids=lambda page: page.name)
+def test_blocks_of_tutorials_run_in_one_order(page: Path) -> None:
+    """Only there is a yard for the whole page."""
+    assert all(block.mark.startswith("tutorial") for block in blocks_of(page))
+
+
+def test_tutorial_markers_are_in_tutorials_only() -> None:
+    assert {block.page for page in PAGES for block in blocks_of(page) if block.mark.startswith("tutorial")} <= set(
+        TUTORIALS
+    )
 
 
 @pytest.mark.parametrize("block", blocks("run"), ids=str)
