@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 
@@ -56,10 +57,11 @@ class Paths:
         return f"/w/{text.removeprefix('demo://')}" if text.startswith("demo://") else None
 
 
-def run(text: str, **host: Any) -> AdjustedServeConfig:
+def run(text: str, *, cores: int = 16, **host: Any) -> AdjustedServeConfig:
     reading = read_serve_config(text)
     assert not reading.faults
-    return adjust(reading, RayHost(machine=MACHINE, **host), Paths())
+    machine = msgspec.structs.replace(MACHINE, cores=cores)
+    return adjust(reading, RayHost(machine=machine, **host), Paths())
 
 
 def changes(result: AdjustedServeConfig) -> dict[str, str]:
@@ -131,6 +133,14 @@ def test_memory_cuts_replicas_and_says_the_numbers() -> None:
     assert "1.5 GiB" in row.reason
     held = model(run(TWO_REPLICAS, memory_bytes=14 * GIB))["deployment_config"]["autoscaling_config"]
     assert held == {"min_replicas": 2, "max_replicas": 3}
+
+
+@pytest.mark.parametrize(("cores", "least", "most"), [(1, 1, 1), (2, 1, 1), (4, 2, 2), (8, 2, 4), (64, 2, 4)])
+def test_cores_cut_replicas(cores, least, most):
+    result = run(TWO_REPLICAS, cores=cores, memory_bytes=64 * GIB)
+    assert model(result)["deployment_config"]["autoscaling_config"] == {"min_replicas": least, "max_replicas": most}
+    assert any("cores serve one model" in row.reason for row in result.settings) == (cores < 8)
+    assert "serve one model" not in str(run(TWO_REPLICAS, cores=1, gpus=4).settings)
 
 
 def test_an_application_of_ones_own_keeps_its_arguments() -> None:

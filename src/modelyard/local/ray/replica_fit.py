@@ -1,4 +1,4 @@
-"""Replicas that the memory of this machine cannot hold are left out, with the numbers."""
+"""Replicas for which this machine has no memory, or no processor, are left out, with the numbers."""
 
 from __future__ import annotations
 
@@ -40,9 +40,11 @@ class _Fit:
 
 
 def fit_replicas(models: Sequence[tuple[LLMConfig, Draft]], host: RayHost, changes: Changes) -> None:
-    """Fewer replicas where ``host.memory_bytes`` does not hold them; one of each model always stays. What is left over
-    goes to the models in their order."""
+    """Fewer replicas where ``host.memory_bytes`` or the processor does not hold them; one of each model always stays.
+    Memory that is left over goes to the models in their order."""
     fits = [_Fit(model, written) for model, written in models]
+    for fit in fits:
+        _fit_cores(fit, host.machine.cores, changes)
     if host.memory_bytes <= 0:
         return
     memory = max(0, host.memory_bytes - CLUSTER_BYTES)
@@ -55,17 +57,28 @@ def fit_replicas(models: Sequence[tuple[LLMConfig, Draft]], host: RayHost, chang
         fit.most = min(fit.most, max(fit.least, 1) + spare // fit.bytes)
         spare -= (fit.most - max(fit.least, 1)) * fit.bytes
         if wanted[id(fit)] != (fit.least, fit.most):
-            _write(fit, wanted[id(fit)], memory, len(fits), changes)
+            those = "its replicas" if len(fits) == 1 else f"the replicas of {len(fits)} models"
+            reason = f"one takes about {fit.bytes / GIB:.1f} GiB, and {those} have {memory / GIB:.1f} GiB here"
+            _write(fit, wanted[id(fit)], reason, changes)
+
+
+def _fit_cores(fit: _Fit, cores: int, changes: Changes) -> None:
+    """An engine on the CPU computes with half of the cores: of one model more engines than that serve nothing sooner,
+    and each of them loads for half a minute of a core."""
+    most = max(1, cores // 2)
+    if max(fit.least, fit.most) <= most:
+        return
+    wanted, reason = (fit.least, fit.most), f"{cores} cores serve one model no sooner from more than {most} engines"
+    fit.least, fit.most = min(fit.least, most), min(fit.most, most)
+    _write(fit, wanted, reason, changes)
 
 
 def _total(fits: Sequence[_Fit]) -> int:
     return sum(fit.least * fit.bytes for fit in fits)
 
 
-def _write(fit: _Fit, wanted: tuple[int, int], memory: int, models: int, changes: Changes) -> None:
+def _write(fit: _Fit, wanted: tuple[int, int], reason: str, changes: Changes) -> None:
     note = changes.of(fit.model.model_id)
-    those = "its replicas" if models == 1 else f"the replicas of {models} models"
-    reason = f"one takes about {fit.bytes / GIB:.1f} GiB, and {those} have {memory / GIB:.1f} GiB here"
     if fit.scaling is None:
         note.set(fit.options, "num_replicas", fit.least, reason, place="deployment_config")
         return
