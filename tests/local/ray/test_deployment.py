@@ -26,7 +26,7 @@ class FakeApi:
 
     def __init__(self) -> None:
         self.up, self.proxy, self.state, self.message = False, ProxyHealth(state="well"), "DEPLOYING", ""
-        self.refuses = ""
+        self.refuses = self.fails = ""
         self.deployed: list[Mapping[str, Any]] = []
         self.paths: Mapping[str, str] = {"/": "hello"}
 
@@ -41,6 +41,8 @@ class FakeApi:
     async def deploy(self, config: Mapping[str, Any]) -> None:
         if self.refuses:
             raise ServeRefused(self.refuses)
+        if self.fails:
+            raise ServeUnreachable(self.fails)
         self.deployed.append(config)
 
     async def health(self) -> ProxyHealth:
@@ -150,6 +152,17 @@ def test_what_serve_refuses_is_said_until_it_changes():
         seen.api.state = "RUNNING"
         seen.deployment.want(msgspec.structs.replace(PLAN, serve_config={**PLAN.serve_config, "target_capacity": 50}))
         await seen.until(lambda: seen.serves)
+
+    run(story)
+
+
+def test_a_dashboard_that_fails_is_quoted_and_asked_again():
+    async def story(seen: Watched) -> None:
+        seen.api.up, seen.api.state, seen.api.fails = True, "RUNNING", "the dashboard answered 500: disk full"
+        await seen.until(lambda: seen.said == "the dashboard answered 500: disk full")
+        seen.api.fails = ""
+        await seen.until(lambda: seen.serves)
+        assert seen.said == ""
 
     run(story)
 

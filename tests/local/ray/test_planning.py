@@ -123,6 +123,12 @@ def test_running_clusters_keep_their_addresses_and_two_services_never_share_one(
     assert again[0].cluster.address == "127.9.1.1"
 
 
+def test_services_of_one_name_in_two_namespaces_share_no_folder():
+    other = manifest().replace("{name: hello}", "{name: hello, namespace: other}")
+    found = [one.cluster for one in plan_ray_services(resources(manifest() + "---\n" + other), CONTEXT)]
+    assert len({cluster.directory for cluster in found if cluster is not None}) == 2
+
+
 def test_one_loopback_address_means_ports_of_its_own():
     machine = msgspec.structs.replace(MACHINE, loopback_range=False)
     plan = planned(manifest(), machine=machine)

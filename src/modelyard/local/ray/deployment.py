@@ -50,6 +50,8 @@ class Deployment:
         self._dirty = True
         self._fetched: set[str] = set()
         self._refused = ""
+        self._undelivered = ""
+        """Why the configuration could not be handed over; asking again may help."""
         self._formed = False
         self._served = False
         self._failures = 0
@@ -66,7 +68,7 @@ class Deployment:
     def forget(self) -> None:
         """The cluster is gone: nothing is deployed any more."""
         self._deployed, self._dirty, self._served = None, True, False
-        self._failures = 0
+        self._failures, self._undelivered = 0, ""
         self._fetched.clear()
         self.status = ServeStatus()
 
@@ -95,10 +97,13 @@ class Deployment:
                 return f"dashboard and proxy say nothing for {patience:.0f} s"
             if self._served:
                 served()
-            settled = self._served and not self._dirty and self.status.all_running(self._names)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_SECONDS if settled or self._refused else HURRIED_SECONDS):
+                async with asyncio.timeout(self._until_next_look()):
                     await self._wake.wait()
+
+    def _until_next_look(self) -> float:
+        settled = self._served and not self._dirty and self.status.all_running(self._names)
+        return LOOK_SECONDS if settled or self._refused or self._undelivered else HURRIED_SECONDS
 
     @property
     def _names(self) -> tuple[str, ...]:
@@ -145,7 +150,7 @@ class Deployment:
         if self.status.all_running(self._names) and self._served:
             return ""
         waiting = self.status.progress(self._names) if self.status.applications else ""
-        return waiting or problem
+        return self._undelivered or waiting or problem
 
     async def _deploy(self, api: ServeApi) -> None:
         """Put the wanted configuration, unless it is there already. What fails is said, and tried again where that
@@ -161,10 +166,12 @@ class Deployment:
         except WeightsMissing as error:
             self._refused = str(error)
             asyncio.get_running_loop().call_later(AGAIN_SECONDS, self._again, wanted)
-        except ServeUnreachable:
+        except ServeUnreachable as error:
+            self._undelivered = str(error)
             return
         else:
             self._deployed, self._refused = config, ""
+        self._undelivered = ""
         self._dirty = wanted is not self._wanted
 
     def _again(self, wanted: RayServicePlan) -> None:

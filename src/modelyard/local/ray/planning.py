@@ -88,7 +88,7 @@ class _Planner:
         self.name, self.address, self.ports, self.gpus = name, address, ports, gpus
         self.namespace = service.metadata.namespace
         self.groups = tuple(pod_groups(service.spec.ray_cluster_config))
-        self.directory = f"{context.home}/ray/{name}"
+        self.directory = f"{context.home}/ray/{service.metadata.namespace}_{name}"
         self.settings: dict[AppliedSetting, None] = {}
 
     def plan(self) -> RayServicePlan:
