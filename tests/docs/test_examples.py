@@ -84,6 +84,7 @@ for _ in range(20):
     ("shown", "printed", "fit"),
     [
         ("a\n...\nc", "a\nb\nb\nc\n", True),
+        ("a\n...\nc", "a\nc\n", True),
         ("a\nc", "a\nb\nc\n", False),
         ("at 127.8.1.2   ok", "at 127.8.190.134 ok  \n", True),
         ("took ... s", "took 3 s", True),

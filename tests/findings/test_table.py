@@ -179,3 +179,26 @@ def test_the_published_clusters() -> None:
     texts = [path.read_text() for path in sorted((DATA / "ray-clusters").glob("*.yaml"))]
     checks = {remark.check for remark in found(*texts)}
     assert {"serve-request-limits", "serve-autoscaling-range", "serve-health-period", "ray-switches"} <= checks
+
+
+POLICY = """
+apiVersion: networking.gke.io/v1
+kind: HealthCheckPolicy
+metadata: {{name: check}}
+spec:
+  targetRef: {{group: "", kind: Service, name: {target}}}
+  default: {{config: {{type: HTTP, httpHealthCheck: {{port: 8000, requestPath: /health}}}}}}
+"""
+SERVICE = "apiVersion: v1\nkind: Service\nmetadata: {name: llm-service}\nspec: {ports: [{port: 8000}]}\n"
+
+
+@pytest.mark.parametrize(("target", "advice"), [("ll-service", "write llm-service"), ("other", "one that is there")])
+def test_a_health_check_of_what_is_not_there(target: str, advice: str) -> None:
+    (remark,) = found(SERVICE, POLICY.format(target=target))
+    assert (remark.check, target in remark.message) == ("health-check-target", True)
+    assert advice in remark.advice
+
+
+@pytest.mark.parametrize("target", ["llm-service", "models-serve-svc"])
+def test_a_health_check_of_what_is_there(target: str) -> None:
+    assert found(SERVICE, service(), POLICY.format(target=target)) == []

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from modelyard.findings.application_code import engines_at_start, local_code, moving_code
 from modelyard.findings.chat_templates import base_checkpoints
 from modelyard.findings.pod_lifecycle import grace_and_sleep, service_links
+from modelyard.findings.policy_targets import health_check_targets
 from modelyard.findings.ray_switches import ray_versions, unknown_switches
 from modelyard.findings.serve_limits import autoscaling_range, engine_metrics, health_period, request_limits
 from modelyard.findings.served_names import route_model_names, unserved_inference_models
@@ -30,6 +31,7 @@ CHECKS: tuple[Check, ...] = (
     engines_at_start,
     service_links,
     grace_and_sleep,
+    health_check_targets,
 )
 
 
