@@ -115,8 +115,8 @@ class Place:
 
 
 def fits(shown: str, printed: str) -> bool:
-    """Whether output is as shown: ``...`` stands for anything, on a line of its own for any number of lines; addresses of
-    replicas and widths do not count."""
+    """Whether output is as shown: ``...`` stands for anything, on a line of its own for any number of lines; addresses
+    of replicas and widths do not count."""
     parts = re.sub(r"^\.\.\.\n", "...", _plain(shown), flags=re.MULTILINE).split("...")
     pattern = ".*?".join(re.escape(part) for part in parts)
     return re.fullmatch(pattern, _plain(printed), re.DOTALL) is not None

@@ -12,7 +12,7 @@ from modelyard.resources.loading import load_documents
 from modelyard.resources.resource_set import ResourceSet
 from modelyard.snapshot import build_snapshot
 
-TUTORIAL = re.compile(r"tutorial(: up|: says( (serving|sea|food|sql))+)?")
+TUTORIAL = re.compile(r"tutorial(: up|: says( (serving|sea|food|sql|any))+)?")
 KNOWN_MARKS = {"run", "run: yard", "run: vllm", "run: multiplexing", "manifests", "policy", "policy configuration"}
 
 
