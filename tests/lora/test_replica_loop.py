@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from typing import cast
 
 from modelyard.lora.adapter import ReplicaView, SourceState, Stored
+from modelyard.lora.engine_adapters import AdapterCallError, EngineAdapters
 from modelyard.lora.lora_config import Wanted
 from modelyard.lora.plan import Held, Listing
 from modelyard.lora.replica_loop import LoopSettings, ReplicaLoop
 from modelyard.lora.source_book import SourceBook
-from modelyard.lora.vllm_adapters import AdapterCallError, VllmAdapters
 
 
 class Book:
@@ -56,7 +56,7 @@ def test_a_version_that_was_refused_does_not_keep_requests_from_waiting_for_the_
         loop = ReplicaLoop(
             view("/bad"),
             book=cast("SourceBook", Book()),
-            api=lambda view: cast("VllmAdapters", engine),
+            api=lambda view: cast("EngineAdapters", engine),
             routes=routes,
             usage=lambda view: (frozenset(), frozenset()),
             settings=LoopSettings(),

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from modelyard.control.adapter_wishes import DeploymentWish, HandMade, wish_of
+from modelyard.control.ray_adapters import (
+    RayWish,
+    engine_side,
+    hub_token,
+    ray_views,
+    ray_wish,
+    reported,
+    wants_bucket,
+)
 from modelyard.control.weights_provider import FetchingProvider
 from modelyard.fleet.endpoints import EndpointState
 from modelyard.fleet.fleet import Fleet
 from modelyard.fleet.pod_endpoints import address_of
 from modelyard.local.home import Home
+from modelyard.local.ray.adapter_bucket import AdapterBucket
+from modelyard.local.ray.runner import RayRunner
 from modelyard.local.replica_plan import HUB_TOKENS, ReplicaPlan
 from modelyard.local.status import Phase, ReplicaStatus
 from modelyard.local.supervisor import LocalRunner
@@ -22,6 +34,8 @@ from modelyard.local.weights_provider import WeightsMissing
 from modelyard.lora.adapter import Fetched, FetchError, ReplicaView
 from modelyard.lora.adapter_config import BaseShape, read_base_shape
 from modelyard.lora.condition import AdapterStatus
+from modelyard.lora.loopback_bucket import LoopbackBucket
+from modelyard.lora.ray_wanted import ray_bases
 from modelyard.lora.reconciler import Reconciler, gauge
 from modelyard.lora.store import AdapterStore
 from modelyard.resources.resource_set import ResourceSet
@@ -32,8 +46,12 @@ from modelyard.telemetry import catalogue
 from modelyard.telemetry.catalogue import Metric
 from modelyard.telemetry.exposition import Sample
 
+log = logging.getLogger(__name__)
+
 FOLDER = "adapters"
 """In the home: the copies that engines read, one folder per version."""
+BUCKET_FOLDER = "ray-adapters"
+"""In the home, since it holds links to the former: the loopback bucket that Ray reads."""
 
 
 class YardAdapters:
@@ -44,6 +62,7 @@ class YardAdapters:
         *,
         home: Home,
         local: LocalRunner,
+        ray: RayRunner | None = None,
         scraper: Scraper,
         provider: FetchingProvider,
         simulated: bool,
@@ -54,6 +73,14 @@ class YardAdapters:
         that wait for it."""
         folder = home.root / FOLDER
         shutil.rmtree(folder, ignore_errors=True)  # no engine of an earlier yard reads there any more
+        self._bucket_folder = home.root / BUCKET_FOLDER
+        shutil.rmtree(self._bucket_folder, ignore_errors=True)
+        self._bucket: LoopbackBucket | None = None
+        self._bucket_for_ray: AdapterBucket | None = None
+        self._ray = ray
+        self._ray_wishes: dict[str, RayWish] = {}
+        self._routes: dict[str, dict[str, tuple[Mapping[str, str], frozenset[str]]]] = {}
+        """Address -> view's key -> what was told of it: a Ray cluster has a view for each of its models."""
         self._local, self._scraper, self._provider, self._simulated = local, scraper, provider, simulated
         self._awaited = awaited
         self._resources, self._sources = ResourceSet(), SourceTable()
@@ -65,10 +92,24 @@ class YardAdapters:
         self._reconciler = Reconciler(
             self._fetch,
             store=None if simulated else AdapterStore(folder),
+            bucket=self._bucket_folder,
             routes=self._route,
             usage=self._usage,
             on_change=on_change,
         )
+
+    async def bucket(self, resources: ResourceSet) -> AdapterBucket | None:
+        """Where Ray's models load adapters from; None: none of ``resources`` does, or the bucket cannot be served."""
+        if self._bucket is None and wants_bucket(resources):
+            bucket = LoopbackBucket(self._bucket_folder)
+            try:
+                endpoint = await bucket.start()
+            except OSError as problem:
+                log.error("lora: no bucket for Ray's adapters: %s", problem)
+                return None
+            self._bucket = bucket
+            self._bucket_for_ray = AdapterBucket(path=bucket.path(""), environment=bucket.environment(endpoint))
+        return self._bucket_for_ray
 
     def apply(self, resources: ResourceSet, sources: SourceTable) -> None:
         """Take over what the manifests want now."""
@@ -94,11 +135,16 @@ class YardAdapters:
                 )
                 self._wishes[key] = wish
                 views += [self._view(plan, status, wish) for plan, status in plans if status is not None]
+        views += self._ray_views()
+        told = {_address_in(view.url): view.key for view in views}
+        self._routes = {address: one for address, one in self._routes.items() if address in told}
         self._reconciler.set_replicas([view for view in views if view.want or view.absent or self._had(view.key)])
 
     async def stop(self) -> None:
         """Stop looking after them."""
         await self._reconciler.close()
+        if self._bucket is not None:
+            await self._bucket.stop()
 
     # ── what people ask for ──
 
@@ -111,7 +157,7 @@ class YardAdapters:
         self._change(deployment, HandMade.refusing, name)
 
     def _change(self, deployment: str, change: Callable[..., HandMade], *values: str) -> None:
-        if deployment not in self._wishes:
+        if deployment not in self.deployments:
             raise KeyError(deployment)
         self._by_hand[deployment] = change(self._by_hand.get(deployment, HandMade()), *values)
         self.replicas_changed()
@@ -120,8 +166,8 @@ class YardAdapters:
 
     @property
     def deployments(self) -> tuple[str, ...]:
-        """``namespace/name`` of those that have model servers here."""
-        return tuple(sorted(self._wishes))
+        """``namespace/name`` of Deployments that have model servers here, and of RayServices with models."""
+        return tuple(sorted({*self._wishes, *self._ray_wishes}))
 
     def statuses(self) -> tuple[AdapterStatus, ...]:
         """Every adapter on every replica."""
@@ -129,7 +175,9 @@ class YardAdapters:
 
     def problems(self) -> tuple[str, ...]:
         """What is wrong with the wishes themselves."""
-        return tuple(problem for _, wish in sorted(self._wishes.items()) for problem in wish.adapters.problems)
+        vllm = [wish.adapters for _, wish in sorted(self._wishes.items())]
+        ray = [wish.adapters for _, wish in sorted(self._ray_wishes.items())]
+        return tuple(problem for adapters in (*vllm, *ray) for problem in adapters.problems)
 
     def shown(self) -> dict[str, Any]:
         """For the admin API."""
@@ -167,6 +215,30 @@ class YardAdapters:
             api_key=wish.api_key,
         )
 
+    def _ray_views(self) -> Iterator[ReplicaView]:
+        plans = self._ray.plans() if self._ray is not None else ()
+        wishes: dict[str, RayWish] = {}
+        for plan in plans:
+            service = self._resources.ray_services.get((plan.namespace, plan.name))
+            if service is None or not ray_bases(service):
+                continue
+            wish = wishes[plan.key] = ray_wish(
+                self._resources,
+                service,
+                plan.labels,
+                self._sources,
+                by_hand=self._by_hand.get(plan.key, HandMade()),
+                before=self._ray_wishes.get(plan.key),
+            )
+            token = hub_token(plan)
+            self._tokens.update({one.source: token for one in wish.adapters.want if token})
+            yield from ray_views(plan, self._clusters(plan.namespace, plan.name), wish, self._shape)
+        self._ray_wishes = wishes
+
+    def _clusters(self, namespace: str, name: str) -> list[ReplicaStatus]:
+        running = self._ray.replicas() if self._ray is not None else ()
+        return [one for one in running if (one.namespace, one.deployment) == (namespace, name)]
+
     def _shape(self, model: str) -> BaseShape:
         """Sizes of the base model, from its files where they are here."""
         known = self._shapes.get(model)
@@ -188,19 +260,29 @@ class YardAdapters:
         return Fetched(path=str(found.path), revision=found.revision, mutable=kind == "path")
 
     def _route(self, view: ReplicaView, names: Mapping[str, str], expected: frozenset[str]) -> bool:
-        return self._scraper.set_adapters(view.url.removeprefix("http://"), names, expected)
+        address = _address_in(view.url)
+        told = self._routes.setdefault(address, {})
+        told[view.key] = ({name: engine_side(view, one) for name, one in names.items()}, expected)
+        every = {name: one for routes, _ in told.values() for name, one in routes.items()}
+        return self._scraper.set_adapters(address, every, frozenset().union(*(soon for _, soon in told.values())))
 
     def _usage(self, view: ReplicaView) -> tuple[frozenset[str], frozenset[str]]:
         asked = frozenset(name for counts in self._awaited().values() for name, count in counts.items() if count)
-        state = self._by_address(self._scraper.fleet).get(view.url.removeprefix("http://"))
+        state = self._by_address(self._scraper.fleet).get(_address_in(view.url))
         load = state.load if state is not None else None
-        return frozenset() if load is None else load.running_loras | load.waiting_loras, asked
+        busy = frozenset() if load is None else load.running_loras | load.waiting_loras
+        return reported(view, busy), asked
 
     def _by_address(self, fleet: Fleet) -> Mapping[str, EndpointState]:
         if self._addresses[0] != fleet.version:
             states = (state for backend in fleet.backends.values() for state in backend.endpoints)
             self._addresses = (fleet.version, {state.endpoint.address: state for state in states})
         return self._addresses[1]
+
+
+def _address_in(url: str) -> str:
+    """``ip:port``; a Ray application may have a path below it."""
+    return url.removeprefix("http://").partition("/")[0]
 
 
 def _address(plan: ReplicaPlan) -> str:

@@ -124,6 +124,7 @@ class Yard:
             self.adapters = YardAdapters(
                 home=self.settings.home,
                 local=self._local,
+                ray=self.ray,
                 scraper=self._scraper,
                 provider=self.weights,
                 simulated=self.settings.engine is EngineMode.SIM,
@@ -202,7 +203,8 @@ class Yard:
         if self.jobs is not None:
             self.jobs.apply(self.resource_set, sources)
         if self.ray is not None:
-            await self.ray.apply(self.resource_set, self.sources)
+            bucket = await self.adapters.bucket(self.resource_set) if self.adapters is not None else None
+            await self.ray.apply(self.resource_set, self.sources, bucket)
         self._watch_backends()
         if self._local is not None and self.adapters is not None:
             self.adapters.apply(self.resource_set, sources)

@@ -56,6 +56,14 @@ class SourceState(msgspec.Struct, frozen=True, kw_only=True):
     progress: str = ""
 
 
+class RayModel(msgspec.Struct, frozen=True, kw_only=True):
+    """One model of an application of Ray Serve LLM."""
+
+    model_id: str
+    prefix: str
+    """Where it looks for adapters in the loopback bucket; empty: nowhere."""
+
+
 class ReplicaView(msgspec.Struct, frozen=True, kw_only=True):
     """One replica, as the reconciler needs it."""
 
@@ -68,7 +76,9 @@ class ReplicaView(msgspec.Struct, frozen=True, kw_only=True):
     up: bool = True
     """Its process runs; whether the engine answers is seen by asking it, long before slow readiness probes do."""
     engine: str = "vllm"
-    """``vllm``, ``simulator`` or ``ray_serve``."""
+    """``vllm``, ``simulator`` or ``ray-serve``."""
+    ray: RayModel | None = None
+    """The model whose adapters these are, where the engine is Ray Serve LLM."""
     limits: EngineLimits = EngineLimits()
     policy: SlotPolicy = SlotPolicy.SWAP
     want: tuple[Wanted, ...] = ()

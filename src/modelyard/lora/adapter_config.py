@@ -145,7 +145,7 @@ def check(facts: AdapterFacts, limits: EngineLimits, base: BaseShape) -> Refusal
     if facts.unsupported:
         return Refusal(reason="Unsupported", message="; ".join(facts.unsupported))
     if limits.max_rank is not None and facts.rank > limits.max_rank:
-        return Refusal(reason="RankTooHigh", message=_rank_message(facts.rank, limits.max_rank))
+        return Refusal(reason="RankTooHigh", message=_rank_message(facts.rank, limits, limits.max_rank))
     mismatch = _mismatch(facts, base)
     if mismatch:
         return Refusal(reason="BaseModelMismatch", message=mismatch)
@@ -225,9 +225,13 @@ _FEATURES = {
 }
 
 
-def _rank_message(rank: int, limit: int) -> str:
+def _rank_message(rank: int, limits: EngineLimits, limit: int) -> str:
     enough = rank_to_ask_for(rank)
-    advice = f"start the engine with --max-lora-rank={enough}" if enough else "no vLLM takes a rank that high"
+    advice = (
+        f"start the engine with {limits.option('--max-lora-rank', enough)}"
+        if enough
+        else "no vLLM takes a rank that high"
+    )
     return f"its rank is {rank}, the engine takes up to {limit}; {advice}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -29,14 +30,50 @@ class EngineLimits(msgspec.Struct, frozen=True, kw_only=True):
     max_rank: int | None = None
     target_modules: tuple[str, ...] = ()
     """``--lora-target-modules``; empty: all that the engine supports."""
+    missing: str = ""
+    """What else keeps adapters from being loaded, and what to do; for people."""
+    keywords: bool = False
+    """Its options are ``engine_kwargs`` of Ray Serve LLM, not flags."""
 
     @property
     def problem(self) -> str:
         """Why nothing can be loaded while it runs, and what to set; empty: it can."""
+        if self.missing:
+            return self.missing
         missing = [] if self.enabled else ["--enable-lora in its arguments"]
         if not self.runtime_updating:
             missing.append(f"{RUNTIME_UPDATING}=true in its environment")
         return f"the engine was started without {' and '.join(missing)}; add what is missing" if missing else ""
+
+    def option(self, flag: str, value: int) -> str:
+        """How to give it an option, for people."""
+        return f"{keyword(flag)}: {value} in engine_kwargs" if self.keywords else f"{flag}={value}"
+
+
+def keyword(flag: str) -> str:
+    """A flag's name in ``engine_kwargs``."""
+    return flag.lstrip("-").replace("-", "_")
+
+
+def limits_of_keywords(arguments: Mapping[str, Any], missing: str = "") -> EngineLimits:
+    """The limits of a model of Ray Serve LLM with these ``engine_kwargs``; ``missing``: see there."""
+
+    def number(flag: str, default: int) -> int:
+        given = arguments.get(keyword(flag))
+        return given if isinstance(given, int) else default
+
+    max_loras = number("--max-loras", 1)
+    modules = arguments.get("lora_target_modules")
+    if not arguments.get("enable_lora"):
+        missing = missing or "its model was configured without adapters; add enable_lora: true to engine_kwargs"
+    return EngineLimits(
+        max_loras=max_loras,
+        max_cpu_loras=number("--max-cpu-loras", max_loras),
+        max_rank=number("--max-lora-rank", DEFAULT_RANK),
+        target_modules=tuple(map(str, modules)) if isinstance(modules, list | tuple) else (),
+        missing=missing,
+        keywords=True,
+    )
 
 
 def limits_of(arguments: Sequence[str], environment: Mapping[str, str]) -> EngineLimits:

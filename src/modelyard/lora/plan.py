@@ -82,6 +82,8 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     """Adapters that may be loaded at once; None: as many as are wanted. A new version may be one too many meanwhile."""
     beside: bool = True
     """A new version gets an engine name of its own. False: it replaces the old one under the same name."""
+    plain: bool = True
+    """The first version has the plain name. False: each is named after its content, where an engine keeps names."""
     now: float = 0.0
 
 
@@ -156,7 +158,8 @@ class _Planner:
 
     def _free_name(self, name: str, version: Version) -> str | None:
         """None: wait until an old version has freed a name."""
-        candidates = (name, f"{name}@{version.suffix}")
+        versioned = f"{name}@{version.suffix}"
+        candidates = (name, versioned) if self.s.plain else (versioned,)
         return next((one for one in candidates if one not in self.held and one not in self.s.reserved), None)
 
     def _replaced(self, name: str) -> Held | None:

@@ -6,11 +6,16 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 
 import aiohttp
 
 from modelyard.lora.adapter import Fetch, ReplicaView, Routes, Usage
+from modelyard.lora.adapter_shelf import AdapterShelf
 from modelyard.lora.condition import AdapterStatus
+from modelyard.lora.engine_adapters import EngineAdapters
+from modelyard.lora.engine_calls import EngineCalls
+from modelyard.lora.ray_adapters import RayAdapters
 from modelyard.lora.replica_loop import LoopSettings, ReplicaLoop
 from modelyard.lora.source_book import SourceBook
 from modelyard.lora.store import AdapterStore
@@ -30,6 +35,7 @@ class Reconciler:
         fetch: Fetch,
         *,
         store: AdapterStore | None,
+        bucket: Path | None = None,
         beside: bool = True,
         period: float = 5.0,
         routes: Routes = lambda view, names, expected: True,
@@ -37,13 +43,16 @@ class Reconciler:
         on_change: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``beside``: somebody follows ``routes``, so a new version may have an engine name of its own."""
+        """``bucket``: folder of the loopback bucket, where Ray reads adapters; None: no view is one of Ray.
+        ``beside``: somebody follows ``routes``, so a new version may have an engine name of its own."""
         self._routes, self._usage, self._on_change, self._clock = routes, usage, on_change, clock
         self._settings = LoopSettings(beside=beside, folder=str(store.root) if store else "", period=period)
         self._book = SourceBook(fetch, store, self._sources_changed, clock)
         self._session = aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=None), connector=aiohttp.TCPConnector(limit=0), trust_env=False
         )
+        self._bucket = bucket
+        self._shelves: dict[tuple[str, str], AdapterShelf] = {}
         self._loops: dict[str, ReplicaLoop] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._ticker = asyncio.create_task(self._tick(), name="adapter sources")
@@ -90,8 +99,20 @@ class Reconciler:
         await self._book.close()
         await self._session.close()
 
-    def _api(self, view: ReplicaView) -> VllmAdapters:
-        return VllmAdapters(self._session, view.url, view.api_key)
+    def _api(self, view: ReplicaView) -> EngineAdapters:
+        calls = EngineCalls(self._session, view.url, view.api_key)
+        if view.ray is None or self._bucket is None:
+            return VllmAdapters(calls)
+        key = (view.ray.prefix, view.ray.model_id)
+        if key not in self._shelves:
+            self._shelves[key] = AdapterShelf(self._bucket, *key)
+        return RayAdapters(calls, self._shelves[key], view.ray.model_id, view.key)
+
+    async def _clear_shelves(self) -> None:
+        """Take off what only clusters held that are gone."""
+        holders = frozenset(self._loops)
+        for shelf in self._shelves.values():
+            await asyncio.to_thread(shelf.keep_holders, holders)
 
     def _sources_changed(self) -> None:
         self.wake()
@@ -102,6 +123,7 @@ class Reconciler:
             await asyncio.sleep(TICK)
             try:
                 await self._book.tick()
+                await self._clear_shelves()
             except Exception:
                 log.exception("lora: looking at the sources failed; the next look is soon")
 

@@ -13,12 +13,12 @@ import msgspec
 from modelyard.lora.adapter import ReplicaView, Routes, Stored, Usage
 from modelyard.lora.adapter_config import check
 from modelyard.lora.condition import AdapterStatus, Reason
+from modelyard.lora.engine_adapters import AdapterCallError, EngineAdapters
 from modelyard.lora.lora_config import Wanted, client_name
 from modelyard.lora.plan import Listing, Load, Plan, Situation, Unload, Version, owned, plan
 from modelyard.lora.report import Failure, Found, Look, report, same_for_all
 from modelyard.lora.slots import Chosen, SlotPolicy, choose
 from modelyard.lora.source_book import SourceBook
-from modelyard.lora.vllm_adapters import AdapterCallError, VllmAdapters
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class ReplicaLoop:
         view: ReplicaView,
         *,
         book: SourceBook,
-        api: Callable[[ReplicaView], VllmAdapters],
+        api: Callable[[ReplicaView], EngineAdapters],
         routes: Routes,
         usage: Usage,
         settings: LoopSettings,
@@ -158,6 +158,7 @@ class ReplicaLoop:
                 busy=running,
                 slots=None if view.policy is SlotPolicy.SWAP else view.limits.max_cpu_loras,
                 beside=self._settings.beside,
+                plain=view.ray is None,
                 now=now,
             )
         )
@@ -219,7 +220,7 @@ class ReplicaLoop:
         failure = self._failures.get(_key(action))
         return failure is None or self._clock() >= failure.retry_at
 
-    async def _act(self, api: VllmAdapters, step: Load | Unload) -> None:
+    async def _act(self, api: EngineAdapters, step: Load | Unload) -> None:
         began = self._clock()
         try:
             if isinstance(step, Unload):
@@ -234,7 +235,7 @@ class ReplicaLoop:
         verb = "loaded" if isinstance(step, Load) else "unloaded"
         log.info("lora: %s: %s %s in %.2f s", self.view.key, verb, step.engine_name, self._clock() - began)
 
-    async def _load(self, api: VllmAdapters, step: Load) -> None:
+    async def _load(self, api: EngineAdapters, step: Load) -> None:
         if step.instead is not None:
             await api.unload(step.instead.engine_name)
         try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Set
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -90,10 +90,11 @@ def _from_config_map(resources: ResourceSet, deployment: Deployment) -> Deployme
         config = read_lora_config(text, origin=f"ConfigMap {name}")
     except ValueError as problem:
         return _broken(name, f"ConfigMap {name}, key {key}: {problem}")
-    return _read(config, config_map, name)
+    return read_config(config, config_map, name)
 
 
-def _read(config: LoraConfig, config_map: ConfigMap, name: str) -> DeploymentAdapters:
+def read_config(config: LoraConfig, config_map: ConfigMap, name: str) -> DeploymentAdapters:
+    """What the ConfigMap ``name`` wants, with what is wrong in it."""
     problems = [
         f"ConfigMap {name}: {one} is in ensureExist and ensureNotExist; it is left as it is"
         for one in config.contradictions
@@ -152,6 +153,13 @@ def _key_of(place: str, mount: VolumeMount, volume: Volume) -> str:
 def _from_models(resources: ResourceSet, deployment: Deployment, sources: SourceTable) -> Iterator[Wanted]:
     """Target models of the Deployment's pools that have a source of their own."""
     namespace, labels = deployment.metadata.namespace, deployment.spec.template.metadata.labels
+    for target, origin in pool_targets(resources, namespace, labels):
+        if sources.key_of(target) is not None:
+            yield Wanted(name=target, source=target, origin=origin)
+
+
+def pool_targets(resources: ResourceSet, namespace: str, labels: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """(target model, InferenceModel that names it) of the pools that select Pods with these labels."""
     pools = {
         pool.metadata.name
         for (where, _), pool in resources.inference_pools.items()
@@ -162,10 +170,9 @@ def _from_models(resources: ResourceSet, deployment: Deployment, sources: Source
         if where != namespace or model.spec.pool_ref.name not in pools:
             continue
         for target in _targets(model):
-            if target in seen or sources.key_of(target) is None:
-                continue
-            seen.add(target)
-            yield Wanted(name=target, source=target, origin=f"InferenceModel {namespace}/{name}")
+            if target not in seen:
+                seen.add(target)
+                yield target, f"InferenceModel {namespace}/{name}"
 
 
 def _targets(model: InferenceModel) -> Iterator[str]:

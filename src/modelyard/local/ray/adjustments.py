@@ -13,6 +13,12 @@ from typing import Any, Protocol
 
 import msgspec
 
+from modelyard.local.ray.adapter_bucket import (
+    AdapterBucket,
+    loads_adapters,
+    set_adapter_path,
+    set_bucket_variables,
+)
 from modelyard.local.ray.changes import Changes, Draft, Note
 from modelyard.local.ray.gpu_sharing import share_gpus
 from modelyard.local.ray.llm_adjustments import adjust_model_for_cpu, set_model_source
@@ -61,6 +67,8 @@ class RayHost(msgspec.Struct, frozen=True, kw_only=True):
     """Python packages beside this machine's Ray: name in lower case -> version."""
     env: Mapping[str, str] = {}
     """Environment of the cluster's processes, as far as it settles engine arguments."""
+    adapters: AdapterBucket | None = None
+    """The service's folder of the adapters' bucket; None: adapters stay where the configuration says."""
 
 
 class ModelSource(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,8 +110,12 @@ def adjust(reading: ServeConfigReading, host: RayHost, paths: WeightsPaths) -> A
         for model, written in _written_models(app, part):
             note = changes.of(model.model_id)
             set_model_source(model, written, paths, note)
+            if host.adapters is not None:
+                set_adapter_path(model, written, host.adapters, note)
             if host.gpus == 0:
                 adjust_model_for_cpu(model, written, host.machine, host.env, note)
+        if host.adapters is not None and any(map(loads_adapters, _models(app))):
+            set_bucket_variables(part, host.adapters, changes.of(app.name))
         _set_code(app, part, paths, changes.of(app.name))
         if not app.is_openai_app:
             _set_variables(part, paths, changes.of(app.name))

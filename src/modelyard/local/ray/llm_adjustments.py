@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from modelyard.local.cpu_settings import CPU_TABLE, CpuRow
 from modelyard.local.ray.changes import Draft, Note
 from modelyard.local.replica_plan import Machine
+from modelyard.local.spare_lora_slots import REASON, SLOTS
 from modelyard.resources.serve_llm_config import LLMConfig
 
 if TYPE_CHECKING:
@@ -76,10 +77,22 @@ def _engine_arguments(written: Draft, machine: Machine, env: Mapping[str, str], 
     for row in CPU_TABLE:
         if row.name.startswith("--"):
             _apply(row, arguments, machine, env, note)
+    _spare_slots(arguments, note)
     if "max_model_len" not in arguments:
         reason = "as many tokens as the small KV cache holds, where the model's own context is longer"
         note.set(arguments, "max_model_len", _AUTO, reason, place="engine_kwargs")
     written["engine_kwargs"] = arguments
+
+
+def _spare_slots(arguments: Draft, note: Note) -> None:
+    """See ``local.spare_lora_slots``; vLLM wants ``max_cpu_loras`` to be no less than ``max_loras``."""
+    if not arguments.get("enable_lora"):
+        return
+    for name in ("max_loras", "max_cpu_loras"):
+        given = arguments.get(name)
+        missing = given is None and name == "max_cpu_loras"
+        if not missing and not (isinstance(given, int) and given >= SLOTS):
+            note.set(arguments, name, SLOTS, REASON, place="engine_kwargs")
 
 
 def _apply(row: CpuRow, arguments: Draft, machine: Machine, env: Mapping[str, str], note: Note) -> None:

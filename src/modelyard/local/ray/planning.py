@@ -19,6 +19,7 @@ import msgspec
 from modelyard.local.addresses import ONLY_LOOPBACK, PortTable, assign_addresses
 from modelyard.local.environment import Sources
 from modelyard.local.model_files import ModelPlaces
+from modelyard.local.ray.adapter_bucket import AdapterBucket
 from modelyard.local.ray.adjustments import AdjustedServeConfig, RayHost, adjust, gpus_asked
 from modelyard.local.ray.cluster_environment import ClusterEnvironment, cluster_environment
 from modelyard.local.ray.cluster_hash import cluster_hash
@@ -132,6 +133,7 @@ class _Planner:
             memory_bytes=machine.memory_bytes // max(1, len(self.resources.ray_services)),
             packages=self.context.packages,
             env=environment.values,
+            adapters=self._adapters(),
         )
         folders = NeededFolders(self._places())
         adjusted = adjust(reading, host, folders)
@@ -256,6 +258,11 @@ class _Planner:
                 paths.update(volumes.paths)
                 origins.update(volumes.origins)
         return ModelPlaces(self.context.models, origins, paths)
+
+    def _adapters(self) -> AdapterBucket | None:
+        """A folder for this service: a new cluster finds there what the one before it had."""
+        bucket = self.context.adapters
+        return None if bucket is None else bucket.below(self.namespace, self.service.metadata.name)
 
     def _working_dirs(self, config: Mapping[str, Any]) -> dict[str, str]:
         """Local folders that applications name, as written -> absolute."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from modelyard.local.model_files import ONLY_FOLDERS, ModelSources
+from modelyard.local.ray.adapter_bucket import AdapterBucket
 from modelyard.local.replica_plan import Machine
 from modelyard.resources.ray_service import RayService
 
@@ -25,6 +26,8 @@ class RayContext(msgspec.Struct, frozen=True, kw_only=True):
     engine_problem: str = ""
     environment: frozenset[str] = frozenset()
     """Names of this machine's own environment variables; they stand in for Secrets that no manifest has."""
+    adapters: AdapterBucket | None = None
+    """Where models load adapters from; None: where the manifests say."""
     models: ModelSources = ONLY_FOLDERS
     """Where the models that manifests name are taken from."""
     folder_of: Callable[[RayService], str] = lambda service: ""

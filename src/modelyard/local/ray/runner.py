@@ -15,6 +15,7 @@ from modelyard.local.engines import VllmEngine
 from modelyard.local.home import Home
 from modelyard.local.machine import count_gpus, read_machine
 from modelyard.local.model_files import ModelSources
+from modelyard.local.ray.adapter_bucket import AdapterBucket
 from modelyard.local.ray.cluster import Drain, Surroundings
 from modelyard.local.ray.engine import RayEngine, find_ray
 from modelyard.local.ray.head_command import temporary_root
@@ -68,9 +69,12 @@ class RayRunner:
         self._applied = 0
         self._notified = self._closed = False
 
-    async def apply(self, resources: ResourceSet, sources: SourceTable = NO_SOURCES) -> None:
-        """Make the machine run what ``resources`` say; ``sources``: where models are taken from. Returns when the
-        work is under way; a later call supersedes an earlier one."""
+    async def apply(
+        self, resources: ResourceSet, sources: SourceTable = NO_SOURCES, adapters: AdapterBucket | None = None
+    ) -> None:
+        """Make the machine run what ``resources`` say; ``sources``: where models are taken from, ``adapters``: the
+        bucket that models load adapters from. Returns when the work is under way; a later call supersedes an earlier
+        one."""
         self._applied += 1
         turn = self._applied
         if not resources.ray_services and not self._services:
@@ -81,7 +85,9 @@ class RayRunner:
             return
         kept = {key: address for run in self._everyone() for key, address in run.kept_addresses().items()}
         models = ModelSources(table=sources, path_of=self._weights.path_of)
-        self._plans = plan_ray_services(resources, msgspec.structs.replace(context, models=models), kept)
+        self._plans = plan_ray_services(
+            resources, msgspec.structs.replace(context, models=models, adapters=adapters), kept
+        )
         wanted = {plan.key: plan for plan in self._plans}
         for key in self._services.keys() - wanted.keys():
             self._end(self._services.pop(key))
