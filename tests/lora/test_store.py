@@ -76,10 +76,3 @@ def test_the_size_is_bounded(tmp_path: Path) -> None:
 def test_no_name_leads_out_of_the_store(store: AdapterStore, tmp_path: Path, name: str) -> None:
     path = Path(store.put(name, write_adapter(tmp_path / "a")).path)
     assert path.resolve().parent == store.root.resolve()
-
-
-def test_unused_versions_can_be_removed(store: AdapterStore, tmp_path: Path) -> None:
-    kept = store.put("a", write_adapter(tmp_path / "a"))
-    store.put("b", write_adapter(tmp_path / "b"))
-    assert store.remove_unused({kept.path}) == 1
-    assert [str(one) for one in store.root.iterdir()] == [kept.path]

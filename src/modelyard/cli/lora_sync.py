@@ -6,7 +6,9 @@ import asyncio
 import logging
 import os
 import signal
+import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +16,7 @@ import typer
 
 from modelyard.cli.exit_codes import ExitCode
 from modelyard.cli.output import fail
+from modelyard.control.daemon_thread import in_daemon_thread
 from modelyard.lora.adapter import Fetch, Fetched, FetchError
 from modelyard.lora.engine_limits import EngineLimits
 from modelyard.lora.sidecar import Sidecar, SidecarSettings
@@ -126,15 +129,22 @@ class _Fetching:
         self._root = root
 
     async def fetch(self, source: str, say: Callable[[str], None]) -> Fetched:
-        """The adapter's files, whole and verified."""
-        loop = asyncio.get_running_loop()
+        """The adapter's files, whole and verified. Nobody waits for a fetch that was cancelled: it ends by itself, and
+        goes on from there the next time."""
+        loop, stopped = asyncio.get_running_loop(), threading.Event()
 
         def tell(progress: Progress) -> None:
+            if stopped.is_set() or loop.is_closed():
+                raise WeightsError(f"the fetch of {source} was stopped")
             loop.call_soon_threadsafe(say, str(progress))
 
         try:
             found = parse_source(source)
-            got = await asyncio.to_thread(fetch, found, self._root, progress=tell, limits=ADAPTER_LIMITS)
+            work = partial(fetch, found, self._root, progress=tell, limits=ADAPTER_LIMITS)
+            got = await in_daemon_thread(work, f"fetch {source}")
         except (WeightsError, ValueError) as problem:
             raise FetchError(str(problem)) from problem
+        except asyncio.CancelledError:
+            stopped.set()
+            raise
         return Fetched(path=str(got.path), revision=got.revision, mutable=found.kind == "path")

@@ -47,15 +47,6 @@ class AdapterStore:
         finally:
             shutil.rmtree(draft, ignore_errors=True)
 
-    def remove_unused(self, used: set[str]) -> int:
-        """Remove every version whose path is not in ``used``; how many."""
-        removed = 0
-        for entry in self.root.glob("*@*") if self.root.is_dir() else ():
-            if str(entry) not in used:
-                shutil.rmtree(entry, ignore_errors=True)
-                removed += 1
-        return removed
-
     def _put(self, name: str, folder: Path, draft: Path, revision: str) -> Stored:
         files = adapter_files(folder, self._max_bytes)
         digest = hashlib.sha256()

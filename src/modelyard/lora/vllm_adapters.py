@@ -27,14 +27,6 @@ class VllmAdapters:
     def __init__(self, calls: EngineCalls) -> None:
         self._calls = calls
 
-    async def healthy(self) -> bool:
-        """Whether ``GET /health`` says 200."""
-        try:
-            status, _ = await self._calls.call("GET", "/health", LIST_SECONDS)
-        except AdapterCallError:
-            return False
-        return status == 200
-
     async def listing(self) -> Listing:
         """What it serves. Raises AdapterCallError."""
         status, body = await self._calls.call("GET", "/v1/models", LIST_SECONDS)
