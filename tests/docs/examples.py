@@ -17,8 +17,8 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *TUTORIALS, *ROOT.g
 _MARKED = re.compile(r"^<!-- ([a-z: ]+) -->\n```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _COMMAND = re.compile(r"(?:.*\\\n)*.*\n?")
 """A line, and those after it while they end with a backslash."""
-_ADDRESS = re.compile(r"\b127\.8\.\d+\.\d+\b")
-"""Addresses of replicas follow from the yard's home."""
+_ADDRESS = re.compile(r"\b127\.[89]\.\d+\.\d+\b")
+"""Addresses of replicas and Ray clusters follow from the yard's home."""
 
 
 @dataclass(frozen=True)
@@ -124,4 +124,4 @@ def fits(shown: str, printed: str) -> bool:
 
 def _plain(text: str) -> str:
     lines = (re.sub(r"(?<=\S) +", " ", line).rstrip() for line in text.splitlines())
-    return _ADDRESS.sub("127.8.n.n", "\n".join(lines).strip())
+    return _ADDRESS.sub("127.n.n.n", "\n".join(lines).strip())
