@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from modelyard.resources.ray_service import RayService
+from modelyard.shortform.cluster_notes import cluster_notes
 from modelyard.shortform.expansion import expand, expanded
 from modelyard.shortform.target import Manifest, Target
 
@@ -74,3 +75,35 @@ def test_it_loads():
     loaded = expanded(yard(models=[LLAMA | {"gpus": 0}]), FOLDER)
     assert loaded.errors == ()
     assert any(isinstance(one, RayService) for one in loaded.objects)
+
+
+ADAPTERS = [{"name": "food", "source": "demo://food-review"}, {"name": "sql", "source": "./sql"}]
+
+
+def test_adapters_come_from_a_bucket_that_modelyard_fills_here():
+    found = config(Target.LOCAL, adapters=ADAPTERS)
+    assert found["lora_config"] == {"dynamic_lora_loading_path": "s3://my-llama-3-adapters"}
+    assert found["engine_kwargs"] == {"enable_lora": True, "max_loras": 4, "max_cpu_loras": 16}
+    here = made(Target.LOCAL, adapters=ADAPTERS)
+    name = here["metadata"]["annotations"]["modelyard.dev/lora-adapters"]
+    manifests = expand(yard(models=[LLAMA | {"adapters": ADAPTERS}]), Target.LOCAL, FOLDER)
+    (config_map,) = (one for one in manifests if one["kind"] == "ConfigMap" and one["metadata"]["name"] == name)
+    written = yaml.safe_load(config_map["data"]["configmap.yaml"])["vLLMLoRAConfig"]
+    sources = {item["id"]: item["source"] for item in written["ensureExist"]["models"]}
+    assert sources == {"food": "demo://food-review", "sql": f"{FOLDER}/sql"}
+    assert not [one for one in manifests if one["kind"] == "PersistentVolumeClaim"]
+
+
+def test_on_a_cluster_adapters_stay_in_their_bucket_or_must_be_put_into_one():
+    theirs = [{"name": name, "source": f"gs://bkt/loras/{name}"} for name in ("food", "sql")]
+    assert config(adapters=theirs)["lora_config"] == {"dynamic_lora_loading_path": "gs://bkt/loras"}
+    assert "annotations" not in made(adapters=theirs)["metadata"]
+    notes = "\n".join(cluster_notes(yard(models=[LLAMA | {"adapters": ADAPTERS}])))
+    assert "s3://my-llama-3-adapters/food/ must hold demo://food-review" in notes
+    assert "my/Llama-3:food" in notes
+    assert "must hold" not in "\n".join(cluster_notes(yard(models=[LLAMA | {"adapters": theirs}])))
+
+
+def test_arguments_win_over_what_adapters_need():
+    found = config(adapters=ADAPTERS, args=["--max-loras=2", "--max-lora-rank=32"])["engine_kwargs"]
+    assert found == {"enable_lora": True, "max_loras": 2, "max_lora_rank": 32}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelyard.resources.yard import RAY_SERVE, Yard, YardGateway, YardModel
+from modelyard.shortform import ray_adapters
 from modelyard.shortform.routing import picker_name
 from modelyard.shortform.volumes import DEMO_CLAIM, folders_to_fill, uses_hub, weights_claim
 
@@ -21,6 +22,8 @@ def cluster_notes(yard: Yard) -> Iterator[str]:
         yield "A RayService needs the KubeRay operator."
     for model in spec.models:
         yield from _fillings(model)
+        if model.engine == RAY_SERVE and model.adapters:
+            yield from ray_adapters.notes(model)
     if any(uses_hub(model) for model in spec.models):
         yield "Gated models of the hub need their token: Secret 'hf-token', key 'token'."
     served = [item for model in spec.models for item in model.served]

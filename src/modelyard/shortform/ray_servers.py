@@ -9,6 +9,7 @@ from typing import Any
 from modelyard.resources.weights_source import parse_source
 from modelyard.resources.yaml_writing import yaml_documents
 from modelyard.resources.yard import YardModel, object_name
+from modelyard.shortform import ray_adapters
 from modelyard.shortform.target import PART_OF, Manifest, Setting
 from modelyard.shortform.volumes import HUB_SECRET, mounted, uses_hub, weights_path
 
@@ -23,7 +24,8 @@ _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 def ray_service(model: YardModel, setting: Setting) -> Manifest:
     """The RayService of one model."""
-    return setting.object("ray.io/v1", "RayService", object_name(model.name), spec=_spec(model, setting))
+    annotations = ray_adapters.adapter_annotations(model, setting)
+    return setting.object("ray.io/v1", "RayService", object_name(model.name), annotations, spec=_spec(model, setting))
 
 
 def _spec(model: YardModel, setting: Setting) -> Manifest:
@@ -53,6 +55,8 @@ def _llm_config(model: YardModel, setting: Setting) -> Manifest:
     }
     if not model.gpus:
         config["accelerator_config"] = {"kind": "cpu"}
+    if model.adapters:
+        config["lora_config"] = ray_adapters.lora_config(model)
     if engine := _engine_kwargs(model):
         config["engine_kwargs"] = engine
     return config
@@ -81,7 +85,7 @@ def _engine_kwargs(model: YardModel) -> dict[str, Any]:
             kwargs[name] = _value(value) if equals else True
         elif name:
             kwargs[name] = _value(word)
-    return kwargs
+    return {**ray_adapters.engine_kwargs(model, kwargs.keys()), **kwargs} if model.adapters else kwargs
 
 
 def _value(text: str) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Set
 
 from modelyard.resources.yard import RAY_SERVE, YardModel, object_name
-from modelyard.shortform import lora_syncer
+from modelyard.shortform import lora_syncer, ray_adapters
 from modelyard.shortform.ray_servers import ray_service
 from modelyard.shortform.target import PART_OF, Manifest, Setting
 from modelyard.shortform.volumes import HUB_SECRET, mounted, uses_google_bucket, uses_hub, weights_path
@@ -23,6 +23,8 @@ def servers(setting: Setting) -> Iterator[Manifest]:
     for model in setting.yard.spec.models:
         if model.engine == RAY_SERVE:
             yield ray_service(model, setting)
+            if model.adapters and setting.local:
+                yield ray_adapters.config_map(model, setting)
             continue
         yield _deployment(model, setting)
         if not setting.local:

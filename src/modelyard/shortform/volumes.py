@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from modelyard.resources.weights_source import parse_source
-from modelyard.resources.yard import YardAdapter, YardModel, object_name
+from modelyard.resources.yard import RAY_SERVE, YardAdapter, YardModel, object_name
 from modelyard.shortform.target import Manifest, Setting
 
 DEMO_CLAIM = "demo-models"
@@ -130,7 +130,9 @@ def uses_google_bucket(model: YardModel) -> bool:
 
 
 def _of_kind(model: YardModel, *kinds: str) -> list[YardModel | YardAdapter]:
-    return [item for item in model.served if parse_source(item.source).kind in kinds]
+    """What its Pods mount: Ray's adapters come from a bucket of their own."""
+    items = (model,) if model.engine == RAY_SERVE else model.served
+    return [item for item in items if parse_source(item.source).kind in kinds]
 
 
 def _pair(name: str, path: str, source: Manifest) -> tuple[Manifest, Manifest]:

@@ -52,7 +52,6 @@ def test_a_yard_is_valid():
         ((*MODEL, "replicas"), "2", "must be a whole number"),
         ((*MODEL, "engine"), "vlm", "did you mean 'vllm'?"),
         ((*MODEL, "source"), "ftp://b/m", "spec.models[0].source: weights from ftp:// are not fetched"),
-        ((*MODEL, "engine"), "ray-serve", "adapters: Ray Serve LLM loads adapters from buckets"),
         ((*MODEL, "port"), 0, "spec.models[0].port: 0 is out of range"),
         ((*MODEL, "gpus"), 65, "spec.models[0].gpus: 65 is out of range"),
         ((*MODEL, "image"), "a b", "spec.models[0].image: must be a container image"),

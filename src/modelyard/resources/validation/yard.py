@@ -77,10 +77,6 @@ def _check_ray_serve(model: YardModel, report: Report) -> None:
         len(object_name(model.name)) <= MAX_NAME,
         f"becomes {object_name(model.name)!r}, and a RayService has at most {MAX_NAME} characters",
     )
-    report.at("adapters").require(
-        not model.adapters,
-        "Ray Serve LLM loads adapters from buckets by itself only; use engine: vllm, or write the RayService",
-    )
 
 
 def _check_source(source: str, report: Report) -> None:
