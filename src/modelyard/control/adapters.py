@@ -13,13 +13,13 @@ import msgspec
 from modelyard.control.adapter_wishes import DeploymentWish, HandMade, wish_of
 from modelyard.control.ray_adapters import (
     RayWish,
-    engine_side,
     hub_token,
     ray_views,
     ray_wish,
     reported,
     wants_bucket,
 )
+from modelyard.control.told_routes import ToldRoutes, address_in
 from modelyard.control.weights_provider import FetchingProvider
 from modelyard.fleet.endpoints import EndpointState
 from modelyard.fleet.fleet import Fleet
@@ -79,8 +79,7 @@ class YardAdapters:
         self._bucket_for_ray: AdapterBucket | None = None
         self._ray = ray
         self._ray_wishes: dict[str, RayWish] = {}
-        self._routes: dict[str, dict[str, tuple[Mapping[str, str], frozenset[str]]]] = {}
-        """Address -> view's key -> what was told of it: a Ray cluster has a view for each of its models."""
+        self._told = ToldRoutes()
         self._local, self._scraper, self._provider, self._simulated = local, scraper, provider, simulated
         self._awaited = awaited
         self._resources, self._sources = ResourceSet(), SourceTable()
@@ -136,8 +135,7 @@ class YardAdapters:
                 self._wishes[key] = wish
                 views += [self._view(plan, status, wish) for plan, status in plans if status is not None]
         views += self._ray_views()
-        told = {_address_in(view.url): view.key for view in views}
-        self._routes = {address: one for address, one in self._routes.items() if address in told}
+        self._told.keep(views)
         self._reconciler.set_replicas([view for view in views if view.want or view.absent or self._had(view.key)])
 
     async def stop(self) -> None:
@@ -260,15 +258,11 @@ class YardAdapters:
         return Fetched(path=str(found.path), revision=found.revision, mutable=kind == "path")
 
     def _route(self, view: ReplicaView, names: Mapping[str, str], expected: frozenset[str]) -> bool:
-        address = _address_in(view.url)
-        told = self._routes.setdefault(address, {})
-        told[view.key] = ({name: engine_side(view, one) for name, one in names.items()}, expected)
-        every = {name: one for routes, _ in told.values() for name, one in routes.items()}
-        return self._scraper.set_adapters(address, every, frozenset().union(*(soon for _, soon in told.values())))
+        return self._scraper.set_adapters(address_in(view.url), *self._told.tell(view, names, expected))
 
     def _usage(self, view: ReplicaView) -> tuple[frozenset[str], frozenset[str]]:
         asked = frozenset(name for counts in self._awaited().values() for name, count in counts.items() if count)
-        state = self._by_address(self._scraper.fleet).get(_address_in(view.url))
+        state = self._by_address(self._scraper.fleet).get(address_in(view.url))
         load = state.load if state is not None else None
         busy = frozenset() if load is None else load.running_loras | load.waiting_loras
         return reported(view, busy), asked
@@ -278,11 +272,6 @@ class YardAdapters:
             states = (state for backend in fleet.backends.values() for state in backend.endpoints)
             self._addresses = (fleet.version, {state.endpoint.address: state for state in states})
         return self._addresses[1]
-
-
-def _address_in(url: str) -> str:
-    """``ip:port``; a Ray application may have a path below it."""
-    return url.removeprefix("http://").partition("/")[0]
 
 
 def _address(plan: ReplicaPlan) -> str:

@@ -21,6 +21,7 @@ from modelyard.lora.lora_config import Wanted
 from modelyard.lora.ray_wanted import base_of, own_name, ray_adapters, ray_bases
 from modelyard.lora.store import CONFIG
 from modelyard.lora.wanted import DeploymentAdapters
+from modelyard.resources.serve_config import OPENAI_BUILDERS
 from modelyard.resources.source_table import SourceTable
 
 if TYPE_CHECKING:
@@ -124,8 +125,11 @@ def reported(view: ReplicaView, names: frozenset[str]) -> frozenset[str]:
 
 
 def _models(config: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """(route prefix, configuration) of each model that is written in place."""
+    """(route prefix, configuration) of each model of Ray Serve LLM that is written in place. Arguments of other
+    applications are their own affair, whatever they are called."""
     for app in config.get("applications") or ():
+        if app.get("import_path") not in OPENAI_BUILDERS:
+            continue
         prefix = str(app.get("route_prefix") or "").rstrip("/")
         for model in (app.get("args") or {}).get("llm_configs") or ():
             if isinstance(model, Mapping):

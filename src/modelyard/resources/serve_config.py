@@ -20,7 +20,8 @@ from modelyard.resources.shapes import check_shape
 from modelyard.resources.yaml_documents import read_document
 
 OPENAI_BUILDER = "ray.serve.llm:build_openai_app"
-_OPENAI_BUILDERS = frozenset({OPENAI_BUILDER, "ray.serve.llm.build_openai_app"})
+OPENAI_BUILDERS = frozenset({OPENAI_BUILDER, "ray.serve.llm.build_openai_app"})
+"""Both spellings."""
 
 
 class ServeApplication(ServePart, frozen=True, kw_only=True):
@@ -41,7 +42,7 @@ class ServeApplication(ServePart, frozen=True, kw_only=True):
     @property
     def is_openai_app(self) -> bool:
         """Built by Ray Serve LLM from ``llm_configs``."""
-        return self.import_path in _OPENAI_BUILDERS
+        return self.import_path in OPENAI_BUILDERS
 
     @property
     def llm_args(self) -> LLMServingArgs | None:
