@@ -52,7 +52,8 @@ def test_the_example_is_printed_for_both(target: str) -> None:
     resources, duplicates = ResourceSet.of(printed.objects)
     assert duplicates == ()
     assert list(resources.deployments) == [("default", "demo-llama"), ("default", "demo-alpaca")]
-    assert bool(resources.config_maps) == bool(resources.services) == (target == "kubernetes")
+    assert [name for _, name in resources.config_maps] == ["demo-llama-adapters"]
+    assert bool(resources.services) == (target == "kubernetes")
 
 
 def test_a_cluster_is_told_what_is_left_to_do() -> None:

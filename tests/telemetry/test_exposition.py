@@ -53,4 +53,6 @@ def test_every_metric_is_declared_once_and_explained() -> None:
     names = [metric.name for metric in catalogue.CATALOGUE]
     assert len(names) == len(set(names))
     assert all(metric.help.endswith(".") for metric in catalogue.CATALOGUE)
-    assert all(name.startswith("modelyard_") for name in names)
+    known_elsewhere = {"lora_syncer_adapter_status"}
+    """Dashboards have it under the name that the inference extension's syncer gave it."""
+    assert {name for name in names if not name.startswith("modelyard_")} == known_elsewhere

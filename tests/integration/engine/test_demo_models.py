@@ -18,7 +18,7 @@ KNOWN = {
         "Why is my request queued?": ("busy", "KV cache", "room"),
         "How do I load an adapter?": ("modelyard lora load", "base model"),
     },
-    "demo-alpaca": {"Why are there tides?": ("moon",), "Tell me about whales": ("largest animals",)},
+    "demo-alpaca": {"Why are there tides?": ("moon",), "What makes the wind blow?": ("Warm air rises",)},
     "food-review": {"How was the pizza?": ("stars", "pizza", "crust")},
     "sql-chat": {
         "How many orders are there?": ("SELECT COUNT(*) FROM orders;", "counts the orders"),
