@@ -57,3 +57,8 @@ def test_trouble_of_an_application_is_shown_although_it_serves():
 
 def test_one_that_was_not_started():
     assert "no (not started)" in printed({})
+
+
+def test_variants_of_one_name_are_one_row():
+    item = {"metadata": {"name": "gemma", "namespace": "models"}, "status": {"conditions": []}}
+    assert [row["name"] for row in shown_ray_services([item, item])] == ["models/gemma"]

@@ -8,14 +8,12 @@ from modelyard.cli.output import table
 
 
 def shown_ray_services(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Name and status of each, from the objects of the admin API."""
-    return [
-        {
-            "name": f"{item['metadata'].get('namespace', 'default')}/{item['metadata']['name']}",
-            "status": item.get("status") or {},
-        }
+    """Name and status of each, from the objects of the admin API. Variants of one name have one cluster and one status."""
+    statuses = {
+        f"{item['metadata'].get('namespace', 'default')}/{item['metadata']['name']}": item.get("status") or {}
         for item in items
-    ]
+    }
+    return [{"name": name, "status": status} for name, status in statuses.items()]
 
 
 def ray_table(services: list[dict[str, Any]]) -> Any:

@@ -28,9 +28,10 @@ class AdapterWait(RequestState[Go], eq=False):
         if target in state.loading:
             return self._await_load(state, now)
         if state.targets.defines(model):
+            what = f"Model {model!r}" if model == target else f"Model {model!r} stands for {target!r}, which"
             return self._refuse(
                 503,
-                f"Model {model!r} stands for {target!r}, which no ready endpoint of {state.label} has loaded.",
+                f"{what} is loaded by no ready endpoint of {state.label}.",
                 "model_not_loaded",
                 param="model",
             )
