@@ -8,7 +8,7 @@ from modelyard.cli.output import table
 
 
 def shown_ray_services(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Name and status of each, from the objects of the admin API. Variants of one name have one cluster and one status."""
+    """Name and status of each, from the objects of the admin API; variants of one name have one status."""
     statuses = {
         f"{item['metadata'].get('namespace', 'default')}/{item['metadata']['name']}": item.get("status") or {}
         for item in items
