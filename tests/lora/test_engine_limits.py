@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from modelyard.lora.engine_limits import EngineLimits, limits_of, rank_to_ask_for
+from modelyard.lora.engine_limits import EngineLimits, limits_of, limits_of_keywords, rank_to_ask_for
 
 
 def test_seed_003s_flags() -> None:
@@ -34,3 +34,11 @@ def test_what_is_missing_is_named(words: list[str], value: str, says: str) -> No
 
 def test_the_flag_to_raise_is_one_that_vllm_takes() -> None:
     assert [rank_to_ask_for(rank) for rank in (1, 8, 20, 64, 300, 513)] == [1, 8, 32, 64, 320, None]
+
+
+def test_limits_of_ray_serve_llm() -> None:
+    limits = limits_of_keywords({"enable_lora": True, "max_loras": 4, "max_lora_rank": 8})
+    assert (limits.max_loras, limits.max_cpu_loras, limits.max_rank, limits.problem) == (4, 4, 8, "")
+    assert limits.option("--max-lora-rank", 16) == "max_lora_rank: 16 in engine_kwargs"
+    assert "enable_lora: true" in limits_of_keywords({}).problem
+    assert limits_of_keywords({}, "no lora_config").problem == "no lora_config"

@@ -171,3 +171,10 @@ def test_traffic_always_meets_a_version_of_its_own_adapter_and_the_last_wish_com
     assert {name: engine.adapters[routed[name]] for name in routed} == {
         name: version.path for name, version in want.items() if version is not None and name != "llama"
     }
+
+
+def test_an_engine_that_keeps_names_gets_a_name_of_its_own_for_each_version() -> None:
+    planned = plan(Situation(want={"food": OLD}, plain=False))
+    assert planned.actions == (Load(name="food", engine_name="food@aaaaaaaa", version=OLD),)
+    there = plan(Situation(want={"food": OLD}, held=held(food__aaaaaaaa=OLD.path), plain=False))
+    assert there == Plan(routes={"food": "food@aaaaaaaa"})

@@ -107,6 +107,8 @@ def _others(
             yield msgspec.structs.replace(wanted, source=name)
         elif base is not None and base.path:
             yield msgspec.structs.replace(wanted, source=f"{base.path}/{name}")
+        elif base is None and any(one.path for one in bases):
+            yield wanted
     for base in bases:
         for name in in_folders.get(base.path, ()) if base.path else ():
             yield Wanted(name=name, source=f"{base.path}/{name}", base_model=base.model_id, origin=base.path)

@@ -52,13 +52,16 @@ class Reconciler:
             timeout=aiohttp.ClientTimeout(total=None), connector=aiohttp.TCPConnector(limit=0), trust_env=False
         )
         self._bucket = bucket
+        self._closed = False
         self._shelves: dict[tuple[str, str], AdapterShelf] = {}
         self._loops: dict[str, ReplicaLoop] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._ticker = asyncio.create_task(self._tick(), name="adapter sources")
 
     def set_replicas(self, views: Iterable[ReplicaView]) -> None:
-        """Look after exactly these from now on, with these wishes."""
+        """Look after exactly these from now on, with these wishes. Nothing after ``close``."""
+        if self._closed:
+            return
         wanted = {view.key: view for view in views}
         sources = {one.source: one.name for view in wanted.values() for one in view.want}
         self._book.want(sources)
@@ -93,6 +96,7 @@ class Reconciler:
 
     async def close(self) -> None:
         """Stop; what is loaded stays loaded."""
+        self._closed = True
         self._ticker.cancel()
         loops, self._loops = list(self._loops.values()), {}
         await asyncio.gather(self._ticker, *(loop.close() for loop in loops), *self._closing, return_exceptions=True)

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 import yaml
 
+from modelyard.local.ray.adapter_bucket import AdapterBucket
 from modelyard.local.ray.adjustments import AdjustedServeConfig, RayHost, adjust, gpus_asked, model_sources
 from modelyard.local.replica_plan import Machine
 from modelyard.resources.serve_config import read_serve_config
@@ -178,3 +179,42 @@ def test_code_that_moves_is_not_fetched() -> None:
     assert copied.config["applications"][0]["runtime_env"]["working_dir"] == "/copy"
     fixed = OWN_CODE.replace("./app", f"https://example.com/a/b/archive/{'0a' * 20}.zip")
     assert run(fixed).config["applications"][0]["runtime_env"]["working_dir"].endswith(".zip")
+
+
+WITH_ADAPTERS = """
+applications:
+- name: llm_app
+  import_path: ray.serve.llm:build_openai_app
+  args:
+    llm_configs:
+    - model_loading_config: {model_id: org/Gemma, model_source: google/gemma-2b-it}
+      lora_config: {dynamic_lora_loading_path: "s3://theirs/loras", max_num_adapters_per_replica: 8}
+      engine_kwargs: {enable_lora: true, max_loras: 2}
+    - model_loading_config: {model_id: plain, model_source: google/other}
+"""
+BUCKET = AdapterBucket(
+    path="pyarrow-s3://anonymous@modelyard", environment={"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:1"}
+)
+
+
+def test_adapters_come_from_the_bucket_of_this_machine() -> None:
+    result = run(WITH_ADAPTERS, adapters=BUCKET.below("ns", "hello"))
+    path = model(result)["lora_config"]["dynamic_lora_loading_path"]
+    assert path.startswith("pyarrow-s3://anonymous@modelyard/ns/hello/org-Gemma-")
+    assert model(result)["lora_config"]["max_num_adapters_per_replica"] == 8
+    application = result.config["applications"][0]
+    assert application["runtime_env"]["env_vars"] == dict(BUCKET.environment)
+    assert "lora_config" not in application["args"]["llm_configs"][1]
+    shown = changes(result)
+    assert shown["lora_config.dynamic_lora_loading_path"] == f"{path} (was s3://theirs/loras)"
+    assert "added http://127.0.0.1:1" in shown["runtime_env.env_vars.AWS_ENDPOINT_URL_S3"]
+
+
+def test_without_a_gpu_the_last_lora_slot_stays_empty() -> None:
+    result = run(WITH_ADAPTERS)
+    assert model(result)["engine_kwargs"]["max_loras"] == 16
+    assert changes(result)["engine_kwargs.max_loras"] == "16 (was 2)"
+    assert model(result)["lora_config"]["dynamic_lora_loading_path"] == "s3://theirs/loras"
+    assert "max_loras" not in result.config["applications"][0]["args"]["llm_configs"][1]["engine_kwargs"]
+    with_gpu = run(WITH_ADAPTERS, gpus=8)
+    assert model(with_gpu)["engine_kwargs"]["max_loras"] == 2

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from modelyard.lora.ray_wanted import ray_adapters
+from modelyard.lora.wanted import DeploymentAdapters
+from modelyard.resources.loading import load_documents
+from modelyard.resources.resource_set import ResourceSet
+from modelyard.resources.source_table import SourceTable
+
+LORA = 'lora_config: {dynamic_lora_loading_path: "s3://bkt/loras/"}'
+LABELS = {"ray.io/serve": "true"}
+
+
+def service(*models: str, annotations: str = "{}") -> str:
+    listed = "\n".join(f"          - {{model_loading_config: {{model_id: {model}}}, {LORA}}}" for model in models)
+    return f"""
+apiVersion: ray.io/v1
+kind: RayService
+metadata: {{name: hello, annotations: {annotations}}}
+spec:
+  serveConfigV2: |
+    applications:
+    - name: llm
+      import_path: ray.serve.llm:build_openai_app
+      args:
+        llm_configs:
+{listed}
+  rayClusterConfig:
+    headGroupSpec:
+      template: {{spec: {{containers: [{{name: head, image: ray}}]}}}}
+"""
+
+
+MODELS = """
+---
+apiVersion: inference.networking.k8s.io/v1
+kind: InferencePool
+metadata: {name: pool}
+spec:
+  selector: {matchLabels: {ray.io/serve: "true"}}
+  targetPorts: [{number: 8000}]
+  endpointPickerRef: {name: picker, port: {number: 9002}}
+---
+apiVersion: inference.networking.x-k8s.io/v1alpha2
+kind: InferenceModel
+metadata: {name: model}
+spec:
+  modelName: food
+  poolRef: {name: pool}
+  targetModels: [{name: food-v1, weight: 1}, {name: llama, weight: 1}, {name: "llama:sql", weight: 1}]
+"""
+CONFIG = """
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: mine}
+data:
+  configmap.yaml: |
+    vLLMLoRAConfig:
+      defaultBaseModel: llama
+      ensureExist: {models: [{id: food, source: demo://food-review}]}
+      ensureNotExist: {models: [{id: old}]}
+"""
+
+
+def wanted(text: str, sources: dict[str, str] | None = None, **folders: list[str]) -> DeploymentAdapters:
+    loaded = load_documents(text, "ray.yaml")
+    assert not loaded.errors
+    resources, _ = ResourceSet.of(loaded.objects)
+    (found,) = resources.ray_services.values()
+    in_folders = {"s3://bkt/loras": folders.get("inside", [])}
+    return ray_adapters(resources, found, LABELS, SourceTable(entries=sources or {}), in_folders)
+
+
+def shown(found: DeploymentAdapters) -> dict[str, tuple[str, str]]:
+    return {one.name: (one.source, one.base_model) for one in found.want}
+
+
+def test_target_models_lie_in_the_path_or_where_the_user_says() -> None:
+    found = wanted(service("llama") + MODELS, {"sql": "demo://sql-chat"})
+    assert shown(found) == {"food-v1": ("s3://bkt/loras/food-v1", "llama"), "llama:sql": ("sql", "llama")}
+    assert not found.problems
+
+
+def test_the_folder_that_stands_for_the_path_says_what_is_there() -> None:
+    assert shown(wanted(service("llama"), inside=["a", "b"])) == {
+        "a": ("s3://bkt/loras/a", "llama"),
+        "b": ("s3://bkt/loras/b", "llama"),
+    }
+
+
+def test_a_config_map_that_the_annotation_names() -> None:
+    text = service("llama", "alpaca", annotations="{modelyard.dev/lora-adapters: mine}")
+    found = wanted(text + CONFIG)
+    assert shown(found) == {"food": ("demo://food-review", "llama")}
+    assert found.absent == {"old"}
+    broken = wanted(text)
+    assert broken.unreadable
+    assert "is in no manifest" in broken.problems[0]
+
+
+def test_with_several_models_the_name_says_which() -> None:
+    found = wanted(service("llama", "alpaca") + MODELS)
+    assert shown(found) == {"llama:sql": ("s3://bkt/loras/sql", "llama")}
+    assert found.problems == (
+        "InferenceModel default/model: food-v1 may be for any of several models; call it MODEL:food-v1",
+    )
