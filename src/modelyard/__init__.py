@@ -24,7 +24,10 @@ Layers; each imports only what stands below it (import-linter holds us to it)::
     proxy        the data plane: HTTP/1.1 sockets <-> Exchange; the worker process
     scrape       engine metrics, health checks, model lists -> Fleet
     manifests    files and folders, read and watched -> ResourceSet
-    local        Deployments as processes of this machine: probes, restarts, logs
+    local        Deployments as processes of this machine: probes, updates, drain; ``local.ray``: RayServices on Ray
+                 clusters of their own; ``local.jobs``: Jobs that download models
+    lora         adapters: what is wanted, what is loaded, and the loop that makes the two equal
+    weights      where a model's files come from: hub, buckets, folders, demo models; checked and shared
     sim          a simulated model server
     telemetry    metrics and access log; read by all shells
                  ── pure: no I/O, clock, randomness or logging; `now` and `rng` are arguments ──
@@ -37,11 +40,15 @@ Layers; each imports only what stands below it (import-linter holds us to it)::
     routing      HTTPRoutes compiled into one table; conditions; model targets
     http1        strict HTTP/1.1 codec
     shortform    kind Yard expanded to the objects that it stands for
+    findings     remarks of ``check`` on manifests that are right by the letter
+    sizing       GPUs and memory that a replica asks for, and whether they are there
     resources    what the user wrote: frozen typed objects, one file per API group
 
 Where to add what: a scoring policy is a file in ``picking/scorers``; an engine a file in ``fleet/engines``; an API
 dialect a file in ``bodies`` and a row in ``bodies.dialects``; a kind a type in ``resources`` and a row in
-``resources.kinds``; a metric a row in ``telemetry.catalogue``; a subcommand a file in ``cli`` and a name in
+``resources.kinds``; a remark of ``check`` a function in ``findings`` and a row in ``findings.table``; what must change
+of a manifest without a GPU a row in ``local.cpu_settings``; a kind of weights' source a file in ``weights`` and a case in
+``weights.stores``; a metric a row in ``telemetry.catalogue``; a subcommand a file in ``cli`` and a name in
 ``cli.main``.
 """
 
