@@ -47,7 +47,7 @@ Layers; each imports only what stands below it (import-linter holds us to it)::
 Where to add what: a scoring policy is a file in ``picking/scorers``; an engine a file in ``fleet/engines``; an API
 dialect a file in ``bodies`` and a row in ``bodies.dialects``; a kind a type in ``resources`` and a row in
 ``resources.kinds``; a remark of ``check`` a function in ``findings`` and a row in ``findings.table``; what must change
-of a manifest without a GPU a row in ``local.cpu_settings``; a kind of weights' source a file in ``weights`` and a case in
+of a manifest without a GPU a row in ``local.cpu_settings``; a source of weights a file in ``weights`` and a case in
 ``weights.stores``; a metric a row in ``telemetry.catalogue``; a subcommand a file in ``cli`` and a name in
 ``cli.main``.
 """
