@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from modelyard.cli.direct_http import open_directly
 from modelyard.cli.exit_codes import ExitCode
 from modelyard.cli.output import fail
 from modelyard.control.yard_file import YardFile, in_use, read_yard_file
@@ -47,7 +48,7 @@ def ask(yard: YardFile, path: str, body: dict[str, Any] | None = None) -> Any:
     headers = {"content-type": "application/json"}
     request = urllib.request.Request(yard.admin_url + path, data, headers)  # noqa: S310 - always http, written by the yard
     try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310
+        with open_directly(request, _TIMEOUT) as answer:
             return json.loads(answer.read())
     except urllib.error.HTTPError as refused:
         fail(_message(refused.read()) or f"the admin API answered {refused.code}")
