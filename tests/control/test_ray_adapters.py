@@ -12,9 +12,9 @@ from modelyard.lora.adapter_config import BaseShape
 from modelyard.lora.loopback_bucket import LoopbackBucket
 from modelyard.resources.loading import load_documents
 from modelyard.resources.resource_set import ResourceSet
+from modelyard.resources.serve_config import OPENAI_BUILDER
 from modelyard.resources.source_table import SourceTable
 
-OPENAI = "ray.serve.llm:build_openai_app"
 SERVICE = """
 apiVersion: ray.io/v1
 kind: RayService
@@ -59,7 +59,9 @@ def model(name: str = "llama", **content: object) -> dict[str, object]:
 
 
 def views(*models: dict[str, object], of: RayWish | None = None) -> list[ReplicaView]:
-    config = {"applications": [{"import_path": OPENAI, "route_prefix": "/llm", "args": {"llm_configs": list(models)}}]}
+    config = {
+        "applications": [{"import_path": OPENAI_BUILDER, "route_prefix": "/llm", "args": {"llm_configs": list(models)}}]
+    }
     plan = RayServicePlan(name="hello", namespace="default", serve_config=config)
     return list(ray_views(plan, [STATUS], of or wish(), lambda source: BaseShape()))
 
@@ -101,3 +103,16 @@ def test_a_model_that_loads_no_adapters_says_what_to_add() -> None:
     first, second = views(model(), model("alpaca"))
     assert "dynamic_lora_loading_path" in first.limits.problem
     assert (first.key, second.key) == ("default/hello-1 llama", "default/hello-1 alpaca")
+
+
+def test_a_model_of_ray_serve_llm_gets_the_adapters_that_are_for_it() -> None:
+    asked = wish(by_hand=HandMade(sources={"food": "demo://food-review"}))
+    first, second = views(model(), model("alpaca"), of=asked)
+    assert [one.name for one in first.want] == ["food"]
+    assert not second.want
+
+
+def test_arguments_of_other_applications_are_left_alone() -> None:
+    apps = [{"import_path": "app:build", "args": {"llm_configs": given}} for given in ([{"name": "mine"}], 3)]
+    plan = RayServicePlan(name="hello", namespace="default", serve_config={"applications": apps})
+    assert list(ray_views(plan, [STATUS], wish(), lambda source: BaseShape())) == []
