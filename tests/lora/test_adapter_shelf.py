@@ -47,6 +47,7 @@ def test_what_only_gone_clusters_held_is_taken_off(tmp_path: Path) -> None:
 
 
 def test_names_are_those_of_folders() -> None:
-    assert subfolder("llama:org/food@1a2b3c4d", "llama") == "org-food@1a2b3c4d"
-    assert subfolder("../x", "llama") == "-x"
-    assert subfolder("..", "llama") == "adapter"
+    assert subfolder("llama:food@1a2b3c4d", "llama") == "food@1a2b3c4d"
+    folders = {subfolder(f"llama:{name}@1a2b3c4d", "llama") for name in ("a/b", "a-b", "a.b", "../x", "..", "/", "")}
+    assert len(folders) == 7
+    assert all("/" not in one and not one.startswith((".", "-")) and one.endswith("@1a2b3c4d") for one in folders)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -23,6 +24,11 @@ from modelyard.local.rollout_status import (
 )
 from modelyard.local.status import Phase
 from modelyard.local.surge_room import SurgeRoom
+
+log = logging.getLogger(__name__)
+
+_FAULT_SECONDS = 1.0
+"""Pause after a fault that nobody foresaw."""
 
 Make = Callable[[ReplicaPlan, int], Replica]
 """Makes a replica that was not started; the number is how often it was restarted before."""
@@ -159,9 +165,13 @@ class DeploymentRun:
     async def _drive(self) -> None:
         while True:
             self._wake.clear()
-            await self._look_for_room()
-            self._step()
-            self._judge_progress()
+            try:
+                await self._look_for_room()
+                self._step()
+                self._judge_progress()
+            except Exception:
+                log.exception("Deployment %s: this step is tried again", self._key)
+                await asyncio.sleep(_FAULT_SECONDS)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._until_next_look()):
                     await self._wake.wait()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import logging
 import os
 import socket
 import time
@@ -25,6 +26,8 @@ from modelyard.local.start_slots import StartSlots
 from modelyard.local.status import LocalPod, Phase, ReplicaStatus
 from modelyard.local.weights_provider import WeightsMissing, WeightsProvider
 from modelyard.resources.source_table import how_to_say_where
+
+log = logging.getLogger(__name__)
 
 Drain = Callable[[LocalPod], Awaitable[None]]
 
@@ -157,6 +160,9 @@ class Replica:
                 why = await self._run_once()
             except (WeightsMissing, OSError) as error:
                 why = str(error)
+            except Exception as error:
+                log.exception("replica %s", self.plan.key)
+                why = f"a fault of Modelyard itself: {error!r}"
             first = False
             backoff = backoff.after_run(time.monotonic() - began)
             self._become(Phase.BACKOFF, message=f"{why}; starts again in {backoff.delay:.0f} s")

@@ -7,6 +7,7 @@ after its content (``food-review@1a2b3c4d``), appears by one rename and never ch
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 import shutil
@@ -94,8 +95,13 @@ class AdapterShelf:
 
 
 def subfolder(engine_name: str, base: str) -> str:
-    """What Ray is to call a version: its engine name without the base, and with characters that a folder may have."""
-    return _UNSAFE.sub("-", engine_name.removeprefix(f"{base}:")).lstrip(".") or "adapter"
+    """What Ray is to call a version: its engine name without the base, and with characters that a folder may have. Two
+    names never share a folder: one that had to be changed carries a digest of itself."""
+    name, at, version = engine_name.removeprefix(f"{base}:").partition("@")
+    safe = _UNSAFE.sub("-", name).lstrip(".-")
+    if safe != name:
+        safe = f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:8]}".lstrip("-")
+    return safe + at + _UNSAFE.sub("-", version)
 
 
 def _take(file: Path, place: Path) -> None:

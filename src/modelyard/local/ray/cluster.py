@@ -190,6 +190,9 @@ class RayCluster:
                 why = await self._run_once()
             except (OSError, WeightsMissing, ValueError) as error:
                 why = str(error)
+            except Exception as error:
+                log.exception("Ray cluster %s", self.plan.key)
+                why = f"a fault of Modelyard itself: {error!r}"
             backoff = backoff.after_run(time.monotonic() - began)
             self._become(Phase.BACKOFF, message=f"{why}; starts again in {backoff.delay:.0f} s")
             await asyncio.sleep(backoff.delay)
