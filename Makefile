@@ -65,7 +65,8 @@ check: $(CORE) ## Format, lint, types, layers, unit tests (under a minute)
 
 test: $(RAY) ## Everything that CI runs: check, then real sockets, processes, clients, vLLM and Ray
 	@$(MAKE) --no-print-directory check
-	$(BIN)/python -m pytest -q -m "integration or engine"
+	$(BIN)/python -m pytest -q -n 2 -m "integration and not engine"
+	$(BIN)/python -m pytest -q -m engine
 
 bench: $(BENCH) ## Measure against Envoy and vllm-router on this machine; writes benchmarks/results/
 	@$(BIN)/python -m benchmarks.run
