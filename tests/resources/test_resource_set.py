@@ -94,5 +94,9 @@ def test_values_and_unused_kinds_are_kept():
     resources, _ = ResourceSet.of(load_documents(text, "f.yaml").objects)
     assert len(resources.bbr_values) == 1
     (job,) = resources.unsupported
-    assert (job.kind, job.metadata.name, job.reason) == ("CronJob", "j", "this version runs Deployments only")
+    assert (job.kind, job.metadata.name, job.reason) == (
+        "CronJob",
+        "j",
+        "this version runs Deployments, RayServices and Jobs that fetch models",
+    )
     assert decode_objects(encode_objects(resources)) == resources
