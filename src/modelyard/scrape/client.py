@@ -44,7 +44,7 @@ class Client:
         self._clock = clock
         self._idle: dict[Target, list[Connection]] = {}
         self._open: dict[Connection, Target] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], Fetch] = {}
         self._closed = False
 
     def get(self, target: Target, request: bytes, *, timeout: float, limit: int, done: Callable[[Reply], None]) -> None:
@@ -71,10 +71,15 @@ class Client:
         self._idle.clear()
 
     def forget(self, host: str) -> None:
-        """Close the idle connections to a host that is not watched any more."""
+        """Close the connections to a host that is not watched any more: those in use once they have their answer."""
         for target in [target for target in self._idle if target.host == host]:
             for connection in self._idle.pop(target):
                 connection.close()
+        for connection, target in self._open.items():
+            if target.host == host:
+                connection.close_after_answer()
+        for fetch in self._tasks.values():
+            fetch.last = fetch.last or fetch.target.host == host
 
     def idle(self, connection: Connection) -> None:
         """Called by a connection that can take another request."""
@@ -109,8 +114,8 @@ class Client:
             return
         task = asyncio.get_running_loop().create_task(self._connect(fetch))
         fetch.on_expiry = task.cancel
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = fetch
+        task.add_done_callback(self._tasks.pop)
 
     async def _connect(self, fetch: Fetch) -> None:
         target, connection = fetch.target, Connection(self)

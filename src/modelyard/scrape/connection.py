@@ -37,7 +37,7 @@ class Reply(NamedTuple):
 class Fetch:
     """One request under way. ``done`` is called exactly once."""
 
-    __slots__ = ("done", "limit", "on_expiry", "request", "retried", "target")
+    __slots__ = ("done", "last", "limit", "on_expiry", "request", "retried", "target")
 
     def __init__(self, target: Target, request: bytes, limit: int, done: Callable[[Reply], None]) -> None:
         self.target = target
@@ -47,6 +47,8 @@ class Fetch:
         self.on_expiry: Callable[[], object] | None = None
         """Gives up whatever is going on; set by who works on it."""
         self.retried = False
+        self.last = False
+        """Nothing else will be asked of this host: its connection is not kept."""
 
     def finish(self, reply: Reply) -> None:
         """Report the end; later ends of the same request are not reported."""
@@ -104,6 +106,11 @@ class Connection(asyncio.Protocol):
         self._fetch = fetch
         fetch.on_expiry = self._expired
         self._transport.write(fetch.request)
+
+    def close_after_answer(self) -> None:
+        """Do not keep it once the request that is under way is answered."""
+        if self._fetch is not None:
+            self._fetch.last = True
 
     def close(self) -> None:
         """End it without reporting a request that is under way."""
@@ -196,7 +203,7 @@ class Connection(asyncio.Protocol):
         self._served = True
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         self._body = []
-        if not extra and head.keep_alive and self._transport is not None:
+        if not extra and not fetch.last and head.keep_alive and self._transport is not None:
             self._owner.idle(self)
         else:
             self.close()

@@ -104,7 +104,7 @@ def test_rays_own_paths(run: Any) -> None:
 def test_an_answer_says_which_weights_it_is_from(run: Any) -> None:
     async def scenario(server: Any) -> None:
         async def said(model: str) -> str:
-            answer = (await server.chat(model=model))[1]
+            answer = (await server.chat(model=model, max_tokens=40, ignore_eos=True))[1]
             return str(answer["choices"][0]["message"]["content"])
 
         assert (await said("a")).startswith("[simulated] [lora a from /a]")
