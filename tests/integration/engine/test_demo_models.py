@@ -22,7 +22,7 @@ KNOWN = {
     "food-review": {"How was the pizza?": ("stars", "pizza", "crust")},
     "sql-chat": {
         "How many orders are there?": ("SELECT COUNT(*) FROM orders;", "counts the orders"),
-        "List all customers": ("SELECT * FROM customers;",),
+        "What is the average price of products?": ("SELECT AVG(price) FROM products;",),
     },
 }
 """Model -> question -> what the answer must hold."""
