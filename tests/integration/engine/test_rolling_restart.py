@@ -14,7 +14,7 @@ from .streams import Load, run, soon
 
 pytestmark = ENGINE
 REPLICAS = 3
-CLIENTS = 6
+CLIENTS = 2
 TOKENS = 100
 
 
