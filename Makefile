@@ -66,7 +66,10 @@ check: $(CORE) ## Format, lint, types, layers, unit tests (under a minute)
 test: $(RAY) ## Everything that CI runs: check, then real sockets, processes, clients, vLLM and Ray
 	@$(MAKE) --no-print-directory check
 	$(BIN)/python -m pytest -q -n 2 -m "integration and not engine"
-	$(BIN)/python -m pytest -q -m engine
+	$(BIN)/python -m pytest -q -m "engine and not tutorial"
+
+tutorials: $(RAY) ## Run every block of docs/tutorials on real engines (about ten minutes)
+	@$(BIN)/python -m pytest -q -m tutorial
 
 bench: $(BENCH) ## Measure against Envoy and vllm-router on this machine; writes benchmarks/results/
 	@$(BIN)/python -m benchmarks.run
@@ -80,4 +83,4 @@ lock: $(CORE) ## Make requirements/*.txt anew from pyproject.toml
 clean: ## Remove the environment and caches
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 
-.PHONY: help demo demo-models check test bench docs lock clean
+.PHONY: help demo demo-models check test tutorials bench docs lock clean

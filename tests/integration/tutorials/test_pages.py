@@ -15,6 +15,7 @@ from .tutorial_yard import TutorialYard
 RUN = [page for page in TUTORIALS if blocks_of(page)]
 pytestmark = [
     pytest.mark.engine,
+    pytest.mark.tutorial,
     pytest.mark.timeout(1800),
     pytest.mark.skipif(find_vllm() is None, reason="no vLLM here; `modelyard engines install vllm` installs one"),
 ]
