@@ -104,7 +104,8 @@ def test_a_killed_control_process_leaves_nothing(small_yard: RunningYard) -> Non
         begun = [one for one in load.streams if one.status == 200]
         assert any(one.visibly_broken or one.aborted for one in begun), "no stream was open at the end of the engines"
         assert all(one.whole or one.visibly_broken for one in begun), [one for one in begun if not one.whole]
-        assert {one.status for one in load.streams} <= {0, 200, 502, 503}
+        # 500 is the engine's own: a dying vLLM answers so.
+        assert {one.status for one in load.streams} <= {0, 200, 500, 502, 503}
         assert all(one.ended > killed_at[0] for one in refused(load))
         check_nothing_left(small_yard, family, sockets, killed_at[0], KILLED_BOUND)
     finally:
