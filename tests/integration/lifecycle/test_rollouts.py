@@ -31,8 +31,9 @@ async def replaced(yard: SimYard, before: dict[str, int]) -> None:
     """Every process is another one, and nothing is left to do."""
 
     def done() -> bool:
-        now = yard.pids()
-        return yard.rollout()["complete"] and len(now) == len(before) and not set(now.values()) & set(before.values())
+        row, now = yard.rollout(), yard.pids()
+        enough = row["complete"] and len(now) == row["desiredReplicas"]
+        return enough and not set(now.values()) & set(before.values())
 
     await until(done, "every replica is replaced")
 

@@ -30,9 +30,19 @@ pytestmark = [
 QUICKSTART = Path(__file__).parents[3] / "examples" / "quickstart" / "models.yaml"
 
 
+STATIC_ADAPTERS = """            - --enable-lora
+            - --lora-modules
+            - food-review=/models/food-review
+            - sql-chat=/models/sql-chat
+"""
+
+
 def one_llama() -> ResourceSet:
-    """The quickstart's first model with a single replica."""
-    whole = ResourceSet.of(load_documents(QUICKSTART.read_text(), source="models.yaml").objects)[0]
+    """The quickstart's first model with a single replica, and its adapters as flags of the engine."""
+    text = QUICKSTART.read_text()
+    assert STATIC_ADAPTERS.splitlines()[0] in text.splitlines()
+    text = text.replace(STATIC_ADAPTERS.splitlines()[0] + "\n", STATIC_ADAPTERS, 1)
+    whole = ResourceSet.of(load_documents(text, source="models.yaml").objects)[0]
     llama: Deployment = whole.deployments["default", "demo-llama"]
     single = msgspec.structs.replace(llama, spec=msgspec.structs.replace(llama.spec, replicas=1))
     return msgspec.structs.replace(whole, deployments={("default", "demo-llama"): single})
