@@ -21,7 +21,8 @@ Layers; each imports only what stands below it (import-linter holds us to it)::
     control      the control process: joins the shells, supervises workers
     admin        the admin API
                  ── shells: all I/O; they never import each other ──
-    proxy        the data plane: HTTP/1.1 sockets <-> Exchange; the worker process
+    proxy        the data plane: HTTP/1.1 sockets <-> Exchange
+    extproc      Envoy's ext_proc over gRPC <-> Exchange: endpoint picker and body-based router
     scrape       engine metrics, health checks, model lists -> Fleet
     manifests    files and folders, read and watched -> ResourceSet
     local        Deployments as processes of this machine: probes, updates, drain; ``local.ray``: RayServices on Ray
@@ -29,6 +30,7 @@ Layers; each imports only what stands below it (import-linter holds us to it)::
     lora         adapters: what is wanted, what is loaded, and the loop that makes the two equal
     weights      where a model's files come from: hub, buckets, folders, demo models; checked and shared
     sim          a simulated model server
+    worker       what a data-plane worker process of either kind is: its life, its link to the control process
     telemetry    metrics and access log; read by all shells
                  ── pure: no I/O, clock, randomness or logging; `now` and `rng` are arguments ──
     exchange     one request's life; the only package that joins the layers below

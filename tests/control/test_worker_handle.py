@@ -4,7 +4,7 @@ import asyncio
 import socket
 
 from modelyard.control.worker_handle import MOST_UNREAD, Worker
-from modelyard.proxy import worker_protocol as protocol
+from modelyard.worker import protocol
 
 
 def test_a_worker_that_does_not_read_is_behind_until_it_does() -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from modelyard.control import addresses
-from modelyard.proxy.worker_protocol import BindingFault
 from modelyard.routing.conditions import Fault
 from modelyard.routing.listeners import Listener
 from modelyard.routing.statuses import Binding
+from modelyard.worker.protocol import BindingFault
 
 _NONE: Mapping[tuple[str, str], Fault] = {}
 

@@ -8,7 +8,7 @@ import os
 import signal
 
 from modelyard.fleet.fleet import Fleet
-from modelyard.proxy import worker_protocol as protocol
+from modelyard.worker import protocol
 
 MOST_UNREAD = 16 * 1024 * 1024
 """Bytes that may wait for a worker that does not read; above it fleets wait until it does."""

@@ -23,8 +23,8 @@ from modelyard.admin.source import ExplainUnavailable
 from modelyard.control.worker_handle import Worker
 from modelyard.fleet.delta import diff
 from modelyard.fleet.fleet import Fleet
-from modelyard.proxy import worker_protocol as protocol
 from modelyard.telemetry.request_metrics import OTHER, RequestRow
+from modelyard.worker import protocol
 
 log = logging.getLogger(__name__)
 

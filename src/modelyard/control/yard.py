@@ -38,13 +38,13 @@ from modelyard.local.status import LocalPod, ReplicaStatus
 from modelyard.local.supervisor import LocalRunner
 from modelyard.manifests.reading import ReadResult
 from modelyard.manifests.watching import watch_manifests
-from modelyard.proxy.worker_protocol import Configure, SocketBinding
 from modelyard.resources.resource_set import ResourceSet, encode_objects
 from modelyard.resources.source_table import SourceTable
 from modelyard.routing.conditions import Fault
 from modelyard.routing.listeners import Listener
 from modelyard.scrape.scraper import Scraper
 from modelyard.snapshot import Snapshot, build_snapshot
+from modelyard.worker.protocol import Configure, SocketBinding
 
 log = logging.getLogger(__name__)
 

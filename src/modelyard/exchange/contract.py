@@ -28,7 +28,7 @@ Who does what:
 - After ``Wait`` the shell sets ``exchange.resume``; it is called with the next command, at most once, and never from
   inside a call to this exchange (from inside another's ``on_end`` it may be).
 - A reused connection that dies before any response byte is retried by the shell on a fresh one, unreported.
-- Messages between control process and worker stand in ``proxy.worker_protocol``; ``Gateway`` (``exchange.gateway``)
+- Messages between control process and worker stand in ``worker.protocol``; ``Gateway`` (``exchange.gateway``)
   and ``build_snapshot`` (``snapshot``) are what a worker puts together from them.
 - The shell counts body bytes and sets ``request_bytes`` and ``response_bytes`` in the record.
 """

@@ -10,10 +10,9 @@
 - ``exchange_relay``       one exchange: performs what the Exchange commands and reports what came of it
 - ``upstream_connection``  one connection to an endpoint; ``upstream_pool`` keeps them
 - ``mirrored_request``, ``tunnel``  copies of requests; upgraded connections
-- ``timing_wheel``         one coarse timer for every deadline
-- ``listeners``, ``certificates``   sockets and TLS, changed without dropping a connection
+- ``listeners``            sockets and TLS, changed without dropping a connection
 - ``data_plane``           what the connections of a worker share
-- ``worker``               the process; ``worker_protocol`` its messages with the control process
+- ``worker``               the process; what is common to all workers stands in ``modelyard.worker``
 
 Nothing here decides where a request goes. There is no task, future or lock per request: every step runs in the callback
 that brought its bytes.

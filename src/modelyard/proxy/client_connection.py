@@ -24,8 +24,8 @@ from modelyard.proxy import own_answers
 from modelyard.proxy.body_intake import BODY, BUSY, CLOSED, HEAD, LINGER, TUNNEL, BodyIntake
 from modelyard.proxy.exchange_relay import ExchangeRelay
 from modelyard.proxy.head_arrival import fault_in_part
-from modelyard.proxy.timing_wheel import OFF
 from modelyard.proxy.untaken import untaken
+from modelyard.worker.timing_wheel import OFF
 
 if TYPE_CHECKING:
     from modelyard.proxy.data_plane import DataPlane

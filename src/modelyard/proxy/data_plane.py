@@ -14,8 +14,8 @@ from modelyard.proxy.client_connection import ClientConnection
 from modelyard.proxy.departures import Departures
 from modelyard.proxy.limits import ProxyLimits
 from modelyard.proxy.listening_place import ListeningPlace
-from modelyard.proxy.timing_wheel import TimingWheel
 from modelyard.proxy.upstream_pool import UpstreamPool
+from modelyard.worker.timing_wheel import TimingWheel
 
 RecordSink = Callable[[ExchangeRecord], None]
 

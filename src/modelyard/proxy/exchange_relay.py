@@ -27,9 +27,9 @@ from modelyard.proxy.request_forwarding import (
     SENT,
     RequestForwarding,
 )
-from modelyard.proxy.timing_wheel import FAR
 from modelyard.proxy.tunnel import open_tunnel
 from modelyard.proxy.upstream_connection import UpstreamConnection
+from modelyard.worker.timing_wheel import FAR
 
 if TYPE_CHECKING:
     from modelyard.proxy.client_connection import ClientConnection

@@ -64,5 +64,3 @@ class ProxyLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     replay_limit: int = 64 * KIB
     """Bytes of a streamed request body that are kept until the response begins, so that another endpoint can
     be tried. Larger bodies that were not read for routing are not retried."""
-    drain_deadline: float = 30.0
-    """From SIGTERM until streams that are still open are cut. What Kubernetes gives a Pod by default."""

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from modelyard.proxy.certificates import CertificateTable
 from modelyard.proxy.client_connection import ClientConnection
 from modelyard.proxy.data_plane import DataPlane
 from modelyard.proxy.listening_place import ListeningPlace
-from modelyard.proxy.worker_protocol import BindingFault, SocketBinding
 from modelyard.routing.listeners import Listener
-
-BACKLOG = 4096
-"""Connections that the kernel holds while the worker is busy; a burst of clients must not see refusals."""
+from modelyard.worker.certificates import CertificateTable
+from modelyard.worker.listening_socket import BACKLOG, listening_socket
+from modelyard.worker.protocol import BindingFault, SocketBinding
 
 _Place = tuple[str, int]
 """Host and port."""
@@ -104,20 +101,3 @@ class Listeners:
         opened = _OpenSocket(listening, binding.tls, server, certificates)
         self._open[place] = opened
         return opened
-
-
-def listening_socket(host: str, port: int, *, reuse_port: bool) -> socket.socket:
-    """A bound TCP socket. Raises ``OSError``."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setblocking(False)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if reuse_port:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        sock.bind((host, port))
-    except BaseException:
-        sock.close()
-        raise
-    return sock

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from modelyard.exchange.commands import Mirror
 from modelyard.exchange.contract import FailureKind
 from modelyard.http1.message_heads import Headers, ResponseHead
-from modelyard.proxy.timing_wheel import OFF
 from modelyard.proxy.upstream_connection import UpstreamConnection
+from modelyard.worker.timing_wheel import OFF
 
 if TYPE_CHECKING:
     from modelyard.proxy.data_plane import DataPlane

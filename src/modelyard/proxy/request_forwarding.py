@@ -13,8 +13,8 @@ from modelyard.http1.chunked_coding import LAST_CHUNK, encode_chunk
 from modelyard.http1.message_heads import RequestHead
 from modelyard.proxy import own_answers
 from modelyard.proxy.mirrored_request import MirroredRequest
-from modelyard.proxy.timing_wheel import FAR
 from modelyard.proxy.upstream_connection import UpstreamConnection
+from modelyard.worker.timing_wheel import FAR
 
 if TYPE_CHECKING:
     from modelyard.proxy.client_connection import ClientConnection

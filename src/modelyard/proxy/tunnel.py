@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
-from modelyard.proxy.timing_wheel import OFF
 from modelyard.proxy.upstream_connection import UpstreamConnection
+from modelyard.worker.timing_wheel import OFF
 
 if TYPE_CHECKING:
     from modelyard.proxy.exchange_relay import ExchangeRelay
-    from modelyard.proxy.timing_wheel import TimingWheel
+    from modelyard.worker.timing_wheel import TimingWheel
 
 HALF_CLOSED_IDLE = 60.0
 """Seconds that a half-closed tunnel may be silent: an end that vanished looks like one that only stopped sending."""

@@ -11,8 +11,8 @@ from collections import deque
 
 from modelyard.exchange.contract import FailureKind
 from modelyard.proxy.limits import ProxyLimits
-from modelyard.proxy.timing_wheel import TimingWheel
 from modelyard.proxy.upstream_connection import UpstreamConnection, UpstreamUser
+from modelyard.worker.timing_wheel import TimingWheel
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ import pytest
 import trustme
 
 from modelyard.proxy.listeners import Listeners
-from modelyard.proxy.worker_protocol import SocketBinding
 from modelyard.routing.listeners import Certificate, Listener
+from modelyard.worker.protocol import SocketBinding
 
 from .conftest import GET, GROUP, MANIFEST, Peer, Yard, always, answer_ok, endpoint, run, snapshot_of, until, yard
 

@@ -17,10 +17,10 @@ import pytest
 
 from modelyard.fleet.delta import diff
 from modelyard.fleet.fleet import Fleet
-from modelyard.proxy import worker_protocol as protocol
 from modelyard.resources.loading import load_documents
 from modelyard.resources.resource_set import ResourceSet, encode_objects
 from modelyard.telemetry.request_metrics import RequestRow
+from modelyard.worker import protocol
 
 from .conftest import (
     CHAT,

@@ -1,7 +1,7 @@
-"""TLS of listener groups: which certificate a client gets, by the host name that it asks for (SNI).
+"""TLS of listening sockets: which certificate a client gets, by the host name that it asks for (SNI).
 
-A group's sockets keep one base context for their whole life; its handshakes look into a table that is replaced when
-certificates change, so neither sockets nor connections notice.
+A socket keeps one base context for its whole life; its handshakes look into a table that is replaced when certificates
+change, so neither sockets nor connections notice.
 """
 
 from __future__ import annotations
@@ -9,29 +9,32 @@ from __future__ import annotations
 import os
 import ssl
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from modelyard.proxy.worker_protocol import BindingFault
 from modelyard.routing import hostnames
 from modelyard.routing.listeners import Certificate, Listener
+from modelyard.worker.protocol import BindingFault
 
 SERVER_NAME = "modelyard_server_name"
 """Attribute of a connection's SSL object that holds the name the client asked for."""
 
-_ALPN = ["http/1.1"]
+HTTP_1 = ("http/1.1",)
+HTTP_2 = ("h2",)
+"""Protocols offered in the handshake (ALPN)."""
 
 
 class CertificateTable:
-    """The contexts of one listener group by host name pattern."""
+    """The contexts of a socket by host name pattern."""
 
-    __slots__ = ("_by_pattern", "_default", "base")
+    __slots__ = ("_by_pattern", "_default", "_protocols", "base")
 
-    def __init__(self) -> None:
+    def __init__(self, protocols: Sequence[str] = HTTP_1) -> None:
+        self._protocols = protocols
         self._by_pattern: Mapping[str, ssl.SSLContext] = {}
         self._default: ssl.SSLContext | None = None
-        self.base = _new_context()
+        self.base = _new_context(protocols)
         """The context that a socket is opened with."""
         self.base.sni_callback = self._on_server_name
 
@@ -41,7 +44,7 @@ class CertificateTable:
         faults: list[BindingFault] = []
         for listener in listeners:
             try:
-                by_pattern.setdefault(listener.hostname, context_of(listener.certificates))
+                by_pattern.setdefault(listener.hostname, context_of(listener.certificates, self._protocols))
             except (ssl.SSLError, OSError, ValueError) as error:
                 faults.append(
                     BindingFault(
@@ -54,6 +57,12 @@ class CertificateTable:
         self._by_pattern = by_pattern
         self._default = by_pattern.get("") or next(iter(by_pattern.values()), None)
         return faults
+
+    def serve(self, certificate: Certificate) -> None:
+        """Serve one certificate, whatever host name a client asks for. Raises ``ssl.SSLError`` or ``ValueError`` where
+        it cannot be used; the last one then stays."""
+        self._default = context_of((certificate,), self._protocols)
+        self._by_pattern = {"": self._default}
 
     def choose(self, server_name: str) -> ssl.SSLContext | None:
         """The context for a host name; empty: the client named none. None: no listener has this host."""
@@ -72,12 +81,12 @@ class CertificateTable:
         return None
 
 
-def context_of(certificates: Iterable[Certificate]) -> ssl.SSLContext:
+def context_of(certificates: Iterable[Certificate], protocols: Sequence[str] = HTTP_1) -> ssl.SSLContext:
     """A server context with all of a listener's key pairs (one per key type is used).
 
     Raises ``ssl.SSLError`` or ``ValueError`` where a pair does not fit together or there is none.
     """
-    context = _new_context()
+    context = _new_context(protocols)
     count = 0
     for certificate in certificates:
         with _as_file(certificate.cert_pem + b"\n" + certificate.key_pem) as path:
@@ -88,10 +97,10 @@ def context_of(certificates: Iterable[Certificate]) -> ssl.SSLContext:
     return context
 
 
-def _new_context() -> ssl.SSLContext:
+def _new_context(protocols: Sequence[str]) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(_ALPN)
+    context.set_alpn_protocols(list(protocols))
     return context
 
 

@@ -11,8 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
-from modelyard.proxy.control_link import ControlLink
-from modelyard.proxy.limits import ProxyLimits
+from modelyard.worker.control_link import ControlLink
 
 log = logging.getLogger(__name__)
 
@@ -28,10 +27,12 @@ _PROBE_SECONDS = 1.0
 class Orphanhood:
     """Watches the link and decides when a worker without control process ends."""
 
-    def __init__(self, link: ControlLink, longest: float) -> None:
-        """``longest``: seconds that the worker serves on at most."""
+    def __init__(self, link: ControlLink, longest: float, drain_seconds: float) -> None:
+        """``longest``: seconds that the worker serves on at most; ``drain_seconds``: how long what is open then may
+        take."""
         self._link = link
         self._longest = longest
+        self._drain_seconds = drain_seconds
 
     async def watch(self, endpoints: Callable[[], Sequence[str]], stop: Callable[[float], None]) -> None:
         """Call ``stop(drain seconds)`` once when the worker should end."""
@@ -43,7 +44,7 @@ class Orphanhood:
                 continue
             if loop.time() - lost_at > self._longest:
                 log.error("no control process for %g s; this worker ends", self._longest)
-                stop(ProxyLimits().drain_deadline)
+                stop(self._drain_seconds)
                 return
             if not await any_answers(endpoints()):
                 log.error("no control process and no endpoint; this worker ends")

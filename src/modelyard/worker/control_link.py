@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from modelyard.proxy import worker_protocol as protocol
+from modelyard.worker import protocol
 
 log = logging.getLogger(__name__)
 

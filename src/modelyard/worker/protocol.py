@@ -111,6 +111,57 @@ class SocketBinding(msgspec.Struct, frozen=True, kw_only=True):
     tls: bool = False
 
 
+class GrpcBinding(msgspec.Struct, frozen=True, kw_only=True):
+    """One port of an ext_proc worker."""
+
+    host: str
+    port: int
+    processor: bool = True
+    """It takes ext_proc streams; every port answers health checks."""
+    tls: bool = False
+
+
+class GrpcCertificate(msgspec.Struct, frozen=True, kw_only=True):
+    """The key pair of an ext_proc worker's TLS ports, PEM."""
+
+    cert_pem: bytes
+    key_pem: bytes
+
+
+class PickerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How an endpoint picker answers (Endpoint Picker Protocol 1.0). Which pools there are, and whether each fails open
+    (``spec.endpointPickerRef.failureMode``), is in the resources."""
+
+    only_pool: str = ""
+    """Every request is for this pool, ``namespace/name``; empty: the request's metadata or authority says for which."""
+    most_endpoints: int = 3
+    """Endpoints named in a pick, the first included, in the order in which they are to be tried. Three, as the gateway
+    itself tries."""
+    honours_subset: bool = True
+    """Pick within ``x-gateway-destination-endpoint-subset``; False: it is ignored (``--disable-endpoint-subset-filter``
+    of the reference implementation)."""
+
+
+class RouterSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How the body-based router answers. Which field goes to which header, and adapters' base models, are in the
+    resources (plugins and ConfigMaps)."""
+
+    base_model_header: bool = True
+    """Set ``x-gateway-base-model-name`` from the ConfigMaps."""
+    streaming: bool = True
+    """Send the body back in pieces where it came as FULL_DUPLEX_STREAMED."""
+
+
+class ExtProc(msgspec.Struct, frozen=True, kw_only=True):
+    """What an ext_proc worker serves, and where. One of ``picker`` and ``router`` is set."""
+
+    bindings: tuple[GrpcBinding, ...] = ()
+    certificate: GrpcCertificate | None = None
+    """Of the bindings with TLS."""
+    picker: PickerSettings | None = None
+    router: RouterSettings | None = None
+
+
 class Configure(Message, frozen=True, kw_only=True):
     """Resources to compile and sockets to bind; replaces what was before, without dropping a connection."""
 
@@ -123,6 +174,8 @@ class Configure(Message, frozen=True, kw_only=True):
     endpoint_header: bool = False
     adapter_wait: float = 30.0
     """Seconds that a request may wait for an adapter to be loaded."""
+    ext_proc: ExtProc | None = None
+    """None: the worker is a proxy."""
 
 
 class FleetUpdate(Message, frozen=True, kw_only=True):
@@ -133,6 +186,8 @@ class FleetUpdate(Message, frozen=True, kw_only=True):
     """Counts up; reported back in :class:`Stats`."""
     whole: bool = False
     """From an empty fleet (first update of a connection)."""
+    checked: bool = False
+    """Every endpoint was looked at at least once: what is ready is known."""
 
 
 class Explain(Message, frozen=True, kw_only=True):

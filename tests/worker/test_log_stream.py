@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from modelyard.proxy import log_stream
-from modelyard.proxy.log_file import open_log
-from modelyard.proxy.log_stream import LogStream
+from modelyard.worker import log_stream
+from modelyard.worker.log_file import open_log
+from modelyard.worker.log_stream import LogStream
 
 LINE = b"x" * 1023 + b"\n"
 

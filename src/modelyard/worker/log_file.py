@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 
-from modelyard.proxy.log_stream import LogStream
+from modelyard.worker.log_stream import LogStream
 
 log = logging.getLogger(__name__)
 

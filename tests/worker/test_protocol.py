@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from modelyard.proxy import worker_protocol as protocol
+from modelyard.worker import protocol
 
 TO_WORKER: list[protocol.ToWorker] = [
     protocol.Configure(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelyard.proxy.timing_wheel import FAR, HORIZON, LATE_TURNS, OFF, TICKS_PER_SECOND, TimingWheel
+from modelyard.worker.timing_wheel import FAR, HORIZON, LATE_TURNS, OFF, TICKS_PER_SECOND, TimingWheel
 
 TICK = 1 / TICKS_PER_SECOND
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from modelyard.proxy import log_file
-from modelyard.proxy.log_file import LogFile
+from modelyard.worker import log_file
+from modelyard.worker.log_file import LogFile
 
 
 def test_a_rotated_file_is_made_anew(tmp_path: Path) -> None:

@@ -3,8 +3,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from modelyard.proxy import worker_protocol as protocol
-from modelyard.proxy.control_link import ControlLink
+from modelyard.worker import protocol
+from modelyard.worker.control_link import ControlLink
 
 
 def test_an_order_that_fails_does_not_end_the_link(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ import ssl
 import pytest
 import trustme
 
-from modelyard.proxy.certificates import CertificateTable, context_of
 from modelyard.routing.listeners import Certificate, Listener
+from modelyard.worker.certificates import CertificateTable, context_of
 
 CA = trustme.CA()
 
