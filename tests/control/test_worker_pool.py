@@ -3,29 +3,59 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-import pytest
-
+from modelyard import __version__
 from modelyard.control import worker_pool
-from modelyard.control.worker_pool import WorkerPool
+from modelyard.control.worker_handle import Worker
+from modelyard.control.worker_pool import EXT_PROC, WorkerPool
+from modelyard.fleet.endpoints import Endpoint, EndpointState
+from modelyard.fleet.fleet import BackendFleet, BackendKey, Fleet
+from modelyard.worker import protocol
 
 
-def test_a_worker_that_cannot_be_started_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tries = []
+def pool_at(path: Path, count: int = 1, kind: str = worker_pool.PROXY) -> WorkerPool:
+    return WorkerPool(count, path, kind=kind, access_log="log", on_failure=lambda address, at: None)
 
-    async def refuse(*command: str, **options: object) -> None:
-        tries.append(command)
-        raise BlockingIOError(11, "Resource temporarily unavailable")
 
-    monkeypatch.setattr(worker_pool.asyncio, "create_subprocess_exec", refuse)
-    monkeypatch.setattr(worker_pool, "_FIRST_PAUSE", 0.001)
+def command_of(pool: WorkerPool) -> tuple[str, ...]:
+    return pool._command(Worker(1))
+
+
+def test_either_kind_is_started(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    assert command_of(pool_at(path))[1:3] == ("-m", "modelyard.proxy.worker")
+    command = command_of(pool_at(path, 2, EXT_PROC))
+    assert command[1:] == (
+        *("-m", "modelyard.extproc.worker", "--control", str(path), "--worker", "1", "--access-log", "log"),
+        "--reuse-port",
+    )
+
+
+def test_a_worker_that_comes_gets_fleet_and_configuration(tmp_path: Path) -> None:
+    """And is told whether the endpoints were looked at."""
+    key = BackendKey(kind="InferencePool", namespace="default", name="p")
+    state = EndpointState(endpoint=Endpoint(address="127.0.0.1:1"))
+    fleet = Fleet(backends={key: BackendFleet(key=key, endpoints=(state,), version=1)}, version=1)
 
     async def test() -> None:
-        pool = WorkerPool(1, tmp_path / "s", access_log="", on_failure=lambda address, at: None)
+        pool = pool_at(tmp_path / "s")
         await pool.listen()
-        pool.start()
+        pool.configure(protocol.Configure(generation=7, resources=b""))
+        pool.update_fleet(fleet, checked=True)
+        reader, writer = await asyncio.open_unix_connection(str(tmp_path / "s"))
+        writer.write(protocol.frame(protocol.Hello(worker=0, pid=1, version=__version__)))
+        first = await protocol.read_to_worker(reader)
+        assert isinstance(first, protocol.FleetUpdate)
+        assert (first.whole, first.checked) == (True, True)
+        second = await protocol.read_to_worker(reader)
+        assert isinstance(second, protocol.Configure)
+        assert second.generation == 7
+        assert pool.generation == 0
+        writer.write(protocol.frame(protocol.Configured(generation=7)))
         async with asyncio.timeout(5):
-            while len(tries) < 3:  # noqa: ASYNC110 - the state is in the list
+            while pool.generation != 7:  # noqa: ASYNC110 - the state is in the pool
                 await asyncio.sleep(0.005)
+        writer.close()
+        await pool.workers[0].left.wait()
         await pool.stop(0.0)
 
     asyncio.run(test())

@@ -1,14 +1,13 @@
 """The data-plane workers: started, fed with snapshots and fleets, started again when they die.
 
-Workers outlive a control process that dies. They look for the next one of the same home at the same socket, and it
-takes them over, so that neither clients nor endpoints notice.
+Workers outlive a control process that dies. They look for the next one at the same socket, and it takes them over, so
+that neither clients nor endpoints notice.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import logging
 import sys
 import time
@@ -20,18 +19,20 @@ import msgspec
 
 from modelyard import __version__
 from modelyard.admin.source import ExplainUnavailable
+from modelyard.control.worker_counts import Counts, RequestTotals, adapter_waits, open_requests
 from modelyard.control.worker_handle import Worker
+from modelyard.control.worker_keeper import WorkerKeeper, end_silent
+from modelyard.control.worker_questions import WorkerQuestions
 from modelyard.fleet.delta import diff
 from modelyard.fleet.fleet import Fleet
-from modelyard.telemetry.request_metrics import OTHER, RequestRow
+from modelyard.telemetry.request_metrics import RequestRow
 from modelyard.worker import protocol
 
 log = logging.getLogger(__name__)
 
-_EXPLAIN_SECONDS = 10.0
-_FIRST_PAUSE = 0.2
-_LONGEST_PAUSE = 5.0
-"""A worker that dies at once is started again after a pause that doubles, in seconds."""
+PROXY = "modelyard.proxy.worker"
+EXT_PROC = "modelyard.extproc.worker"
+"""Kinds of workers: the modules that are run."""
 
 _INHERIT_SECONDS = 1.5
 """How long workers of a control process that died have to report; they try every half second."""
@@ -40,13 +41,7 @@ _HOLD_SECONDS = 5.0
 _FOREIGN_DRAIN = 30.0
 """Seconds for the open requests of a worker that cannot be taken over (another version, another number of workers)."""
 
-_SILENCE_SECONDS = 30.0
-"""A worker reports every second; one that says nothing for so long hangs, and is replaced."""
-_MOST_ROWS = 10_000
-"""Combinations of labels kept; with more, models fold into ``other``: clients choose their names."""
-
 _encode_delta = msgspec.msgpack.Encoder().encode
-_decode_rows = msgspec.msgpack.Decoder(list[RequestRow]).decode
 
 
 class WorkerPool:
@@ -57,6 +52,7 @@ class WorkerPool:
         count: int,
         socket_path: Path,
         *,
+        kind: str = PROXY,
         access_log: str,
         on_failure: Callable[[str, float], None],
         on_configured: Callable[[], None] = lambda: None,
@@ -65,25 +61,28 @@ class WorkerPool:
         """``on_failure(address, at)`` hears of failed attempts (monotonic time), ``on_missing(address, model)`` of
         adapters that an endpoint does not have (engine-side name)."""
         self.workers = [Worker(number) for number in range(count)]
-        self.rows: dict[tuple[str, str, str, int, str], RequestRow] = {}
-        """Request counters of all workers since the start."""
+        self._totals = RequestTotals()
+        self._questions = WorkerQuestions()
         self._socket_path = socket_path
+        self._kind = kind
         self._access_log = access_log
         self._on_failure = on_failure
         self._on_configured = on_configured
         self._on_missing = on_missing
         self._configure: protocol.Configure | None = None
         self._fleet = Fleet()
+        self._checked = False
         self._fleet_number = time.monotonic_ns()
         """Counts up, from where no earlier control process of this machine can have been: workers outlive them."""
         self._server: asyncio.Server | None = None
-        self._keepers: list[asyncio.Task[None]] = []
+        self._keepers = [WorkerKeeper(worker, self._command(worker)) for worker in self.workers]
+        self._keeping: list[asyncio.Task[None]] = []
         self._silence: asyncio.Task[None] | None = None
         self._stopping = False
         self._reported = asyncio.Event()
         self._joined = asyncio.Event()
-        self._questions: dict[int, asyncio.Future[dict[str, Any]]] = {}
-        self._ids = itertools.count(1)
+
+    # ── life ──
 
     async def listen(self) -> bool:
         """Listen for workers. True: those of a predecessor that died were taken over; they hold the ports."""
@@ -102,8 +101,51 @@ class WorkerPool:
 
     def start(self) -> None:
         """Start the workers that were not taken over, and keep all of them running."""
-        self._keepers = [asyncio.create_task(self._keep(worker)) for worker in self.workers]
-        self._silence = asyncio.create_task(self._end_silent_workers())
+        self._keeping = [asyncio.create_task(keeper.run()) for keeper in self._keepers]
+        self._silence = asyncio.create_task(end_silent(self.workers))
+
+    async def stop(self, drain_seconds: float) -> None:
+        """Drain and end every worker; kill those that outstay the drain."""
+        self._stopping = True
+        if self._silence is not None:
+            self._silence.cancel()
+        for keeper in self._keepers:
+            keeper.stopping = True
+        for worker in self.workers:
+            if worker.connected:
+                worker.send(protocol.Drain(seconds=drain_seconds))
+            elif worker.process is not None and worker.process.returncode is None:
+                worker.process.terminate()
+        try:
+            async with asyncio.timeout(drain_seconds + 3.0):
+                await asyncio.gather(*self._keeping, return_exceptions=True)
+        except TimeoutError:
+            self.kill()
+            await asyncio.gather(*self._keeping, return_exceptions=True)
+        if self._server is not None:
+            self._server.close()
+        self._socket_path.unlink(missing_ok=True)
+
+    def kill(self) -> None:
+        """End every worker at once; open requests are cut."""
+        for worker in self.workers:
+            worker.kill()
+
+    def _command(self, worker: Worker) -> tuple[str, ...]:
+        return (
+            sys.executable,
+            "-m",
+            self._kind,
+            "--control",
+            str(self._socket_path),
+            "--worker",
+            str(worker.number),
+            "--access-log",
+            self._access_log,
+            *(["--reuse-port"] if len(self.workers) > 1 else []),
+        )
+
+    # ── what they are told ──
 
     def configure(self, message: protocol.Configure) -> None:
         """Put a snapshot in force in every worker."""
@@ -111,9 +153,9 @@ class WorkerPool:
         for worker in self.workers:
             worker.send(message)
 
-    def update_fleet(self, fleet: Fleet) -> None:
-        """Tell every worker what changed."""
-        self._fleet = fleet
+    def update_fleet(self, fleet: Fleet, *, checked: bool = False) -> None:
+        """Tell every worker what changed. ``checked``: every endpoint was looked at at least once."""
+        self._fleet, self._checked = fleet, checked
         self._fleet_number += 1
         usable = any(state.ready for backend in fleet.backends.values() for state in backend.endpoints)
         for worker in self.workers:
@@ -125,7 +167,16 @@ class WorkerPool:
         whole = not worker.fleet.backends
         delta = _encode_delta(diff(worker.fleet, self._fleet))
         worker.fleet = self._fleet
-        worker.send(protocol.FleetUpdate(delta=delta, whole=whole, number=self._fleet_number))
+        worker.send(protocol.FleetUpdate(delta=delta, whole=whole, number=self._fleet_number, checked=self._checked))
+
+    async def explain(self, listener: str, head: bytes, body: bytes) -> dict[str, Any]:
+        """Ask a worker. Raises :class:`ExplainUnavailable`, or ValueError where the request is malformed."""
+        worker = next((worker for worker in self.workers if worker.connected), None)
+        if worker is None:
+            raise ExplainUnavailable("no data-plane worker is up: try again in a second")
+        return await self._questions.explain(worker, listener, head, body)
+
+    # ── what they tell ──
 
     @property
     def generation(self) -> int:
@@ -137,25 +188,18 @@ class WorkerPool:
         """What workers could not bind."""
         return tuple(dict.fromkeys(fault for worker in self.workers for fault in worker.faults))
 
-    def in_flight(self) -> dict[str, dict[str, int]]:
-        """Open requests by backend label and address, all workers together."""
-        total: dict[str, dict[str, int]] = {}
-        for worker in self.workers:
-            for backend, counts in worker.stats.in_flight.items():
-                row = total.setdefault(backend, {})
-                for address, count in counts.items():
-                    row[address] = row.get(address, 0) + count
-        return total
+    @property
+    def rows(self) -> dict[tuple[str, str, str, int, str], RequestRow]:
+        """Request counters of all workers since the start."""
+        return self._totals.rows
 
-    def waiting_for_loads(self) -> dict[str, dict[str, int]]:
+    def in_flight(self) -> Counts:
+        """Open requests by backend label and address, all workers together."""
+        return open_requests(self.workers)
+
+    def waiting_for_loads(self) -> Counts:
         """Requests that wait for an adapter, by backend label and adapter, all workers together."""
-        total: dict[str, dict[str, int]] = {}
-        for worker in self.workers:
-            for backend, counts in worker.stats.waiting_for_loads.items():
-                row = total.setdefault(backend, {})
-                for adapter, count in counts.items():
-                    row[adapter] = row.get(adapter, 0) + count
-        return total
+        return adapter_waits(self.workers)
 
     async def everyone_knows(self) -> None:
         """Wait until every worker sends requests by the fleet of now, or a later one, and has said what it has open
@@ -168,109 +212,7 @@ class WorkerPool:
         """Wait until some worker reports what it has open."""
         await self._reported.wait()
 
-    async def explain(self, listener: str, head: bytes, body: bytes) -> dict[str, Any]:
-        """Ask a worker. Raises :class:`ExplainUnavailable`, or ValueError where the request is malformed."""
-        worker = next((worker for worker in self.workers if worker.connected), None)
-        if worker is None:
-            raise ExplainUnavailable("no data-plane worker is up: try again in a second")
-        number = next(self._ids)
-        answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-        self._questions[number] = answer
-        try:
-            worker.send(protocol.Explain(id=number, listener=listener, head=head, body=body))
-            async with asyncio.timeout(_EXPLAIN_SECONDS):
-                return await answer
-        except TimeoutError:
-            raise ExplainUnavailable("the worker did not answer in time") from None
-        finally:
-            self._questions.pop(number, None)
-
-    async def stop(self, drain_seconds: float) -> None:
-        """Drain and end every worker; kill those that outstay the drain."""
-        self._stopping = True
-        if self._silence is not None:
-            self._silence.cancel()
-        for worker in self.workers:
-            if worker.connected:
-                worker.send(protocol.Drain(seconds=drain_seconds))
-            elif worker.process is not None and worker.process.returncode is None:
-                worker.process.terminate()
-        try:
-            async with asyncio.timeout(drain_seconds + 3.0):
-                await asyncio.gather(*self._keepers, return_exceptions=True)
-        except TimeoutError:
-            self.kill()
-            await asyncio.gather(*self._keepers, return_exceptions=True)
-        if self._server is not None:
-            self._server.close()
-        self._socket_path.unlink(missing_ok=True)
-
-    def kill(self) -> None:
-        """End every worker at once; open requests are cut."""
-        for worker in self.workers:
-            worker.kill()
-
-    async def _end_silent_workers(self) -> None:
-        """Kill workers that hang; their keepers start others."""
-        while True:
-            await asyncio.sleep(_SILENCE_SECONDS / 6)
-            now = time.monotonic()
-            for worker in self.workers:
-                if worker.connected and now - worker.heard_at > _SILENCE_SECONDS:
-                    log.error(
-                        "data-plane worker %d says nothing for %d s: it is replaced", worker.number, _SILENCE_SECONDS
-                    )
-                    worker.kill()
-
-    # ── one worker ──
-
-    async def _keep(self, worker: Worker) -> None:
-        """Run one worker process after the other until the pool stops."""
-        pause = _FIRST_PAUSE
-        if worker.inherited_pid:
-            await worker.inherited_end()
-            if not self._stopping:
-                log.error("data-plane worker %d, taken over from a predecessor, has ended", worker.number)
-                worker.restarts += 1
-        while not self._stopping:
-            started = time.monotonic()
-            code = await self._run(worker)
-            worker.generation = 0
-            if self._stopping:
-                return
-            pause = _FIRST_PAUSE if time.monotonic() - started > 10 * _LONGEST_PAUSE else min(2 * pause, _LONGEST_PAUSE)
-            log.error(
-                "data-plane worker %d ended with code %s; it is started again in %.1f s",
-                worker.number,
-                code,
-                pause,
-            )
-            worker.restarts += 1
-            await asyncio.sleep(pause)
-
-    async def _run(self, worker: Worker) -> int | str:
-        """Run one worker process to its end; its exit code, or why it could not be started."""
-        try:
-            worker.process = await asyncio.create_subprocess_exec(
-                *self._command(worker), stdin=asyncio.subprocess.DEVNULL
-            )
-        except OSError as problem:  # out of memory, processes or descriptors: that may pass
-            return str(problem)
-        return await worker.process.wait()
-
-    def _command(self, worker: Worker) -> list[str]:
-        return [
-            sys.executable,
-            "-m",
-            "modelyard.proxy.worker",
-            "--control",
-            str(self._socket_path),
-            "--worker",
-            str(worker.number),
-            "--access-log",
-            self._access_log,
-            *(["--reuse-port"] if len(self.workers) > 1 else []),
-        ]
+    # ── one worker's connection ──
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One worker's connection, from its Hello to its end."""
@@ -337,8 +279,7 @@ class WorkerPool:
                     self._send_fleet(worker)
                 self._reported.set()
                 self._reported.clear()
-                if message.rows:
-                    self._add_rows(_decode_rows(message.rows))
+                self._totals.add(message.rows)
             case protocol.EndpointFailed():
                 self._on_failure(message.address, message.at)
             case protocol.ModelMissing():
@@ -350,24 +291,6 @@ class WorkerPool:
                     log.error("listener %s %s: %s", fault.group, fault.listener, fault.message)
                 self._on_configured()
             case protocol.Explained():
-                self._answer(message)
+                self._questions.take(message)
             case protocol.Hello():
                 pass
-
-    def _add_rows(self, rows: list[RequestRow]) -> None:
-        for row in rows:
-            if row.key not in self.rows and len(self.rows) >= _MOST_ROWS and row.model:
-                row.model = OTHER
-            known = self.rows.get(row.key)
-            if known is None:
-                self.rows[row.key] = row
-            else:
-                known.add(row)
-
-    def _answer(self, message: protocol.Explained) -> None:
-        question = self._questions.get(message.id)
-        if question is not None and not question.done():
-            if message.error:
-                question.set_exception(ValueError(message.error))
-            else:
-                question.set_result(message.answer)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from modelyard.control import worker_pool
+from modelyard.control import worker_keeper
 from modelyard.control.worker_pool import WorkerPool
 
 pytestmark = pytest.mark.integration
@@ -22,7 +22,7 @@ async def _until(condition: object, seconds: float = 20.0) -> None:
 
 
 def test_a_worker_that_says_nothing_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker_pool, "_SILENCE_SECONDS", 3.0)
+    monkeypatch.setattr(worker_keeper, "_SILENCE_SECONDS", 3.0)
 
     async def run() -> None:
         pool = WorkerPool(1, tmp_path / "w.sock", access_log="", on_failure=lambda address, at: None)
