@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 from modelyard import __version__
 from modelyard.control import worker_pool
@@ -39,6 +41,7 @@ def test_a_worker_that_comes_gets_fleet_and_configuration(tmp_path: Path) -> Non
     async def test() -> None:
         pool = pool_at(tmp_path / "s")
         await pool.listen()
+        pool.workers[0].process = cast(Any, SimpleNamespace(pid=1, returncode=0))
         pool.configure(protocol.Configure(generation=7, resources=b""))
         pool.update_fleet(fleet, checked=True)
         reader, writer = await asyncio.open_unix_connection(str(tmp_path / "s"))
