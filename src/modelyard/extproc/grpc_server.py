@@ -3,48 +3,131 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 import ssl
-from dataclasses import dataclass
 
+from modelyard.extproc.grpc_connection import GrpcConnection
+from modelyard.extproc.grpc_limits import GrpcLimits
 from modelyard.extproc.grpc_stream import GrpcStream, OpenStream, Services, StreamHandler
 
-__all__ = ["GrpcLimits", "GrpcServer", "GrpcStream", "OpenStream", "Services", "StreamHandler"]
+__all__ = ["ALPN", "GrpcLimits", "GrpcServer", "GrpcStream", "OpenStream", "Services", "StreamHandler"]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GrpcLimits:
-    """What clients may ask for."""
-
-    max_message: int = 64 << 20
-    """Bytes of one message: a body of the gateway's largest size that was buffered whole."""
-    max_connections: int = 1024
-    max_streams: int = 4096
-    """Calls at a time of one connection."""
+ALPN = ["h2"]
+"""What a TLS context for this server must offer (RFC 9113, section 3.2)."""
+BACKLOG = 1024
+"""Connections that the kernel holds while the process is busy."""
+LOOK_EVERY = 2.0
+"""Seconds between two looks at connections that may have been left."""
 
 
 class GrpcServer:
-    """All gRPC sockets of one process."""
+    """All gRPC sockets of one process. To be made and used within its event loop."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, limits: GrpcLimits | None = None) -> None: ...
+    def __init__(self, loop: asyncio.AbstractEventLoop, limits: GrpcLimits | None = None) -> None:
+        self.loop = loop
+        self.limits = limits or GrpcLimits()
+        self._listeners: list[asyncio.Server] = []
+        self._connections: set[GrpcConnection] = set()
+        self._emptied: asyncio.Event | None = None
+        self._draining = False
+        self._looking = loop.call_later(LOOK_EVERY, self._look)
 
     async def listen(
         self, host: str, port: int, services: Services, *, tls: ssl.SSLContext | None = None, reuse_port: bool = False
     ) -> tuple[str, int]:
-        """Serve ``services`` on an address; host and port as bound. ``tls``: as a context whose ``sni_callback`` may
-        choose other certificates at any time. Raises ``OSError``."""
-        raise NotImplementedError
+        """Serve ``services`` on an address; host and port as bound.
+
+        ``tls``: a context that offers ``ALPN``; its ``sni_callback`` may choose other certificates at any time.
+        ``reuse_port``: other processes bind the same port, and the kernel spreads connections over them. Raises
+        ``OSError``.
+        """
+        sock = _bound_socket(host, port, reuse_port=reuse_port)
+        try:
+            listener = await self.loop.create_server(
+                lambda: GrpcConnection(self, services),
+                sock=sock,
+                backlog=BACKLOG,
+                ssl=tls,
+                ssl_handshake_timeout=self.limits.preface_timeout if tls is not None else None,
+            )
+        except BaseException:
+            sock.close()
+            raise
+        self._listeners.append(listener)
+        bound = sock.getsockname()
+        return str(bound[0]), int(bound[1])
 
     def close_listeners(self) -> None:
         """Take no more connections; those that stand are left alone."""
+        for listener in self._listeners:
+            listener.close()
+        self._listeners.clear()
 
     async def drain(self, deadline: float) -> None:
-        """Tell clients to go elsewhere, let open streams finish for ``deadline`` seconds, then cut the rest.
-        Listeners are closed by the caller."""
+        """Tell clients to go elsewhere, let open calls finish for ``deadline`` seconds, then cut the rest. Whether
+        listeners are closed before is the caller's decision: calls on connections made meanwhile are drained too."""
+        self._draining = True
+        for connection in list(self._connections):
+            connection.drain()
+        if self._connections:
+            self._emptied = asyncio.Event()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._emptied.wait(), deadline)
+        self.close()
 
     def close(self) -> None:
         """End everything now."""
+        self.close_listeners()
+        self._looking.cancel()
+        for connection in list(self._connections):
+            connection.abort()
 
     @property
     def open_streams(self) -> int:
-        """Calls that have not ended."""
-        return 0
+        """Calls whose answers are not complete."""
+        return sum(connection.open_calls for connection in self._connections)
+
+    @property
+    def open_connections(self) -> int:
+        """Clients that are connected."""
+        return len(self._connections)
+
+    # ── what connections say ──
+
+    def admit(self, connection: GrpcConnection) -> bool:
+        """Count a connection in; False: there are as many as there may be."""
+        if len(self._connections) >= self.limits.max_connections:
+            return False
+        self._connections.add(connection)
+        if self._draining:
+            connection.drain()
+        return True
+
+    def dismiss(self, connection: GrpcConnection) -> None:
+        """A connection is gone."""
+        self._connections.discard(connection)
+        if self._emptied is not None and not self._connections:
+            self._emptied.set()
+
+    def _look(self) -> None:
+        self._looking = self.loop.call_later(LOOK_EVERY, self._look)
+        now = self.loop.time()
+        for connection in list(self._connections):
+            connection.look(now)
+
+
+def _bound_socket(host: str, port: int, *, reuse_port: bool) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if reuse_port:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.bind((host, port))
+    except BaseException:
+        sock.close()
+        raise
+    return sock

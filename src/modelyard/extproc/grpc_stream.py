@@ -44,7 +44,7 @@ class GrpcStream(Protocol):
         """End the stream with a gRPC status, after everything that was sent. ``on_cancelled`` is not called."""
 
     def pause_reading(self) -> None:
-        """No ``on_message`` and no ``on_half_close`` until ``resume_reading``; the client is held back by its window."""
+        """No ``on_message`` and no ``on_half_close`` until ``resume_reading``; the client's window holds it back."""
 
     def resume_reading(self) -> None:
         """Undo ``pause_reading``. What came meanwhile is delivered before this returns, unless reading is paused anew

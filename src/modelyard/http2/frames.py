@@ -14,8 +14,8 @@ END_HEADERS = 0x4
 PADDED = 0x8
 PRIORITY_FLAG = 0x20
 
-HEADER_TABLE_SIZE, ENABLE_PUSH, MAX_CONCURRENT_STREAMS, INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE, MAX_HEADER_LIST_SIZE = range(
-    1, 7
+HEADER_TABLE_SIZE, ENABLE_PUSH, MAX_CONCURRENT_STREAMS, INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE, MAX_HEADER_LIST_SIZE = (
+    range(1, 7)
 )
 
 NO_ERROR = 0x0
@@ -32,6 +32,8 @@ ENHANCE_YOUR_CALM = 0xB
 DEFAULT_WINDOW = 65535
 DEFAULT_FRAME_SIZE = 16384
 LARGEST_WINDOW = 2**31 - 1
+LARGEST_FRAME_SIZE = 2**24 - 1
+LARGEST_STREAM = 2**31 - 1
 
 _HEAD = struct.Struct("!HBBBL")
 _LONG = struct.Struct("!L")
@@ -39,7 +41,7 @@ _SETTING = struct.Struct("!HL")
 HEAD_SIZE = 9
 
 
-class ConnectionError2(Exception):
+class ConnectionFault(Exception):
     """The peer broke the protocol: the connection ends with GOAWAY and this error code (RFC 9113, section 5.4.1)."""
 
     def __init__(self, code: int, message: str) -> None:
@@ -47,34 +49,60 @@ class ConnectionError2(Exception):
         self.code = code
 
 
-class FrameReader:
-    """Bytes in, frames out. Frames above ``limit`` bytes of payload are an error."""
+class StreamFault(Exception):
+    """The peer broke the protocol on one stream, which is reset with this code (RFC 9113, section 5.4.2)."""
 
-    __slots__ = ("_kept", "_limit")
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class FrameCutter:
+    """Bytes in as they come, whole frames out.
+
+    A frame that comes in many pieces costs no more than one that comes whole: pieces are joined once.
+    """
+
+    __slots__ = ("_kept", "_limit", "_need", "_pieces")
 
     def __init__(self, limit: int) -> None:
-        self._kept = b""
+        """``limit``: bytes of the longest payload."""
         self._limit = limit
+        self._pieces: list[bytes] = []
+        self._kept = 0
+        self._need = 0
+        """Bytes without which there is nothing to cut."""
 
     def feed(self, data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
-        """(type, flags, stream, payload) of every frame that is complete now. Raises ConnectionError2."""
+        """(type, flags, stream, payload) of every frame that is complete now. To be used up before the next call.
+
+        Raises ConnectionFault for a frame above the limit (RFC 9113, section 4.2).
+        """
         if self._kept:
-            data = self._kept + data
-            self._kept = b""
+            self._pieces.append(data)
+            self._kept += len(data)
+            if self._kept < self._need:
+                return
+            data = b"".join(self._pieces)
+            self._pieces.clear()
+            self._kept = 0
         position, size = 0, len(data)
+        self._need = HEAD_SIZE
         while size - position >= HEAD_SIZE:
             high, low, kind, flags, stream = _HEAD.unpack_from(data, position)
             length = (high << 8) | low
             if length > self._limit:
-                raise ConnectionError2(FRAME_SIZE_ERROR, f"a frame of {length} bytes; at most {self._limit}")
-            end = position + HEAD_SIZE + length
+                raise ConnectionFault(FRAME_SIZE_ERROR, f"a frame of {length} bytes; at most {self._limit}")
+            start = position + HEAD_SIZE
+            end = start + length
             if end > size:
+                self._need = end - position
                 break
-            payload = data[position + HEAD_SIZE : end]
             position = end
-            # Set before the frame is handled: the caller may stop in the middle.
-            yield kind, flags, stream & 0x7FFFFFFF, payload
-        self._kept = data[position:]
+            yield kind, flags, stream & 0x7FFFFFFF, data[start:end]
+        if position < size:
+            self._pieces.append(data[position:] if position else data)
+            self._kept = size - position
 
 
 def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
@@ -94,9 +122,9 @@ def settings(values: dict[int, int]) -> bytes:
 
 
 def read_settings(payload: bytes) -> list[tuple[int, int]]:
-    """(identifier, value) of each; raises ConnectionError2 for a length that is no multiple of six."""
+    """(identifier, value) of each. Raises ConnectionFault for a length that is no multiple of six (section 6.5)."""
     if len(payload) % _SETTING.size:
-        raise ConnectionError2(FRAME_SIZE_ERROR, "SETTINGS of a broken length")
+        raise ConnectionFault(FRAME_SIZE_ERROR, "SETTINGS of a broken length")
     return list(_SETTING.iter_unpack(payload))
 
 
@@ -106,9 +134,9 @@ def window_update(stream: int, increment: int) -> bytes:
 
 
 def read_long(payload: bytes) -> int:
-    """A payload of one unsigned 31-bit number (WINDOW_UPDATE, RST_STREAM's code has 32 bits)."""
+    """A payload of one 32-bit number (WINDOW_UPDATE, RST_STREAM). Raises ConnectionFault for another length."""
     if len(payload) != _LONG.size:
-        raise ConnectionError2(FRAME_SIZE_ERROR, "a frame of a broken length")
+        raise ConnectionFault(FRAME_SIZE_ERROR, "a frame of a broken length")
     number: int = _LONG.unpack(payload)[0]
     return number
 
@@ -128,10 +156,10 @@ def unpadded(flags: int, payload: bytes, *, priority: bool = False) -> bytes:
     start, end = 0, len(payload)
     if flags & PADDED:
         if not payload:
-            raise ConnectionError2(FRAME_SIZE_ERROR, "a padded frame without its length")
+            raise ConnectionFault(FRAME_SIZE_ERROR, "a padded frame without the length of its padding")
         start, end = 1, end - payload[0]
     if priority and flags & PRIORITY_FLAG:
         start += 5
     if start > end:
-        raise ConnectionError2(PROTOCOL_ERROR, "padding is longer than its frame")
+        raise ConnectionFault(PROTOCOL_ERROR, "padding is longer than its frame")
     return payload[start:end] if (start, end) != (0, len(payload)) else payload

@@ -1,58 +1,90 @@
 """HPACK (RFC 7541): header blocks of requests read, those of answers written.
 
 A proxy that calls one service sends nearly the same headers on every stream; once the table of the connection holds
-them, equal headers are equal bytes. Blocks that change no table are therefore remembered, which makes reading one a
-lookup.
+them, equal headers are equal bytes. So blocks that change no table are remembered with what they mean, until one comes
+that does, and reading one is a lookup.
 """
 
 from __future__ import annotations
 
 import hpack
+from hpack.table import HeaderTable
 
-from modelyard.http2.frames import COMPRESSION_ERROR, ENHANCE_YOUR_CALM, ConnectionError2
+from modelyard.http2.frames import COMPRESSION_ERROR, ENHANCE_YOUR_CALM, ConnectionFault
+from modelyard.http2.request_heads import FieldList, RequestHead, checked_trailers, request_head
 
-HeaderList = list[tuple[str, str]]
 _REMEMBERED = 64
+"""Blocks remembered of a connection. A proxy has a few: one for each method that it calls."""
+_LONGEST_REMEMBERED = 1024
+"""Bytes of the longest block that is remembered; blocks with everything in the table have some ten bytes."""
 
 
 class HeaderBlockReader:
-    """One connection's decoder."""
+    """One connection's decoder. A fault of the block ends the connection: its table is unknown from there on
+    (RFC 7541, section 2.2; RFC 9113, section 4.3)."""
 
-    __slots__ = ("_decoder", "_remembered")
+    __slots__ = ("_decoder", "_remembered", "_table")
 
     def __init__(self, limit: int) -> None:
         """``limit``: bytes of one decoded header list, counted as RFC 9113 section 6.5.2 says."""
         self._decoder = hpack.Decoder(max_header_list_size=limit)
-        self._remembered: dict[bytes, HeaderList] = {}
+        self._decoder.header_table = self._table = _CountingTable()
+        self._remembered: dict[bytes, RequestHead] = {}
 
-    def read(self, block: bytes) -> HeaderList:
-        """Names and values. Raises ConnectionError2: a broken block leaves the table unknown."""
+    def request(self, block: bytes) -> RequestHead:
+        """A request's head. Raises ConnectionFault, and StreamFault where the list is read but malformed."""
         known = self._remembered.get(block)
         if known is not None:
             return known
+        before = self._table.additions
+        head = request_head(self._decode(block))
+        if before == self._table.additions and not _resizes(block) and len(block) <= _LONGEST_REMEMBERED:
+            if len(self._remembered) >= _REMEMBERED:
+                self._remembered.clear()
+            self._remembered[block] = head
+        return head
+
+    def trailers(self, block: bytes) -> FieldList:
+        """The fields after a body. Raises as ``request`` does."""
+        return checked_trailers(self._decode(block))
+
+    def skip(self, block: bytes) -> None:
+        """Keep the table in step with a block that means nothing here. Raises ConnectionFault."""
+        self._decode(block)
+
+    def _decode(self, block: bytes) -> FieldList:
+        before = self._table.additions
         try:
-            headers: HeaderList = [(str(name), str(value)) for name, value in self._decoder.decode(block)]
+            fields = self._decoder.decode(block, raw=True)
+            return [(str(name, "latin-1"), str(value, "latin-1")) for name, value in fields]
         except hpack.OversizedHeaderListError as error:
-            raise ConnectionError2(ENHANCE_YOUR_CALM, "the header list is too large") from error
-        except (hpack.HPACKError, UnicodeDecodeError) as error:
-            raise ConnectionError2(COMPRESSION_ERROR, "the header block cannot be read") from error
-        if _changes_table(block):
-            self._remembered.clear()
-        elif len(self._remembered) < _REMEMBERED:
-            self._remembered[block] = headers
-        return headers
+            raise ConnectionFault(ENHANCE_YOUR_CALM, "the header list is too large") from error
+        except hpack.HPACKError as error:
+            raise ConnectionFault(COMPRESSION_ERROR, "the header block cannot be read") from error
+        finally:
+            if before != self._table.additions or _resizes(block):
+                self._remembered.clear()
 
 
-def _changes_table(block: bytes) -> bool:
-    """False only where every field is indexed in one byte: all of them have the highest bit, and none is the prefix
-    (0xFF) of a longer index."""
-    return any(byte < 0x80 or byte == 0xFF for byte in block)
+class _CountingTable(HeaderTable):
+    """A table that tells whether it changed."""
+
+    additions = 0
+
+    def add(self, name: bytes, value: bytes) -> None:
+        self.additions += 1
+        super().add(name, value)
 
 
-def constant_block(headers: HeaderList) -> bytes:
+def _resizes(block: bytes) -> bool:
+    """It begins with a new size of the table (RFC 7541, section 6.3); that can stand nowhere else (section 4.2)."""
+    return bool(block) and block[0] & 0xE0 == 0x20
+
+
+def constant_block(fields: FieldList) -> bytes:
     """A block that means the same on every connection: the static table and plain literals, never the dynamic table
     (RFC 7541, section 6.2.2)."""
-    return b"".join(_STATIC.get(pair) or _literal(*pair) for pair in headers)
+    return b"".join(_STATIC.get(field) or _literal(*field) for field in fields)
 
 
 _STATIC = {
@@ -62,22 +94,32 @@ _STATIC = {
     (":status", "404"): b"\x8d",
     (":status", "500"): b"\x8e",
 }
+_STATIC_NAMES = {":status": 8, "content-type": 31}
 
 
 def _literal(name: str, value: str) -> bytes:
-    return b"\x00" + _text(name) + _text(value)
+    """A literal without indexing (RFC 7541, section 6.2.2), its name from the static table where it is there."""
+    index = _STATIC_NAMES.get(name)
+    if index is None:
+        return b"\x00" + _text(name) + _text(value)
+    return _number(index, 4) + _text(value)
 
 
 def _text(text: str) -> bytes:
-    """A string without Huffman coding, its length first (RFC 7541, sections 5.1 and 5.2)."""
+    """A string without Huffman coding, its length first (RFC 7541, section 5.2)."""
     data = text.encode("latin-1", "replace")
-    length = len(data)
-    if length < 0x7F:
-        return bytes((length,)) + data
-    length -= 0x7F
-    head = bytearray((0x7F,))
-    while length >= 0x80:
-        head.append(length & 0x7F | 0x80)
-        length >>= 7
-    head.append(length)
-    return bytes(head) + data
+    return _number(len(data), 7) + data
+
+
+def _number(number: int, bits: int) -> bytes:
+    """An integer whose first byte has ``bits`` for it (RFC 7541, section 5.1)."""
+    most = (1 << bits) - 1
+    if number < most:
+        return bytes((number,))
+    coded = bytearray((most,))
+    number -= most
+    while number >= 0x80:
+        coded.append(number & 0x7F | 0x80)
+        number >>= 7
+    coded.append(number)
+    return bytes(coded)

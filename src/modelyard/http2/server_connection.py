@@ -1,405 +1,458 @@
-"""One HTTP/2 connection from the server's side, without I/O: bytes in, calls of a handler out; answers in, bytes out.
+"""One HTTP/2 connection from the server's side, without I/O: bytes in, calls of streams; their answers, bytes out.
 
-Kept to what gRPC needs: no push, no priorities. Hostile peers are bounded: streams, header bytes, resets, pings and
-settings that cost more than they bring end the connection (RFC 9113, section 10.5).
+Kept to what gRPC needs: no push, no priorities. A fault of the peer's ends its stream or its connection (RFC 9113,
+section 5.4), what costs more than it brings is bounded by ``ServerLimits`` (section 10.5), and nothing raises.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from typing import Protocol
+from collections.abc import Callable
 
 from modelyard.http2 import frames
-from modelyard.http2.frames import ConnectionError2, FrameReader
-from modelyard.http2.header_blocks import HeaderBlockReader, HeaderList
+from modelyard.http2.allowance import Allowance
+from modelyard.http2.frames import ConnectionFault, FrameCutter, StreamFault
+from modelyard.http2.header_blocks import HeaderBlockReader
+from modelyard.http2.outgoing import Outgoing
+from modelyard.http2.server_limits import ServerLimits
+from modelyard.http2.server_stream import ServerStream
 
-MAX_STREAMS = 4096
-"""Requests at a time of one connection."""
-RECEIVE_WINDOW = 8 << 20
-"""Bytes of the whole connection that may be on their way to us; one stream may have ``STREAM_WINDOW``."""
-STREAM_WINDOW = 1 << 20
-FRAME_LIMIT = 1 << 18
-"""Longest payload of a frame that we take: fewer frames for the same bytes."""
-HEADER_LIMIT = 64 << 10
-"""Bytes of one header block, and of the list that it unpacks to."""
-SPARE_FRAMES = 10_000
-"""Frames that carry nothing (pings, settings, resets, empty ones): a connection may have so many, plus one for each
-that carries something."""
+StreamType = Callable[["ServerConnection", int, int, int], ServerStream]
+"""A subclass of ``ServerStream``, or what makes one of the same arguments."""
 
-
-class StreamHandler(Protocol):
-    """What the owner of a connection hears. Called from ``receive`` only."""
-
-    def on_request(self, stream: int, headers: HeaderList, *, end: bool) -> None:
-        """A stream began. ``end``: it has no body."""
-
-    def on_data(self, stream: int, data: bytes, *, end: bool) -> None:
-        """Bytes of its body; ``end``: the last. Call ``consumed`` once they are used."""
-
-    def on_reset(self, stream: int) -> None:
-        """The peer gave the stream up; nothing can be sent on it any more."""
-
-    def on_writable(self, stream: int) -> None:
-        """Everything that was to be sent on the stream is on its way."""
-
-
-class _Stream:
-    __slots__ = ("ended_by_peer", "held", "trailers", "unacknowledged", "window")
-
-    def __init__(self, window: int) -> None:
-        self.window = window
-        self.held: deque[bytes] = deque()
-        """Body bytes that no window was open for."""
-        self.trailers: bytes | None = None
-        """Block that ends the stream once ``held`` is sent."""
-        self.unacknowledged = 0
-        self.ended_by_peer = False
+_MOST_SETTINGS = 32
+"""Settings of one frame; there are about ten in use."""
+_DRAIN_PING = b"drained?"
 
 
 class ServerConnection:
-    """The rules of one connection. Every method may add to ``take()``'s bytes."""
+    """The rules of one connection."""
 
-    def __init__(self, handler: StreamHandler) -> None:
-        self._handler = handler
-        self._reader = FrameReader(FRAME_LIMIT)
-        self._blocks = HeaderBlockReader(HEADER_LIMIT)
-        self._streams: dict[int, _Stream] = {}
-        self._out: list[bytes] = []
+    def __init__(
+        self, stream_type: StreamType, limits: ServerLimits, now: float, on_output: Callable[[], None] = lambda: None
+    ) -> None:
+        """``on_output``: called when ``outgoing`` has something to take and had nothing before. ``now``: as for
+        ``receive``, in seconds of a clock that only goes forward."""
+        self._stream_type = stream_type
+        self._limits = limits
+        self._now = now
+        self.outgoing = Outgoing(on_output)
+        self.streams: dict[int, ServerStream] = {}
+        """Those whose answer is not complete."""
+        self.ended = False
+        """Nothing more is read: write what there is and close."""
+        self._cutter = FrameCutter(limits.max_frame)
+        self._blocks = HeaderBlockReader(limits.max_header_list)
         self._preface = frames.PREFACE
-        self._last_stream = 0
-        self._block: tuple[int, int, list[bytes], int] | None = None
-        """A header block that is not complete: stream, flags, parts, size."""
-        self._window = frames.DEFAULT_WINDOW
+        self.greeted = False
+        """The peer's SETTINGS came (RFC 9113, section 3.4)."""
+        self._last_seen = 0
+        """Highest stream that the peer began."""
+        self._last_taken = 0
+        """Highest that was not refused."""
+        self._refusing = False
+        """The last GOAWAY was sent: no new streams."""
+        self._draining = False
+        self._block: _PartialBlock | None = None
         self._first_window = frames.DEFAULT_WINDOW
-        self._frame_size = frames.DEFAULT_FRAME_SIZE
-        self._waiting: dict[int, None] = {}
-        """Streams that wait for the connection's window, in order."""
+        self._receive_window = limits.connection_window
         self._unacknowledged = 0
-        self._spare = SPARE_FRAMES
-        self.closing = False
-        """GOAWAY was sent: no new streams."""
-        self._out.append(
-            frames.settings(
-                {
-                    frames.MAX_CONCURRENT_STREAMS: MAX_STREAMS,
-                    frames.INITIAL_WINDOW_SIZE: STREAM_WINDOW,
-                    frames.MAX_FRAME_SIZE: FRAME_LIMIT,
-                    frames.MAX_HEADER_LIST_SIZE: HEADER_LIMIT,
-                }
-            )
-        )
-        self._out.append(frames.window_update(0, RECEIVE_WINDOW - frames.DEFAULT_WINDOW))
+        self._idle_frames = Allowance(limits.idle_frames, limits.idle_frames_per_second, now)
+        self._early_resets = Allowance(limits.early_resets, limits.early_resets_per_second, now)
+        self._greet()
+
+    def _greet(self) -> None:
+        limits = self._limits
+        announced = {
+            frames.MAX_CONCURRENT_STREAMS: limits.max_streams,
+            frames.INITIAL_WINDOW_SIZE: limits.stream_window,
+            frames.MAX_FRAME_SIZE: limits.max_frame,
+            frames.MAX_HEADER_LIST_SIZE: limits.max_header_list,
+        }
+        growth = limits.connection_window - frames.DEFAULT_WINDOW
+        self.outgoing.add(frames.settings(announced) + frames.window_update(0, growth))
 
     # ── bytes ──
 
-    def take(self) -> bytes:
-        """What is to be written now."""
-        if not self._out:
-            return b""
-        data = self._out[0] if len(self._out) == 1 else b"".join(self._out)
-        self._out.clear()
-        return data
-
-    def receive(self, data: bytes) -> bool:
-        """Bytes from the peer. False: the connection is over; write what ``take`` gives and close it."""
+    def receive(self, data: bytes, now: float) -> None:
+        """Bytes from the peer. Look at ``ended`` afterwards."""
+        if self.ended:
+            return
+        self._now = now
         try:
             if self._preface:
                 data = self._check_preface(data)
-            for kind, flags, stream, payload in self._reader.feed(data):
-                self._frame(kind, flags, stream, payload)
-        except ConnectionError2 as error:
-            self._out.append(frames.go_away(self._last_stream, error.code, str(error)))
-            self.closing = True
-            return False
-        return True
+            streams = self.streams
+            for kind, flags, number, payload in self._cutter.feed(data):
+                stream = streams.get(number)
+                try:
+                    if kind == frames.DATA and stream is not None and self._block is None:
+                        self._data(flags, stream, payload)
+                    else:
+                        self._other(kind, flags, number, payload)
+                except StreamFault as fault:
+                    self._fail_stream(number, fault.code)
+        except ConnectionFault as fault:
+            self._fail(fault)
+
+    def _fail(self, fault: ConnectionFault) -> None:
+        self.outgoing.add(frames.go_away(self._last_taken, fault.code, str(fault)))
+        self.lost()
+
+    def lost(self) -> None:
+        """The connection is gone: every stream hears ``on_reset``."""
+        self.ended = True
+        for stream in list(self.streams.values()):
+            self._abandon(stream)
 
     def _check_preface(self, data: bytes) -> bytes:
+        """RFC 9113, section 3.4."""
         size = min(len(data), len(self._preface))
         if data[:size] != self._preface[:size]:
-            raise ConnectionError2(frames.PROTOCOL_ERROR, "this port speaks HTTP/2 with prior knowledge")
+            raise ConnectionFault(frames.PROTOCOL_ERROR, "this port speaks HTTP/2 only, with prior knowledge")
         self._preface = self._preface[size:]
         return data[size:]
 
-    def _frame(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
-        if self._block is not None and (kind != frames.CONTINUATION or stream != self._block[0]):
-            raise ConnectionError2(frames.PROTOCOL_ERROR, "a header block was interrupted")
-        if kind == frames.DATA:
-            self._data(flags, stream, payload)
-        elif kind == frames.HEADERS:
-            self._headers(flags, stream, payload)
-        elif kind == frames.WINDOW_UPDATE:
-            self._window_update(stream, payload)
-        elif kind == frames.RST_STREAM:
-            self._reset(stream, payload)
-        elif kind == frames.SETTINGS:
-            self._settings(flags, stream, payload)
-        elif kind == frames.PING:
-            self._ping(flags, stream, payload)
-        elif kind == frames.CONTINUATION:
-            self._continuation(flags, payload)
-        elif kind == frames.PUSH_PROMISE:
-            raise ConnectionError2(frames.PROTOCOL_ERROR, "a client must not push")
-        elif kind != frames.GOAWAY:
-            self._spend()  # PRIORITY and unknown types mean nothing here
+    def _other(self, kind: int, flags: int, number: int, payload: bytes) -> None:
+        block = self._block
+        if block is not None and (kind != frames.CONTINUATION or number != block.stream):
+            raise ConnectionFault(frames.PROTOCOL_ERROR, "a header block was interrupted")
+        if not self.greeted and kind != frames.SETTINGS:
+            raise ConnectionFault(frames.PROTOCOL_ERROR, "SETTINGS must come first")
+        handle = _HANDLERS.get(kind)
+        if handle is None:
+            self._spend()  # unknown types mean nothing (section 5.5)
+        else:
+            handle(self, flags, number, payload)
 
-    def _spend(self) -> None:
-        self._spare -= 1
-        if self._spare < 0:
-            raise ConnectionError2(frames.ENHANCE_YOUR_CALM, "too many frames that carry nothing")
+    def _spend(self, count: int = 1) -> None:
+        if not self._idle_frames.spend(count, self._now):
+            raise ConnectionFault(frames.ENHANCE_YOUR_CALM, "too many frames that carry nothing")
 
-    # ── what the peer sends ──
+    # ── header blocks (section 6.2 and 6.10) ──
 
-    def _headers(self, flags: int, stream: int, payload: bytes) -> None:
-        if stream == 0:
-            raise ConnectionError2(frames.PROTOCOL_ERROR, "HEADERS without a stream")
+    def _headers(self, flags: int, number: int, payload: bytes) -> None:
+        if number % 2 == 0:
+            raise ConnectionFault(frames.PROTOCOL_ERROR, "a client's streams have odd numbers")
         part = frames.unpadded(flags, payload, priority=True)
         if flags & frames.END_HEADERS:
-            self._block_complete(stream, flags, part)
+            self._block_complete(number, flags, part)
         else:
-            self._block = (stream, flags, [part], len(part))
+            self._block = _PartialBlock(number, flags, part)
+        self._check_block_size(len(part))
 
-    def _continuation(self, flags: int, payload: bytes) -> None:
-        if self._block is None:
-            raise ConnectionError2(frames.PROTOCOL_ERROR, "CONTINUATION of nothing")
-        stream, first_flags, parts, size = self._block
-        size += len(payload)
+    def _continuation(self, flags: int, number: int, payload: bytes) -> None:
+        block = self._block
+        if block is None:
+            raise ConnectionFault(frames.PROTOCOL_ERROR, "CONTINUATION of nothing")
+        block.parts.append(payload)
+        block.size += len(payload)
+        self._check_block_size(block.size)
+        if len(block.parts) > self._limits.max_continuations + 1:
+            raise ConnectionFault(frames.ENHANCE_YOUR_CALM, "the header block comes in too many frames")
         self._spend()
-        if size > HEADER_LIMIT:
-            raise ConnectionError2(frames.ENHANCE_YOUR_CALM, "the header block is too large")
-        parts.append(payload)
         if flags & frames.END_HEADERS:
             self._block = None
-            self._block_complete(stream, first_flags, b"".join(parts))
-        else:
-            self._block = (stream, first_flags, parts, size)
+            self._block_complete(number, block.flags, b"".join(block.parts))
 
-    def _block_complete(self, stream: int, flags: int, block: bytes) -> None:
-        headers = self._blocks.read(block)
+    def _check_block_size(self, size: int) -> None:
+        if size > self._limits.max_header_list:
+            raise ConnectionFault(frames.ENHANCE_YOUR_CALM, "the header block is too large")
+
+    def _block_complete(self, number: int, flags: int, block: bytes) -> None:
         end = bool(flags & frames.END_STREAM)
-        known = self._streams.get(stream)
+        known = self.streams.get(number)
         if known is not None:
-            self._peer_trailers(stream, known, end)
-        elif stream <= self._last_stream:
-            self._spend()  # a stream that we have forgotten: its answer was sent, or it was reset
-        elif stream % 2 == 0:
-            raise ConnectionError2(frames.PROTOCOL_ERROR, "a client's streams have odd numbers")
+            self._peer_trailers(known, block, end)
+        elif number <= self._last_seen:
+            self._spend()  # a stream that is over here: this was on its way (section 5.1)
+            self._blocks.skip(block)
         else:
-            self._last_stream = stream
-            self._open(stream, headers, end)
+            self._last_seen = number
+            self._open(number, block, end)
 
-    def _peer_trailers(self, stream: int, known: _Stream, end: bool) -> None:
-        if known.ended_by_peer or not end:
-            raise ConnectionError2(frames.PROTOCOL_ERROR, "HEADERS inside of a stream that end nothing")
-        known.ended_by_peer = True
-        self._handler.on_data(stream, b"", end=True)
-
-    def _open(self, stream: int, headers: HeaderList, end: bool) -> None:
-        if self.closing or len(self._streams) >= MAX_STREAMS:
+    def _open(self, number: int, block: bytes, end: bool) -> None:
+        if self._refusing or len(self.streams) >= self._limits.max_streams:
+            self._blocks.skip(block)
             self._spend()
-            self._out.append(frames.reset(stream, frames.REFUSED_STREAM))
+            self.outgoing.add(frames.reset(number, frames.REFUSED_STREAM))
             return
-        opened = self._streams[stream] = _Stream(self._first_window)
-        opened.ended_by_peer = end
-        self._earn()
-        self._handler.on_request(stream, headers, end=end)
+        self._last_taken = number
+        head = self._blocks.request(block)
+        stream = self._stream_type(self, number, self._first_window, self._limits.stream_window)
+        stream.awaited = head.content_length
+        self.streams[number] = stream
+        if end:
+            self._check_length(stream, 0, end)
+            stream.peer_done = True
+        stream.on_head(head, end=end)
 
-    def _earn(self) -> None:
-        if self._spare < SPARE_FRAMES:
-            self._spare += 1
+    def _peer_trailers(self, stream: ServerStream, block: bytes, end: bool) -> None:
+        self._blocks.trailers(block)
+        if stream.peer_done:
+            raise StreamFault(frames.STREAM_CLOSED, "HEADERS after the end of their stream")
+        if not end:
+            raise StreamFault(frames.PROTOCOL_ERROR, "HEADERS in the middle of a stream")
+        self._check_length(stream, 0, end)
+        stream.peer_done = True
+        stream.arrived(b"", 0, end=True)
 
-    def _data(self, flags: int, stream: int, payload: bytes) -> None:
-        if stream == 0:
-            raise ConnectionError2(frames.PROTOCOL_ERROR, "DATA without a stream")
-        self._unacknowledged += len(payload)
-        if self._unacknowledged > RECEIVE_WINDOW:
-            raise ConnectionError2(frames.FLOW_CONTROL_ERROR, "more data than the connection's window")
-        end = bool(flags & frames.END_STREAM)
-        known = self._streams.get(stream)
+    # ── data (sections 5.2 and 6.1) ──
+
+    def _data(self, flags: int, stream: ServerStream, payload: bytes) -> None:
+        size = len(payload)
+        self._receive_window -= size
+        stream.receive_window -= size
+        if self._receive_window < 0:
+            raise ConnectionFault(frames.FLOW_CONTROL_ERROR, "more data than the connection's window")
+        if stream.peer_done:
+            self.release(size)
+            raise StreamFault(frames.STREAM_CLOSED, "DATA after the end of its stream")
+        if stream.receive_window < 0:
+            self.release(size)
+            raise StreamFault(frames.FLOW_CONTROL_ERROR, "more data than the stream's window")
         data = frames.unpadded(flags, payload) if flags & frames.PADDED else payload
-        if known is None:
-            if stream > self._last_stream:
-                raise ConnectionError2(frames.PROTOCOL_ERROR, "DATA of a stream that never began")
-            self._spend()
-            self._acknowledge_connection()
-            return
-        if known.ended_by_peer:
-            raise ConnectionError2(frames.STREAM_CLOSED, "DATA after the end of its stream")
-        known.unacknowledged += len(payload)
-        if known.unacknowledged > STREAM_WINDOW:
-            raise ConnectionError2(frames.FLOW_CONTROL_ERROR, "more data than the stream's window")
+        end = flags & frames.END_STREAM != 0
         if data:
-            self._earn()
+            self._idle_frames.earn()
         elif not end:
             self._spend()
-        known.ended_by_peer = end
-        self._handler.on_data(stream, data, end=end)
+        if stream.awaited >= 0:
+            self._check_length(stream, len(data), end)
+        if end:
+            stream.peer_done = True
+        stream.arrived(data, size, end=end)
 
-    def _window_update(self, stream: int, payload: bytes) -> None:
-        increment = frames.read_long(payload) & 0x7FFFFFFF
+    def _check_length(self, stream: ServerStream, size: int, end: bool) -> None:
+        """A body is as long as content-length says (section 8.1.1)."""
+        if stream.awaited >= 0:
+            stream.awaited -= size
+            if stream.awaited < 0 or (end and stream.awaited):
+                raise StreamFault(frames.PROTOCOL_ERROR, "the body's length is not content-length's")
+
+    def _stray_data(self, flags: int, number: int, payload: bytes) -> None:
+        """DATA of a stream that is over here, but was not when it was sent: it counts for the connection only."""
+        self._check_began(number, "DATA")
+        self._receive_window -= len(payload)
+        if self._receive_window < 0:
+            raise ConnectionFault(frames.FLOW_CONTROL_ERROR, "more data than the connection's window")
         self._spend()
-        if stream == 0:
-            if increment == 0:
-                raise ConnectionError2(frames.PROTOCOL_ERROR, "a window grown by nothing")
-            self._window += increment
-            if self._window > frames.LARGEST_WINDOW:
-                raise ConnectionError2(frames.FLOW_CONTROL_ERROR, "a window above 2^31-1")
-            self._flush_waiting()
-            return
-        known = self._streams.get(stream)
-        if known is None:
-            return
-        if increment == 0 or known.window + increment > frames.LARGEST_WINDOW:
-            self._end(stream, frames.PROTOCOL_ERROR if increment == 0 else frames.FLOW_CONTROL_ERROR)
-            return
-        known.window += increment
-        if known.held or known.trailers is not None:
-            self._flush(stream, known)
+        self.release(len(payload))
 
-    def _reset(self, stream: int, payload: bytes) -> None:
-        frames.read_long(payload)
-        if stream == 0 or stream > self._last_stream:
-            raise ConnectionError2(frames.PROTOCOL_ERROR, "RST_STREAM of a stream that never began")
-        self._spend()
-        if self._forget(stream) is not None:
-            self._handler.on_reset(stream)
+    def _check_began(self, number: int, kind: str) -> None:
+        """Only HEADERS and PRIORITY may come on an idle stream (section 5.1)."""
+        if number > self._last_seen or number % 2 == 0:
+            raise ConnectionFault(frames.PROTOCOL_ERROR, f"{kind} of a stream that never began")
 
-    def _settings(self, flags: int, stream: int, payload: bytes) -> None:
-        if stream != 0 or (flags & frames.ACK and payload):
-            raise ConnectionError2(frames.PROTOCOL_ERROR, "SETTINGS belong to the connection")
-        if flags & frames.ACK:
-            return
-        self._spend()
-        for name, value in frames.read_settings(payload):
-            if name == frames.INITIAL_WINDOW_SIZE:
-                self._new_first_window(value)
-            elif name == frames.MAX_FRAME_SIZE:
-                if not frames.DEFAULT_FRAME_SIZE <= value <= 2**24 - 1:
-                    raise ConnectionError2(frames.PROTOCOL_ERROR, "a frame size out of range")
-                self._frame_size = value
-        self._out.append(frames.frame(frames.SETTINGS, frames.ACK, 0))
-        for number, known in list(self._streams.items()):
-            self._flush(number, known)
-
-    def _new_first_window(self, value: int) -> None:
-        if value > frames.LARGEST_WINDOW:
-            raise ConnectionError2(frames.FLOW_CONTROL_ERROR, "a window above 2^31-1")
-        change, self._first_window = value - self._first_window, value
-        for known in self._streams.values():
-            known.window += change
-
-    def _ping(self, flags: int, stream: int, payload: bytes) -> None:
-        if stream != 0 or len(payload) != 8:
-            raise ConnectionError2(frames.FRAME_SIZE_ERROR, "a broken PING")
-        if not flags & frames.ACK:
-            self._spend()
-            self._out.append(frames.frame(frames.PING, frames.ACK, 0, payload))
-
-    # ── what the owner sends ──
-
-    def consumed(self, stream: int, size: int) -> None:
-        """``size`` bytes of a stream's body are used: the peer may send as many more. Told in large steps."""
-        self._acknowledge_connection()
-        known = self._streams.get(stream)
-        if known is not None and not known.ended_by_peer and known.unacknowledged >= STREAM_WINDOW // 2:
-            self._out.append(frames.window_update(stream, known.unacknowledged))
-            known.unacknowledged = 0
-
-    def _acknowledge_connection(self) -> None:
-        if self._unacknowledged >= RECEIVE_WINDOW // 2:
-            self._out.append(frames.window_update(0, self._unacknowledged))
+    def release(self, size: int) -> None:
+        """``size`` bytes of data are used: the connection may send as many more. Told in large steps."""
+        self._unacknowledged += size
+        if self._unacknowledged >= self._limits.connection_window // 2:
+            self.outgoing.add(frames.window_update(0, self._unacknowledged))
+            self._receive_window += self._unacknowledged
             self._unacknowledged = 0
 
-    def send_headers(self, stream: int, block: bytes, *, end: bool = False) -> None:
-        """The head of an answer (``end`` False) or its only block."""
-        if stream not in self._streams:
+    def consumed(self, stream: ServerStream, size: int) -> None:
+        """The same for data of a stream."""
+        self.release(size)
+        if stream.peer_done:
             return
-        flags = frames.END_HEADERS | (frames.END_STREAM if end else 0)
-        self._out.append(frames.frame(frames.HEADERS, flags, stream, block))
-        if end:
-            self._finished(stream)
+        stream.unacknowledged += size
+        if stream.unacknowledged >= self._limits.stream_window // 2:
+            self.outgoing.add(frames.window_update(stream.number, stream.unacknowledged))
+            stream.receive_window += stream.unacknowledged
+            stream.unacknowledged = 0
 
-    def send_data(self, stream: int, data: bytes) -> bool:
-        """Body bytes. False: they wait for the peer's window; ``on_writable`` tells when they are gone."""
-        known = self._streams.get(stream)
-        if known is None:
-            return True
-        if not known.held and len(data) <= known.window and len(data) <= self._window and len(data) <= self._frame_size:
-            known.window -= len(data)
-            self._window -= len(data)
-            self._out.append(frames.frame(frames.DATA, 0, stream, data))
-            return True
-        known.held.append(data)
-        self._flush(stream, known, quiet=True)
-        return not known.held
+    # ── what concerns sending (sections 6.5 and 6.9) ──
 
-    def send_trailers(self, stream: int, block: bytes) -> None:
-        """End the answer, after everything that was sent before."""
-        known = self._streams.get(stream)
-        if known is None:
+    def _window_update(self, flags: int, number: int, payload: bytes) -> None:
+        increment = frames.read_long(payload) & 0x7FFFFFFF
+        outgoing = self.outgoing
+        self._spend()
+        if number == 0:
+            if increment == 0:
+                raise ConnectionFault(frames.PROTOCOL_ERROR, "a window grown by nothing")
+            outgoing.window += increment
+            if outgoing.window > frames.LARGEST_WINDOW:
+                raise ConnectionFault(frames.FLOW_CONTROL_ERROR, "a window above 2^31-1")
+        else:
+            self._grow_stream(number, increment)
+        outgoing.pump()
+
+    def _grow_stream(self, number: int, increment: int) -> None:
+        stream = self.streams.get(number)
+        if stream is None:
+            self._check_began(number, "WINDOW_UPDATE")
             return
-        known.trailers = block
-        if not known.held:
-            self._flush(stream, known, quiet=True)
+        if increment == 0:
+            raise StreamFault(frames.PROTOCOL_ERROR, "a window grown by nothing")
+        if stream.send_window + increment > frames.LARGEST_WINDOW:
+            raise StreamFault(frames.FLOW_CONTROL_ERROR, "a window above 2^31-1")
+        stream.grow_window(increment)
 
-    def reset(self, stream: int, code: int = frames.CANCEL) -> None:
-        """Give a stream up."""
-        if self._forget(stream) is not None:
-            self._out.append(frames.reset(stream, code))
+    def _settings(self, flags: int, number: int, payload: bytes) -> None:
+        if number != 0:
+            raise ConnectionFault(frames.PROTOCOL_ERROR, "SETTINGS belong to the connection")
+        self.greeted = True
+        if flags & frames.ACK:
+            if payload:
+                raise ConnectionFault(frames.FRAME_SIZE_ERROR, "an acknowledgement with SETTINGS")
+            self._spend()
+            return
+        values = frames.read_settings(payload)
+        if len(values) > _MOST_SETTINGS:
+            raise ConnectionFault(frames.ENHANCE_YOUR_CALM, "too many SETTINGS")
+        self._spend(1 + len(self.streams) // 16)  # each of them may get another window
+        for name, value in values:
+            _check_setting(name, value)
+        chosen = dict(values)
+        self.outgoing.frame_size = chosen.get(frames.MAX_FRAME_SIZE, self.outgoing.frame_size)
+        self._change_first_window(chosen.get(frames.INITIAL_WINDOW_SIZE, self._first_window))
+        self.outgoing.add(frames.frame(frames.SETTINGS, frames.ACK, 0))
+        self.outgoing.pump()
 
-    def go_away(self) -> None:
-        """Take no new streams; those that are open go on."""
-        if not self.closing:
-            self.closing = True
-            self._out.append(frames.go_away(self._last_stream, frames.NO_ERROR))
+    def _change_first_window(self, value: int) -> None:
+        """Streams that are open change by the difference, below zero too (section 6.9.2)."""
+        change, self._first_window = value - self._first_window, value
+        if change == 0:
+            return
+        for stream in self.streams.values():
+            if stream.send_window + change > frames.LARGEST_WINDOW:
+                raise ConnectionFault(frames.FLOW_CONTROL_ERROR, "a window above 2^31-1")
+            stream.grow_window(change)
+
+    # ── the rest ──
+
+    def _reset(self, flags: int, number: int, payload: bytes) -> None:
+        """RST_STREAM (section 6.4)."""
+        frames.read_long(payload)
+        self._check_began(number, "RST_STREAM")
+        stream = self.streams.get(number)
+        if stream is None:
+            self._spend()
+            return
+        if not stream.answered:
+            self._spend_reset()
+        self._spend()
+        self._abandon(stream)
+
+    def _ping(self, flags: int, number: int, payload: bytes) -> None:
+        if number != 0:
+            raise ConnectionFault(frames.PROTOCOL_ERROR, "PING belongs to the connection")
+        if len(payload) != 8:
+            raise ConnectionFault(frames.FRAME_SIZE_ERROR, "a PING of a broken length")
+        self._spend()
+        if not flags & frames.ACK:
+            self.outgoing.add(frames.frame(frames.PING, frames.ACK, 0, payload))
+        elif payload == _DRAIN_PING and self._draining and not self._refusing:
+            self._refusing = True
+            self.outgoing.add(frames.go_away(self._last_taken, frames.NO_ERROR))
+
+    def _priority(self, flags: int, number: int, payload: bytes) -> None:
+        """Means nothing here (section 5.3.2)."""
+        self._spend()
+        if number == 0:
+            raise ConnectionFault(frames.PROTOCOL_ERROR, "PRIORITY belongs to a stream")
+        if len(payload) != 5:
+            raise StreamFault(frames.FRAME_SIZE_ERROR, "a PRIORITY of a broken length")
+
+    def _push_promise(self, flags: int, number: int, payload: bytes) -> None:
+        raise ConnectionFault(frames.PROTOCOL_ERROR, "a client must not push")
+
+    def _go_away(self, flags: int, number: int, payload: bytes) -> None:
+        """The peer begins no more streams (section 6.8); those that it has go on."""
+        self._spend()
+        if number != 0:
+            raise ConnectionFault(frames.PROTOCOL_ERROR, "GOAWAY belongs to the connection")
+
+    # ── what the owner asks ──
+
+    def drain(self) -> None:
+        """Ask the peer to begin no more streams here; those that are on their way are still taken (section 6.8): only
+        once it answered that it has heard, later ones are refused."""
+        if not self._draining and not self.ended:
+            self._draining = True
+            first = frames.go_away(frames.LARGEST_STREAM, frames.NO_ERROR)
+            self.outgoing.add(first + frames.frame(frames.PING, 0, 0, _DRAIN_PING))
 
     @property
-    def open_streams(self) -> int:
-        """Streams whose answer is not complete."""
-        return len(self._streams)
+    def drained(self) -> bool:
+        """``drain`` is complete: no stream is open and none will be."""
+        return self._refusing and not self.streams
 
-    def _end(self, stream: int, code: int) -> None:
-        """A fault of one stream."""
-        self.reset(stream, code)
-        self._handler.on_reset(stream)
+    def ping(self) -> None:
+        """Make a peer that is there say something."""
+        self.outgoing.add(frames.frame(frames.PING, 0, 0, b"present?"))
 
-    def _forget(self, stream: int) -> _Stream | None:
-        self._waiting.pop(stream, None)
-        return self._streams.pop(stream, None)
+    # ── the end of streams ──
 
-    def _finished(self, stream: int) -> None:
-        """The answer is complete. A peer that still sends is told to stop (RFC 9113, section 8.1)."""
-        known = self._forget(stream)
-        if known is not None and not known.ended_by_peer:
-            self._out.append(frames.reset(stream, frames.NO_ERROR))
-
-    def _flush_waiting(self) -> None:
-        for stream in list(self._waiting):
-            known = self._streams.get(stream)
-            if known is not None and self._window > 0:
-                self._flush(stream, known)
-
-    def _flush(self, stream: int, known: _Stream, *, quiet: bool = False) -> None:
-        """Send what the windows allow."""
-        had = bool(known.held)
-        while known.held:
-            data = known.held[0]
-            size = min(len(data), known.window, self._window, self._frame_size)
-            if size <= 0 and data:
-                break
-            known.window -= size
-            self._window -= size
-            self._out.append(frames.frame(frames.DATA, 0, stream, data[:size]))
-            if size == len(data):
-                known.held.popleft()
-            else:
-                known.held[0] = data[size:]
-        if known.held:
-            self._waiting[stream] = None
+    def end_stream(self, stream: ServerStream, code: int | None) -> None:
+        """The stream's answer is complete (``code`` None) or it was given up. Called by the stream."""
+        if self.streams.pop(stream.number, None) is None:
             return
-        self._waiting.pop(stream, None)
-        if known.trailers is not None:
-            flags = frames.END_HEADERS | frames.END_STREAM
-            self._out.append(frames.frame(frames.HEADERS, flags, stream, known.trailers))
-            self._finished(stream)
-        elif had and not quiet:
-            self._handler.on_writable(stream)
+        self.outgoing.dequeue(stream)
+        stream.drop_pending()
+        if code is not None:
+            self.outgoing.add(frames.reset(stream.number, code))
+            return
+        self._early_resets.earn()
+        self._idle_frames.earn()
+        if not stream.peer_done:
+            # The peer need not send the rest (section 8.1).
+            self.outgoing.add(frames.reset(stream.number, frames.NO_ERROR))
+
+    def _fail_stream(self, number: int, code: int) -> None:
+        """A fault of the peer's. One who makes us reset streams pays for it as if he had reset them himself."""
+        self._spend_reset()
+        self.outgoing.add(frames.reset(number, code))
+        stream = self.streams.get(number)
+        if stream is not None:
+            self._abandon(stream)
+
+    def _spend_reset(self) -> None:
+        if not self._early_resets.spend(1, self._now):
+            raise ConnectionFault(frames.ENHANCE_YOUR_CALM, "too many streams are reset before they are answered")
+
+    def _abandon(self, stream: ServerStream) -> None:
+        """It ends without an answer, and needs no frame that says so."""
+        if self.streams.pop(stream.number, None) is None:
+            return
+        self.outgoing.dequeue(stream)
+        stream.over = True
+        stream.drop_pending()
+        stream.on_reset()
+
+
+class _PartialBlock:
+    """A header block whose end has not come."""
+
+    __slots__ = ("flags", "parts", "size", "stream")
+
+    def __init__(self, stream: int, flags: int, part: bytes) -> None:
+        self.stream = stream
+        self.flags = flags
+        self.parts = [part]
+        self.size = len(part)
+
+
+def _check_setting(name: int, value: int) -> None:
+    """RFC 9113, section 6.5.2. Unknown ones mean nothing."""
+    if name == frames.INITIAL_WINDOW_SIZE and value > frames.LARGEST_WINDOW:
+        raise ConnectionFault(frames.FLOW_CONTROL_ERROR, "a window above 2^31-1")
+    if name == frames.MAX_FRAME_SIZE and not frames.DEFAULT_FRAME_SIZE <= value <= frames.LARGEST_FRAME_SIZE:
+        raise ConnectionFault(frames.PROTOCOL_ERROR, "a frame size out of range")
+    if name == frames.ENABLE_PUSH and value > 1:
+        raise ConnectionFault(frames.PROTOCOL_ERROR, "ENABLE_PUSH is neither 0 nor 1")
+
+
+_HANDLERS: dict[int, Callable[[ServerConnection, int, int, bytes], None]] = {
+    frames.DATA: ServerConnection._stray_data,
+    frames.HEADERS: ServerConnection._headers,
+    frames.PRIORITY: ServerConnection._priority,
+    frames.RST_STREAM: ServerConnection._reset,
+    frames.SETTINGS: ServerConnection._settings,
+    frames.PUSH_PROMISE: ServerConnection._push_promise,
+    frames.PING: ServerConnection._ping,
+    frames.GOAWAY: ServerConnection._go_away,
+    frames.WINDOW_UPDATE: ServerConnection._window_update,
+    frames.CONTINUATION: ServerConnection._continuation,
+}

@@ -1,0 +1,152 @@
+"""One client's connection: an asyncio protocol around the HTTP/2 rules. It writes once per turn of the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, cast
+
+from modelyard.extproc.grpc_call import GrpcCall
+from modelyard.extproc.grpc_stream import Services
+from modelyard.http2.server_connection import ServerConnection
+
+if TYPE_CHECKING:
+    from modelyard.extproc.grpc_server import GrpcServer
+
+
+class GrpcConnection(asyncio.Protocol):
+    """What calls share of their connection is public; see ``grpc_call``."""
+
+    __slots__ = (
+        "_asked",
+        "_began",
+        "_heard",
+        "_http2",
+        "_in_turn",
+        "_leaving",
+        "_limits",
+        "_server",
+        "_stalled_since",
+        "_transport",
+        "kept",
+        "loop",
+        "max_kept",
+        "max_message",
+        "peer",
+        "services",
+    )
+
+    def __init__(self, server: GrpcServer, services: Services) -> None:
+        self._server = server
+        self._limits = limits = server.limits
+        self.services = services
+        self.loop = server.loop
+        self.peer = ""
+        self.max_message = limits.max_message
+        self.max_kept = limits.max_kept
+        self.kept = 0
+        """Bytes of messages that are not complete."""
+        self._began = self._heard = self.loop.time()
+        self._asked = False
+        """A PING is unanswered."""
+        self._stalled_since = 0.0
+        """When the transport became full; 0: it is not."""
+        self._in_turn = True
+        """What is sent now will be written without further ado."""
+        self._leaving = False
+        """The last bytes are written. The peer is to close: if this side did while something of the peer's is unread,
+        TCP would reset the connection and the peer might lose the answer."""
+        self._transport: asyncio.Transport | None = None
+        self._http2 = ServerConnection(self._new_call, limits.http2, self._began, self._output)
+
+    def _new_call(self, connection: ServerConnection, number: int, send_window: int, receive_window: int) -> GrpcCall:
+        return GrpcCall(self, connection, number, send_window, receive_window)
+
+    @property
+    def open_calls(self) -> int:
+        return len(self._http2.streams)
+
+    # ── what the transport says ──
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        if not self._server.admit(self):
+            self._transport.abort()
+            return
+        peername = transport.get_extra_info("peername")
+        self.peer = str(peername[0]) if isinstance(peername, tuple) else ""
+        self._transport.set_write_buffer_limits(self._limits.write_high_water)
+        self._write()
+
+    def data_received(self, data: bytes) -> None:
+        self._heard = now = self.loop.time()
+        self._asked = False
+        self._in_turn = True
+        self._http2.receive(data, now)
+        self._write()
+
+    def eof_received(self) -> None:
+        """The peer sends no more at all: HTTP/2 has no half-open connections, so it is gone."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self._http2.lost()
+        self._server.dismiss(self)
+
+    def pause_writing(self) -> None:
+        self._stalled_since = self.loop.time()
+        self._http2.outgoing.block()
+
+    def resume_writing(self) -> None:
+        self._stalled_since = 0.0
+        self._in_turn = True
+        self._http2.outgoing.unblock()
+        self._write()
+
+    # ── writing ──
+
+    def _output(self) -> None:
+        """A call sent something."""
+        if not self._in_turn:
+            self._in_turn = True
+            self.loop.call_soon(self._write)
+
+    def _write(self) -> None:
+        transport = self._transport
+        if transport is None:
+            return
+        outgoing = self._http2.outgoing
+        while data := outgoing.take():
+            transport.write(data)
+        self._in_turn = False
+        if (self._http2.ended or self._http2.drained) and not self._leaving:
+            self._leaving = True
+            if transport.can_write_eof():
+                transport.write_eof()
+            self.loop.call_later(self._limits.linger, transport.close)
+
+    # ── what the server asks ──
+
+    def drain(self) -> None:
+        """Ask the client to go elsewhere; close when its calls have ended."""
+        self._http2.drain()
+
+    def abort(self) -> None:
+        """End everything now."""
+        if self._transport is not None:
+            self._transport.abort()
+            self._http2.lost()
+
+    def look(self, now: float) -> None:
+        """Called now and then: cut a peer that is not there any more."""
+        limits = self._limits
+        if not self._http2.greeted:
+            over = now - self._began > limits.preface_timeout
+        elif self._stalled_since:
+            over = now - self._stalled_since > limits.write_stall
+        else:
+            over = self._asked and now - self._heard > limits.quiet + limits.quiet_timeout
+        if over:
+            self.abort()
+        elif not self._asked and self.open_calls and now - self._heard > limits.quiet:
+            self._asked = True
+            self._http2.ping()

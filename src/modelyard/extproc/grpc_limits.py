@@ -1,0 +1,33 @@
+"""What clients of the gRPC server may ask of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from modelyard.http2.server_limits import ServerLimits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrpcLimits:
+    """Bounds of a server; sizes are bytes, times seconds."""
+
+    max_message: int = (64 << 20) + (64 << 10)
+    """One message: a body of the gateway's largest size that was buffered whole, and its envelope. Longer ones end
+    their call with RESOURCE_EXHAUSTED."""
+    max_kept: int = 256 << 20
+    """Messages that are not complete, of all calls of a connection together."""
+    max_connections: int = 1024
+    """Connections at a time; further ones are closed at once. Proxies have one per worker thread."""
+    preface_timeout: float = 10.0
+    """From a connection's beginning to its first SETTINGS; TLS has as much again for its handshake."""
+    quiet: float = 60.0
+    """A connection that says nothing for so long while it has calls is asked whether it is still there (PING)…"""
+    quiet_timeout: float = 20.0
+    """…and cut when it does not answer within this: a peer whose machine is gone never says so."""
+    write_high_water: int = 256 << 10
+    """Bytes that a connection's transport holds before ``send`` says False on all of its calls."""
+    write_stall: float = 60.0
+    """A connection that takes nothing of what is written for so long is cut."""
+    linger: float = 1.0
+    """How long a connection that is over waits for the client to close it."""
+    http2: ServerLimits = field(default_factory=ServerLimits)
