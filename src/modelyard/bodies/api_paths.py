@@ -70,12 +70,15 @@ ALLOWED_PATHS: dict[str, frozenset[str]] = {
 }
 """Engine (name as in ``fleet.engines``) to the paths of its model API."""
 
-_ANY_ENGINE = frozenset().union(*ALLOWED_PATHS.values())
+MODEL_API_PATHS: frozenset[str] = frozenset().union(*ALLOWED_PATHS.values())
+"""Of any engine."""
 
-_BELOW = re.compile(
+PATHS_BELOW = (
     r"/v1/(?:models/[A-Za-z0-9._~:@+-]+(?:/[A-Za-z0-9._~:@+-]+)*|responses/[A-Za-z0-9_-]+(?:/cancel|/input_items)?)"
 )
-"""Paths with an id in them. No dot segment can be among them: the path is normalised."""
+"""Paths with an id in them, of any engine. No dot segment can be among them: the path is normalised."""
+
+_BELOW = re.compile(PATHS_BELOW)
 
 _PLAIN = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)+/?|/")
 _SEGMENT_CHARACTERS = re.compile(r"/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-F]{2})*")
@@ -88,7 +91,7 @@ _REFUSED = re.compile(r"%(?:[01][0-9A-F]|7F|2F|5C|25)")
 def is_model_api(path: str, engine: str = "") -> bool:
     """Whether a normalised path may go to an endpoint of that engine; an engine not known here: any engine's
     paths."""
-    return path in ALLOWED_PATHS.get(engine, _ANY_ENGINE) or _BELOW.fullmatch(path) is not None
+    return path in ALLOWED_PATHS.get(engine, MODEL_API_PATHS) or _BELOW.fullmatch(path) is not None
 
 
 def normalise_path(path: str) -> str | None:
@@ -99,7 +102,7 @@ def normalise_path(path: str) -> str | None:
     backslashes, control characters and percent signs, broken encodings, raw characters that do not belong
     into a path, and going above the root.
     """
-    if path in _ANY_ENGINE:
+    if path in MODEL_API_PATHS:
         return path
     return _normalise(path)
 

@@ -8,8 +8,8 @@ MODEL_NAME = "x-gateway-model-name"
 BASE_MODEL_NAME = "x-gateway-base-model-name"
 MULTIPLEXED_MODEL_ID = "serve_multiplexed_model_id"
 
-_EXACT = frozenset({MODEL_NAME, BASE_MODEL_NAME, "serve-multiplexed-model-id"})
-_PREFIXES = (
+TRUSTED_NAMES = frozenset({MODEL_NAME, BASE_MODEL_NAME, "serve-multiplexed-model-id"})
+TRUSTED_PREFIXES = (
     "x-gateway-destination-endpoint",
     "x-prefiller-",
     "x-encoder-hosts",
@@ -23,7 +23,7 @@ def is_trusted(name: str) -> bool:
     """Whether only Modelyard may set ``name`` (lower case), in the hyphen or the underscore spelling."""
     if "_" in name:
         name = name.replace("_", "-")
-    return name in _EXACT or name.startswith(_PREFIXES)
+    return name in TRUSTED_NAMES or name.startswith(TRUSTED_PREFIXES)
 
 
 def strip_trusted(head: RequestHead, also: frozenset[str] = frozenset()) -> None:

@@ -95,6 +95,10 @@ class RouteTable:
             if group in (None, listener.group):
                 yield from attached
 
+    def attached(self, listener: Listener) -> tuple[RouteEntry, ...]:
+        """Every match of every rule that is attached to one listener, in no order."""
+        return self._entries.get(listener, ())
+
     def candidates(self, group: str, host: str, path: str) -> Candidates | None:
         """The rules for a host and path on the socket of ``group``; None: answer 404.
 
@@ -192,6 +196,11 @@ def _buckets(entries: Iterable[RouteEntry]) -> list[Bucket]:
 
 
 def _in_order(entries: list[RouteEntry]) -> list[tuple[int, Conditions, CompiledRule]]:
-    """By prefix length as written, conditions, age and name of the route (those without time last), place."""
-    entries.sort(key=lambda e: (-e.path.length, e.conditions.rank, not e.age[0], e.age, e.position))
+    entries.sort(key=precedence)
     return [(at, entry.conditions, entry.rule) for at, entry in enumerate(entries)]
+
+
+def precedence(entry: RouteEntry) -> tuple[object, ...]:
+    """Orders the matches with one path: by prefix length as written, conditions, age and name of the route (those
+    without time last), place."""
+    return (-entry.path.length, entry.conditions.rank, not entry.age[0], entry.age, entry.position)

@@ -12,12 +12,12 @@ _ORIGIN = re.compile(r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[a-z0-9.*_-
 class OriginSet:
     """Origins by scheme, host and port; ``*`` in a host stands for any characters, dots too."""
 
-    __slots__ = ("_any", "_exact", "_wildcards")
+    __slots__ = ("_any", "_exact", "_wildcards", "patterns")
 
     def __init__(self, origins: Iterable[str]) -> None:
-        patterns = tuple(origins)
-        self._any = "*" in patterns
-        parsed = [triple for triple in map(_parse, patterns) if triple is not None]
+        self.patterns = tuple(origins)
+        self._any = "*" in self.patterns
+        parsed = [triple for triple in map(_parse, self.patterns) if triple is not None]
         self._exact = frozenset(triple for triple in parsed if "*" not in triple[1])
         self._wildcards = tuple((scheme, host.split("*"), port) for scheme, host, port in parsed if "*" in host)
 

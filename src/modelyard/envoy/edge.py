@@ -1,0 +1,165 @@
+"""One snapshot as Envoy's resources: listeners, route tables, clusters, endpoints, and remarks on what does not map."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from modelyard.envoy.api import Config
+from modelyard.envoy.external_processing import PICKER_CLUSTER, ROUTER_CLUSTER
+from modelyard.envoy.listeners import ListenerChain, listener
+from modelyard.envoy.local_replies import fixed_answer, fixed_body
+from modelyard.envoy.pools import Pool, PoolEndpoint, cluster, load_assignment
+from modelyard.envoy.processor_clusters import processor_cluster
+from modelyard.envoy.rules import RuleCompiler
+from modelyard.envoy.settings import Address, EdgeSettings
+from modelyard.envoy.virtual_hosts import domain, entries_in_order, hosts_of
+from modelyard.exchange.trusted_headers import BASE_MODEL_NAME, MODEL_NAME
+from modelyard.fleet.fleet import BackendKey
+from modelyard.resources.resource_set import ResourceSet
+from modelyard.routing.backends import BackendRef
+from modelyard.routing.listeners import Certificate, Listener
+from modelyard.snapshot import Snapshot, backend_key
+
+Endpoints = Mapping[BackendKey, Sequence[PoolEndpoint]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """What Envoy needs of one snapshot."""
+
+    settings: EdgeSettings
+    listeners: tuple[Config, ...]
+    route_tables: tuple[Config, ...]
+    clusters: tuple[Config, ...]
+    processors: tuple[Config, ...]
+    pools: tuple[Pool, ...]
+    certificates: tuple[Certificate, ...] = ()
+    remarks: tuple[str, ...] = ()
+    """What the manifests ask for and this configuration cannot do, one sentence each."""
+
+    def assignments(self, endpoints: Endpoints) -> dict[str, Config]:
+        """The endpoints of every pool, by the name of the file that is watched."""
+        return {pool.file_name: load_assignment(pool, endpoints.get(pool.key, ())) for pool in self.pools}
+
+
+def edge(
+    snapshot: Snapshot,
+    resources: ResourceSet,
+    addresses: Iterable[Address],
+    settings: EdgeSettings,
+    endpoints: Endpoints | None = None,
+    models: Mapping[str, str] | None = None,
+) -> Edge:
+    """Compile. ``endpoints`` count where they are not watched; ``models``: by listener group, the answer to
+    ``GET /v1/models``, where one is known."""
+    return _Compilation(snapshot, resources, settings, endpoints or {}, models or {}).run(addresses)
+
+
+@dataclass(slots=True)
+class _Compilation:
+    snapshot: Snapshot
+    resources: ResourceSet
+    settings: EdgeSettings
+    endpoints: Endpoints
+    models: Mapping[str, str]
+    pools: dict[str, Pool] = field(default_factory=dict)
+
+    def run(self, addresses: Iterable[Address]) -> Edge:
+        rules = RuleCompiler(self.settings, self._pool_of)
+        places: dict[str, list[Address]] = {}
+        for address in addresses:
+            places.setdefault(address.group, []).append(address)
+        listeners: list[Config] = []
+        tables: list[Config] = []
+        asks_router = False
+        for group, found in places.items():
+            chains = self._chains(group, rules)
+            asks_router = asks_router or any(chain.asks_router for chain in chains)
+            tables += [chain.table for chain in chains]
+            listeners += [listener(address, chains, self.settings, self._body_headers) for address in found]
+        certificates = {item.secret: item for member in self.snapshot.table.listeners for item in member.certificates}
+        return Edge(
+            settings=self.settings,
+            listeners=tuple(listeners),
+            route_tables=tuple(tables),
+            clusters=tuple(
+                cluster(pool, self.endpoints.get(pool.key, ()), self.settings) for pool in self.pools.values()
+            ),
+            processors=tuple(self._processors(asks_router)),
+            pools=tuple(self.pools.values()),
+            certificates=tuple(certificates.values()),
+            remarks=tuple(rules.remarks),
+        )
+
+    @property
+    def _body_headers(self) -> tuple[str, ...]:
+        return tuple(item.header for item in self.snapshot.body_headers)
+
+    def _processors(self, asks_router: bool) -> Iterable[Config]:
+        if any(pool.picked for pool in self.pools.values()):
+            yield processor_cluster(PICKER_CLUSTER, self.settings.picker, "The endpoint picker (modelyard epp).")
+        if asks_router:
+            yield processor_cluster(ROUTER_CLUSTER, self.settings.router, "The body-based router (modelyard bbr).")
+
+    def _chains(self, group: str, rules: RuleCompiler) -> list[ListenerChain]:
+        """One chain for a socket without TLS, one per listener for a socket with it."""
+        members = [item for item in self.snapshot.table.listeners if item.group == group]
+        if not members or members[0].protocol != "HTTPS":
+            return [self._chain(group, None, members, rules)] if members else []
+        return [self._chain(f"{group}/{member.name}", member, members, rules) for member in members]
+
+    def _chain(self, name: str, of: Listener | None, members: Sequence[Listener], rules: RuleCompiler) -> ListenerChain:
+        table = self.snapshot.table
+        hosts: list[Config] = []
+        reads: set[str] = set()
+        picks = False
+        for pattern, owner in hosts_of(table, members):
+            if of is not None and owner is not of:
+                hosts.append(_virtual_host(pattern, [_misdirected()]))
+                continue
+            routes = self._listed_models(owner)
+            for entry in entries_in_order(table.attached(owner), pattern):
+                reads |= entry.conditions.reads_headers
+                found = list(rules.routes(entry, tls=of is not None, listener_port=owner.port))
+                routes += found
+                picks = picks or any("InferencePool" in str(route.get("route")) for route in found)
+            hosts.append(_virtual_host(pattern, routes))
+        asks_router = not reads.isdisjoint({*self._body_headers, BASE_MODEL_NAME, MODEL_NAME})
+        config = {
+            "name": name,
+            "ignore_port_in_host_matching": True,
+            "validate_clusters": False,
+            "max_direct_response_body_size_bytes": {"value": _LARGEST_ANSWER},
+            "virtual_hosts": hosts,
+        }
+        return ListenerChain(name, of, config, asks_router, picks)
+
+    def _listed_models(self, owner: Listener) -> list[Config]:
+        body = self.models.get(owner.group)
+        if body is None:
+            return []
+        match = {"path": "/v1/models", "headers": [{"name": ":method", "string_match": {"exact": "GET"}}]}
+        return [{"name": "models", "match": match, **fixed_body(200, body)}]
+
+    def _pool_of(self, ref: BackendRef, mirror: bool) -> Pool:
+        key = backend_key(ref)
+        fails_open = True
+        if key.kind == "InferencePool":
+            pool = self.resources.inference_pools.get((key.namespace, key.name))
+            picker = None if pool is None else pool.spec.endpoint_picker_ref
+            fails_open = picker is not None and picker.failure_mode == "FailOpen"
+        found = Pool(key, fails_open, mirror)
+        return self.pools.setdefault(found.name, found)
+
+
+_LARGEST_ANSWER = 4 * 1024 * 1024
+
+
+def _virtual_host(pattern: str, routes: list[Config]) -> Config:
+    return {"name": domain(pattern), "domains": [domain(pattern)], "routes": routes}
+
+
+def _misdirected() -> Config:
+    answer = fixed_answer(421, "misdirected", "This connection is for another host.")
+    return {"name": "misdirected", "match": {"prefix": "/"}, **answer}

@@ -1,0 +1,89 @@
+"""The filters that ask the body-based router and the endpoint picker (ext_proc), and what a route tells them.
+
+The body mode is BUFFERED. Measured on Envoy 1.40: in FULL_DUPLEX_STREAMED a message time-out counts for nothing and a
+pool that fails open answers 500 to a POST when the picker is gone; in STREAMED a picker that ends a stream cleanly takes
+with it what was on its way; BUFFERED keeps the body in Envoy until the picker has answered, so none of it is ever lost.
+"""
+
+from __future__ import annotations
+
+from modelyard.envoy.api import NOTE, Config, extension, seconds, typed
+from modelyard.envoy.settings import EdgeSettings
+from modelyard.fleet.fleet import BackendKey
+
+PICKER_FILTER = "modelyard.endpoint_picker"
+ROUTER_FILTER = "modelyard.body_router"
+PICKER_CLUSTER = "modelyard-endpoint-picker"
+ROUTER_CLUSTER = "modelyard-body-router"
+
+POOL_METADATA = "x-modelyard-pool"
+"""gRPC metadata of a picker's stream: the pool, ``namespace/name``, that it is to pick from."""
+PICK_NAMESPACE = "envoy.lb"
+PICK_KEY = "x-gateway-destination-endpoint"
+SUBSET_NAMESPACE = "envoy.lb.subset_hint"
+
+_FILTER = "extensions.filters.http.ext_proc.v3"
+_NOTHING = {
+    "request_header_mode": "SKIP",
+    "response_header_mode": "SKIP",
+    "request_body_mode": "NONE",
+    "response_body_mode": "NONE",
+    "request_trailer_mode": "SKIP",
+    "response_trailer_mode": "SKIP",
+}
+_WHOLE_REQUEST = {**_NOTHING, "request_header_mode": "SEND", "request_body_mode": "BUFFERED"}
+
+
+def router_filter(settings: EdgeSettings, silence: float) -> Config:
+    """Sets headers from the body, before a route is chosen; every request of the listener passes it."""
+    config = typed(
+        f"{_FILTER}.ExternalProcessor",
+        grpc_service={"envoy_grpc": {"cluster_name": ROUTER_CLUSTER}},
+        failure_mode_allow=False,
+        status_on_error={"code": "ServiceUnavailable"},
+        processing_mode=_WHOLE_REQUEST,
+        message_timeout=seconds(silence),
+        max_message_timeout=seconds(settings.longest_wait),
+        mutation_rules={"allow_all_routing": False, "disallow_is_error": False},
+        route_cache_action="DEFAULT",
+        stat_prefix="body_router",
+    )
+    note = (
+        "Body-based router (modelyard bbr): the model's name out of the body into headers that routes match. It fails"
+        " closed: without the header a request would take another route."
+    )
+    return {NOTE: note, **extension(ROUTER_FILTER, config)}
+
+
+def picker_filter(settings: EdgeSettings, silence: float) -> Config:
+    """Asks the endpoint picker; asks nothing until a route says for which pool."""
+    config = typed(
+        f"{_FILTER}.ExternalProcessor",
+        grpc_service={"envoy_grpc": {"cluster_name": PICKER_CLUSTER}},
+        failure_mode_allow=True,
+        processing_mode=_NOTHING,
+        allow_mode_override=True,
+        message_timeout=seconds(silence),
+        max_message_timeout=seconds(settings.longest_wait),
+        metadata_options={
+            "forwarding_namespaces": {"untyped": [PICK_NAMESPACE, SUBSET_NAMESPACE]},
+            "receiving_namespaces": {"untyped": [PICK_NAMESPACE]},
+        },
+        route_cache_action="RETAIN",
+        stat_prefix="endpoint_picker",
+    )
+    note = (
+        "Endpoint picker (modelyard epp). failure_mode_allow is on for every pool, so that a picker that dies never"
+        " cuts an answer that has begun; a pool that fails closed has its guard in its cluster's load balancing policy."
+        " RETAIN: the route that was picked for stays, whatever the picker asks for."
+    )
+    return {NOTE: note, **extension(PICKER_FILTER, config)}
+
+
+def asks_picker(key: BackendKey) -> Config:
+    """``typed_per_filter_config`` of a route, or of one of its weighted clusters, that leads to a pool."""
+    overrides = {
+        "processing_mode": _WHOLE_REQUEST,
+        "grpc_initial_metadata": [{"key": POOL_METADATA, "value": f"{key.namespace}/{key.name}"}],
+    }
+    return {PICKER_FILTER: typed(f"{_FILTER}.ExtProcPerRoute", overrides=overrides)}

@@ -1,0 +1,102 @@
+"""What Envoy does with a request that a rule sends to backends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from modelyard.envoy.api import Config, seconds
+from modelyard.envoy.external_processing import asks_picker
+from modelyard.envoy.pools import Pool
+from modelyard.envoy.route_filters import header_edits, mirror_policies, rewrite_action
+from modelyard.envoy.settings import EdgeSettings
+from modelyard.routing.backends import BackendRef, CompiledBackend
+from modelyard.routing.filters.chain import FilterChain
+from modelyard.routing.filters.rewrites import Rewrite
+from modelyard.routing.rules import CompiledRule
+
+CORS_FILTER = "envoy.filters.http.cors"
+MISSING = "modelyard-missing-backend"
+"""A cluster that never exists: the share of a backend that cannot be used is answered with 500."""
+
+_RETRIED = "connect-failure,refused-stream,reset"
+"""Failures before the first byte of an answer; nothing is repeated after it."""
+
+PoolOf = Callable[[BackendRef, bool], Pool]
+
+
+class Unmapped(ValueError):
+    """A rule asks for something that Envoy has no counterpart for; the text says what."""
+
+
+def forwarding(
+    rule: CompiledRule, usable: Sequence[CompiledBackend], pool_of: PoolOf, settings: EdgeSettings
+) -> Config:
+    """Fields of a route. Raises :class:`Unmapped`."""
+    rewrite = route_rewrite(rule, usable)
+    chains = _chains(rule, usable)
+    mirrors = {mirror.backend: pool_of(mirror.backend, True).name for chain in chains for mirror in chain.mirrors}
+    action: Config = {
+        "timeout": seconds(rule.request_timeout),
+        "idle_timeout": "0s",
+        "retry_policy": _retry_policy(rule, settings),
+        "cluster_not_found_response_code": "INTERNAL_SERVER_ERROR",
+        **rewrite_action(rewrite, rule.matched_prefix),
+        **mirror_policies(chains, mirrors),
+    }
+    route: Config = {"route": action, "request_body_buffer_limit": settings.body_limit, **header_edits(rule.filters)}
+    if len(usable) == 1 and not header_edits(usable[0].filters):
+        pool = pool_of(usable[0].ref, False)
+        action["cluster"] = pool.name
+        return {**route, "typed_per_filter_config": asks_picker(pool.key)} if pool.picked else route
+    action["weighted_clusters"] = {"clusters": [_weighted(backend, pool_of) for backend in usable]}
+    return route
+
+
+def route_rewrite(rule: CompiledRule, usable: Sequence[CompiledBackend]) -> Rewrite | None:
+    """The rewrite of the rule and of its only backend in one. Raises :class:`Unmapped` for paths that differ among
+    backends, or that are changed twice."""
+    own = rule.filters.rewrite
+    others = [backend.filters.rewrite for backend in usable if backend.filters.rewrite is not None]
+    changing = [other for other in others if other.path_change is not None]
+    if changing and len(usable) > 1:
+        raise Unmapped("a path rewrite of one backend among several has no counterpart in Envoy")
+    if changing and own is not None and own.path_change is not None:
+        raise Unmapped("Envoy rewrites a path once, and both the rule and its backend do")
+    if len(usable) > 1 or not others:
+        return own
+    only = others[0]
+    if own is None:
+        return only
+    return Rewrite(only.hostname or own.hostname, only.path_change or own.path_change)
+
+
+def _chains(rule: CompiledRule, usable: Sequence[CompiledBackend]) -> list[FilterChain]:
+    """Whose mirrors count: Envoy copies what matches a route, whichever of several backends gets it."""
+    return [rule.filters, *(backend.filters for backend in usable)] if len(usable) == 1 else [rule.filters]
+
+
+def _weighted(backend: CompiledBackend, pool_of: PoolOf) -> Config:
+    if backend.error:
+        return {"name": MISSING, "weight": backend.weight}
+    pool = pool_of(backend.ref, False)
+    found: Config = {"name": pool.name, "weight": backend.weight, **header_edits(backend.filters)}
+    rewrite = backend.filters.rewrite
+    if rewrite is not None and rewrite.hostname:
+        found["host_rewrite_literal"] = rewrite.hostname
+    if pool.picked:
+        found["typed_per_filter_config"] = asks_picker(pool.key)
+    return found
+
+
+def _retry_policy(rule: CompiledRule, settings: EdgeSettings) -> Config:
+    """The picker's list in its order: ``override_host`` takes the next entry for each further attempt."""
+    retry = rule.retry
+    policy: Config = {"retry_on": _RETRIED, "num_retries": settings.attempts - 1 if retry is None else retry.attempts}
+    if retry is not None and retry.codes:
+        policy["retry_on"] += ",retriable-status-codes"
+        policy["retriable_status_codes"] = sorted(retry.codes)
+    if retry is not None and retry.backoff:
+        policy["retry_back_off"] = {"base_interval": seconds(retry.backoff)}
+    if rule.backend_timeout:
+        policy["per_try_timeout"] = seconds(rule.backend_timeout)
+    return policy

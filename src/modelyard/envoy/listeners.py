@@ -1,0 +1,95 @@
+"""Sockets: one Envoy listener per address, one filter chain per certificate."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from modelyard.envoy.api import NOTE, Config, extension, socket_address, typed
+from modelyard.envoy.connection_manager import connection_manager
+from modelyard.envoy.pools import watched_file
+from modelyard.envoy.settings import Address, EdgeSettings
+from modelyard.routing.listeners import Certificate, Listener
+
+_TLS = "extensions.transport_sockets.tls.v3"
+_BUFFER = 64 * 1024
+"""Bytes of a connection that wait for a slow reader before the other side is held back; bodies have their own limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerChain:
+    """What one socket does with connections for one listener of the Gateway, or for all of them (no TLS)."""
+
+    name: str
+    listener: Listener | None
+    """Whose certificates are offered; None: no TLS."""
+    table: Config
+    """Its route configuration."""
+    asks_router: bool
+    picks: bool
+
+
+def listener(
+    address: Address, chains: Sequence[ListenerChain], settings: EdgeSettings, body_headers: Collection[str]
+) -> Config:
+    """One socket. Over TLS the client's SNI chooses the chain."""
+    tls = any(chain.listener is not None for chain in chains)
+    config: Config = {
+        NOTE: f"Gateway {address.group}",
+        "name": f"{address.group}@{address.host}:{address.port}",
+        "address": socket_address(address.host, address.port),
+        "per_connection_buffer_limit_bytes": _BUFFER,
+        "filter_chains": [_filter_chain(chain, settings, body_headers) for chain in chains],
+    }
+    if tls:
+        inspector = typed("extensions.filters.listener.tls_inspector.v3.TlsInspector")
+        config["listener_filters"] = [extension("envoy.filters.listener.tls_inspector", inspector)]
+    return config
+
+
+def certificate_files(certificate: Certificate, folder: str) -> tuple[str, str]:
+    """Where Envoy reads the chain and the key of a certificate."""
+    name = certificate.secret.replace("/", "_")
+    return f"{folder}/{name}.crt", f"{folder}/{name}.key"
+
+
+def _filter_chain(chain: ListenerChain, settings: EdgeSettings, body_headers: Collection[str]) -> Config:
+    manager = connection_manager(
+        chain.name,
+        _routes(chain, settings),
+        settings,
+        body_headers=body_headers,
+        asks_router=chain.asks_router,
+        picks=chain.picks,
+    )
+    if chain.listener is None:
+        return {"filters": [manager]}
+    found: Config = {"name": chain.name, "filters": [manager], "transport_socket": _tls(chain.listener, settings)}
+    if chain.listener.hostname:
+        found["filter_chain_match"] = {"server_names": [chain.listener.hostname]}
+    return found
+
+
+def _routes(chain: ListenerChain, settings: EdgeSettings) -> Config:
+    if not settings.watched_folder:
+        return {"route_config": chain.table}
+    source = watched_file(settings.watched_folder, route_file(chain.name))
+    return {"rds": {"route_config_name": chain.name, "config_source": source}}
+
+
+def route_file(name: str) -> str:
+    """The watched file of a route table."""
+    return f"routes_{name.replace('/', '_').replace(':', '_')}.json"
+
+
+def _tls(of: Listener, settings: EdgeSettings) -> Config:
+    files = [certificate_files(item, settings.certificate_folder) for item in of.certificates]
+    context = {
+        "alpn_protocols": ["h2", "http/1.1"],
+        "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
+        "tls_certificates": [
+            {"certificate_chain": {"filename": chain}, "private_key": {"filename": key}} for chain, key in files
+        ],
+    }
+    config = typed(f"{_TLS}.DownstreamTlsContext", common_tls_context=context)
+    return extension("envoy.transport_sockets.tls", config)

@@ -1,0 +1,71 @@
+"""Envoy's own answers as the error objects of the API (design, section 7), with the gateway's statuses.
+
+Chosen by response flags, which Envoy sets where it is the one that answers: what the picker or the router answer with
+(ImmediateResponse) has none and passes as it is.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from modelyard.bodies.errors import error_type
+from modelyard.envoy.api import Config
+
+
+def local_reply_config() -> Config:
+    """``local_reply_config`` of a connection manager."""
+    return {
+        "mappers": [
+            _by_flag(("NR",), 404, "no_route", "No route for %REQ(:METHOD)% %REQ(:PATH)% on host %REQ(:AUTHORITY)%."),
+            _by_flag(("NC",), 500, "backend_invalid", "The route's backend does not exist."),
+            _by_flag(("UH",), 503, "no_ready_endpoint", "No endpoint was picked for this request: try again soon."),
+            _by_flag(("UT", "DT"), 504, "upstream_timeout", "The endpoint did not answer in time."),
+            _by_flag(
+                ("UF", "UC", "UR", "LR", "UPE", "UO", "URX"),
+                502,
+                "upstream_failed",
+                "The endpoint could not be reached or broke off.",
+            ),
+            _by_flag(("UAEX",), 503, "router_unavailable", "The body-based router does not answer: try again soon."),
+            _by_status(413, "body_too_large", "The request body is too large."),
+        ]
+    }
+
+
+def fixed_answer(status: int, code: str, message: str) -> Config:
+    """Fields of a route that is answered without a backend."""
+    return fixed_body(status, msgspec.json.encode(_error_object(status, code, message)).decode())
+
+
+def fixed_body(status: int, body: str) -> Config:
+    """The same for any JSON."""
+    content_type = {"header": {"key": "content-type", "value": "application/json"}}
+    answer = {"status": status, "body": {"inline_string": body}}
+    return {
+        "direct_response": answer,
+        "response_headers_to_add": [{**content_type, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}],
+    }
+
+
+def _error_object(status: int, code: str, message: str) -> Config:
+    return {"error": {"message": message, "type": error_type(status), "param": None, "code": code}}
+
+
+def _by_flag(flags: tuple[str, ...], status: int, code: str, message: str) -> Config:
+    return _mapper({"response_flag_filter": {"flags": list(flags)}}, status, code, message)
+
+
+def _by_status(status: int, code: str, message: str) -> Config:
+    comparison = {"op": "EQ", "value": {"default_value": status, "runtime_key": f"modelyard.reply.{status}"}}
+    return _mapper({"status_code_filter": {"comparison": comparison}}, status, code, message)
+
+
+def _mapper(chosen: Config, status: int, code: str, message: str) -> Config:
+    return {
+        "filter": chosen,
+        "status_code": status,
+        "body_format_override": {
+            "json_format": _error_object(status, code, message),
+            "content_type": "application/json",
+        },
+    }

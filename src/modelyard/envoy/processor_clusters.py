@@ -1,0 +1,93 @@
+"""Clusters of the endpoint picker and the body-based router.
+
+A hung process is found three ways: a message time-out bounds every request that asks it, a health check sends later
+requests on at once, and PINGs cut a connection to it, which frees the requests that wait in its queue.
+"""
+
+from __future__ import annotations
+
+from modelyard.envoy.api import NOTE, Config, extension, policy, seconds, socket_address, typed
+from modelyard.envoy.pools import circuit_breakers
+from modelyard.envoy.settings import Processor
+
+_HTTP = "extensions.upstreams.http.v3.HttpProtocolOptions"
+_PING_EVERY, _PING_WAIT = 0.4, 0.6
+_CHECK_EVERY, _CHECK_WAIT = 0.5, 0.5
+_WINDOW = 16 * 1024 * 1024
+
+
+def processor_cluster(name: str, processor: Processor, what: str) -> Config:
+    """The cluster of one ext_proc server."""
+    config: Config = {
+        NOTE: what,
+        "name": name,
+        "type": "STATIC" if _is_ip(processor.host) else "STRICT_DNS",
+        "connect_timeout": "0.25s",
+        "load_balancing_policy": policy(
+            "envoy.load_balancing_policies.round_robin",
+            typed("extensions.load_balancing_policies.round_robin.v3.RoundRobin"),
+        ),
+        "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
+        "typed_extension_protocol_options": {f"envoy.{_HTTP}": _http2(processor)},
+        "health_checks": [_health_check()],
+        "circuit_breakers": circuit_breakers(),
+        "load_assignment": _assignment(name, processor),
+    }
+    if processor.ca_file:
+        config["transport_socket"] = _tls(processor)
+    return config
+
+
+def _http2(processor: Processor) -> Config:
+    options: Config = {
+        "initial_stream_window_size": _WINDOW // 16,
+        "initial_connection_window_size": _WINDOW,
+        "max_concurrent_streams": 4096,
+    }
+    if processor.answers_pings:
+        options["connection_keepalive"] = {"interval": seconds(_PING_EVERY), "timeout": seconds(_PING_WAIT)}
+    return typed(_HTTP, explicit_http_config={"http2_protocol_options": options})
+
+
+def _health_check() -> Config:
+    every = seconds(_CHECK_EVERY)
+    return {
+        NOTE: "gRPC health service; the first failure sends requests on without asking (or answers 503).",
+        "timeout": seconds(_CHECK_WAIT),
+        "interval": every,
+        "no_traffic_interval": every,
+        "no_traffic_healthy_interval": every,
+        "unhealthy_interval": "0.25s",
+        "unhealthy_threshold": 1,
+        "healthy_threshold": 1,
+        "grpc_health_check": {},
+    }
+
+
+def _assignment(name: str, processor: Processor) -> Config:
+    endpoint: Config = {"address": socket_address(processor.host, processor.port)}
+    if processor.health_port and processor.health_port != processor.port:
+        endpoint["health_check_config"] = {"port_value": processor.health_port}
+    return {"cluster_name": name, "endpoints": [{"lb_endpoints": [{"endpoint": endpoint}]}]}
+
+
+def _tls(processor: Processor) -> Config:
+    name = processor.server_name or processor.host
+    kind = "ip_address" if _is_ip(name) else "dns"
+    context = {
+        "alpn_protocols": ["h2"],
+        "validation_context": {
+            "trusted_ca": {"filename": processor.ca_file},
+            "match_typed_subject_alt_names": [
+                {"san_type": "IP_ADDRESS" if kind == "ip_address" else "DNS", "matcher": {"exact": name}}
+            ],
+        },
+    }
+    config = typed("extensions.transport_sockets.tls.v3.UpstreamTlsContext", common_tls_context=context)
+    if kind == "dns":
+        config["sni"] = name
+    return extension("envoy.transport_sockets.tls", config)
+
+
+def _is_ip(host: str) -> bool:
+    return ":" in host or host.replace(".", "").isdigit()

@@ -1,0 +1,62 @@
+"""What the configuration depends on beside the manifests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PICKER_PORT = 9002
+ROUTER_PORT = 9004
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Processor:
+    """Where an ext_proc server listens."""
+
+    host: str = "127.0.0.1"
+    port: int
+    health_port: int = 0
+    """Port of its gRPC health service; 0: the same. The reference picker has 9003 for it."""
+    ca_file: str = ""
+    """File of the certificate authority that its certificate is checked against; empty: in the clear."""
+    server_name: str = ""
+    """Name in its certificate; empty: ``host``."""
+    answers_pings: bool = True
+    """HTTP/2 PINGs tell a connection to a hung process from an idle one. Modelyard's servers answer as many as are
+    sent; gRPC's own servers close a connection that sends more than one in five minutes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """One socket of a listener group."""
+
+    group: str
+    """Listener group id (``routing.listeners.group_id``)."""
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeSettings:
+    """Settings of ``modelyard envoy-config`` and of the Envoy that ``modelyard up --edge envoy`` runs."""
+
+    picker: Processor = Processor(port=PICKER_PORT)
+    router: Processor = Processor(port=ROUTER_PORT)
+    admin: tuple[str, int] | None = ("127.0.0.1", 9901)
+    """Envoy's admin interface. Whoever reaches it can stop Envoy, so it is bound to loopback or left out (None)."""
+    certificate_folder: str = "certificates"
+    """Where the key pairs of HTTPS listeners lie, as files; the configuration names them and holds no key."""
+    watched_folder: str = ""
+    """Where listeners, routes, clusters and endpoints are read from; empty: they are in the bootstrap itself."""
+    access_log: str = "/dev/stdout"
+    """File of the access log; empty: none."""
+    body_limit: int = 64 * 1024 * 1024
+    """Largest request body in bytes; above it 413. The picker and the router read it whole, as the gateway does."""
+    silence: float = 0.9
+    """Seconds that picker and router together may say nothing before a request goes on without them (or gets its 503).
+    Below one second, so that a hung picker delays no request by more than that."""
+    longest_wait: float = 3600.0
+    """Seconds that the picker may ask for where a request waits in its queue."""
+    attempts: int = 3
+    """Endpoints tried for one request before its first byte, the first included."""
+    connect_timeout: float = 2.0
+    drain_seconds: float = 30.0
