@@ -15,6 +15,7 @@ from modelyard.http2 import frames
 if TYPE_CHECKING:
     from modelyard.http2.server_stream import ServerStream
 
+_MOST_UPDATES = 1000
 TURN = 256 << 10
 """Bytes of DATA that are handed to the transport before it is asked whether it takes more."""
 
@@ -22,7 +23,17 @@ TURN = 256 << 10
 class Outgoing:
     """Frames of one connection. ``take`` gives what is to be written."""
 
-    __slots__ = ("_blocked", "_on_output", "_parts", "_quiet", "_size", "_waiting", "frame_size", "window")
+    __slots__ = (
+        "_blocked",
+        "_on_output",
+        "_parts",
+        "_quiet",
+        "_size",
+        "_waiting",
+        "frame_size",
+        "updates_due",
+        "window",
+    )
 
     def __init__(self, on_output: Callable[[], None]) -> None:
         """``on_output``: called when there is something to take and there was nothing before."""
@@ -30,6 +41,8 @@ class Outgoing:
         """Bytes of DATA that the peer takes of the whole connection."""
         self.frame_size = frames.DEFAULT_FRAME_SIZE
         """Longest payload that the peer takes."""
+        self.updates_due = 0
+        """WINDOW_UPDATEs that the DATA sent so far may be answered with: for its stream, and for the connection."""
         self._on_output = on_output
         self._parts: list[bytes | memoryview] = []
         self._size = 0
@@ -53,6 +66,8 @@ class Outgoing:
     def add_data(self, stream: int, data: bytes | memoryview) -> None:
         """A DATA frame, for which there is ``room``."""
         size = len(data)
+        if self.updates_due < _MOST_UPDATES:
+            self.updates_due += 2
         self.window -= size
         self._size += size
         self.add(frames.frame_head(frames.DATA, 0, stream, size))
