@@ -37,6 +37,10 @@ class PoolPlan:
     key: BackendKey
     targets: ModelTargets
     scheduler: SchedulerConfig
+    picker: str = ""
+    """Name of the endpoint picker's Service; empty: the pool names none."""
+    fails_open: bool = False
+    """A request whose endpoint cannot be picked, because the picker fails, goes to any (``failureMode``)."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -140,7 +144,14 @@ def _pool_plans(resources: ResourceSet, problems: list[str]) -> dict[BackendKey,
     for namespace, name in sorted(resources.inference_pools):
         key = BackendKey(kind="InferencePool", namespace=namespace, name=name)
         config = _scheduler_config(resources, namespace, name, problems)
-        plans[key] = PoolPlan(key, targets.get((namespace, name), ModelTargets()), config)
+        picker = resources.inference_pools[(namespace, name)].spec.endpoint_picker_ref
+        plans[key] = PoolPlan(
+            key,
+            targets.get((namespace, name), ModelTargets()),
+            config,
+            picker.name if picker else "",
+            picker is not None and picker.failure_mode == "FailOpen",
+        )
     return plans
 
 

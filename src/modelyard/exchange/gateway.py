@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from modelyard.exchange.backend_state import BackendState, same_models
@@ -13,6 +13,7 @@ from modelyard.exchange.exchange import Exchange
 from modelyard.exchange.explanation import explanation
 from modelyard.exchange.known_route import forget_heads
 from modelyard.exchange.listed_models import ListedModels
+from modelyard.exchange.picked_request import PickedRequest
 from modelyard.exchange.request_ids import RequestIds
 from modelyard.exchange.retry_budget import RetryBudget
 from modelyard.fleet.adapter_names import awaited_names, first_base, served_names
@@ -142,6 +143,27 @@ class Gateway:
         self.open_exchanges += 1
         self.retry_budget.deposit()
         return Exchange.begin(self, head, client, now)
+
+    def open_picked(
+        self,
+        key: BackendKey,
+        head: RequestHead,
+        now: float,
+        *,
+        within: frozenset[str] | None = None,
+        forged: Sequence[str] = (),
+        most_endpoints: int = 1,
+        any_path: bool = True,
+    ) -> PickedRequest | None:
+        """Start a request to the pool ``key`` that another gateway carries (see ``PickedRequest.begin``); None: there
+        is no such pool."""
+        state = self._states.get(key)
+        if state is None:
+            return None
+        self.open_exchanges += 1
+        return PickedRequest.begin(
+            self, state, head, now, within=within, forged=forged, most_endpoints=most_endpoints, any_path=any_path
+        )
 
     def failed(self, address: str, kind: FailureKind, now: float) -> None:
         """An attempt at ``address`` failed before its first byte."""

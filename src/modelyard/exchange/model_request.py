@@ -136,6 +136,8 @@ class ModelRequest(AdapterWait[Go], eq=False):
         target = self.target_model
         place = state.places.get(target)
         subset = None if place is None else place.addresses
+        if self._within is not None:
+            subset = self._within if subset is None else subset & self._within
         scheduler = state.scheduler
         try:
             decision = scheduler.pick(self._pick, now, subset=subset, exclude=exclude, explain=self._explain)
@@ -155,7 +157,7 @@ class ModelRequest(AdapterWait[Go], eq=False):
             if refused is not None:
                 return refused
         if not self._explain:
-            scheduler.started(address, self._pick)
+            self._new_blocks = scheduler.started(address, self._pick)
             self._in_flight_at = address
         record = self.record
         record.endpoint = address

@@ -54,12 +54,16 @@ class RequestState(msgspec.Struct, Generic[Go], eq=False):
     _ended: bool = False
     _in_flight_at: str = ""
     _load_ticket: int = 0
+    _new_blocks: int = 0
+    """Blocks of the prompt that the picked endpoint was not known to hold."""
     _observer: AnswerObserver | None = None
     _pick: PickRequest | None = None
     _queued_at: float = 0.0
     _streams_events: bool = False
     _ticket: int = 0
     _tried: list[str] = msgspec.field(default_factory=list)
+    _within: frozenset[str] | None = None
+    """The only addresses that may be picked; None: all of the backend's."""
 
     @property
     def renames(self) -> bool:

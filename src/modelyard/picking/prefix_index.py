@@ -101,20 +101,31 @@ class PrefixIndex:
                 return depth
         return len(chain)
 
-    def record(self, slot: int, chain: Sequence[int]) -> None:
-        """A prompt was sent to ``slot``: its blocks will be cached there."""
+    def record(self, slot: int, chain: Sequence[int]) -> int:
+        """A prompt was sent to ``slot``: its blocks will be cached there. How many it did not hold: the last ones."""
         if not chain:
-            return
+            return 0
         entries = self._lists.get(slot)
         if entries is None:
             entries = self._lists[slot] = OrderedDict()
+        before = len(entries)
         for link in reversed(chain):
             if link in entries:
                 entries.move_to_end(link)
             else:
                 entries[link] = None
                 self._hold(link, slot)
+        new = len(entries) - before
         self._shrink(slot, entries)
+        return new
+
+    def retract(self, slot: int, links: Sequence[int]) -> None:
+        """The prompt with these last blocks was not served by ``slot`` after all."""
+        entries: dict[int, None] = self._lists.get(slot) or {}
+        for link in links:
+            if link in entries:
+                del entries[link]
+                self._drop(link, slot)
 
     def forget(self, slot: int) -> None:
         """The endpoint is gone, or its cache is."""

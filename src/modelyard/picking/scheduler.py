@@ -109,24 +109,39 @@ class Scheduler:
         slots = profile.choose(request, view, exclude, self._roster.by_address, count, self._rng) if count else ()
         return [self._roster.slots[slot].endpoint for slot in slots]
 
-    def started(self, address: str, request: PickRequest | None = None) -> None:
-        """A request was sent to ``address``: in-flight + 1, its prefix is recorded."""
+    def started(self, address: str, request: PickRequest | None = None) -> int:
+        """A request was sent to ``address``: in-flight + 1, its prefix is recorded. How many blocks of it the endpoint
+        was not known to hold before."""
         candidate = self._roster.by_address.get(address)
         if candidate is None:
             self._roster.start_departed(address)
-            return
+            return 0
         candidate.start(self._now, 0 if request is None else request.prompt_tokens)
+        new_blocks = 0
         if request is not None:
             for policy in self._watching:
                 policy.started(candidate, request, self._now)
             if self._keeps_prefixes and request.prompt:
                 prefixes = self._memory.prefixes
-                prefixes.record(candidate.slot, prefixes.chain(request.target_model, request.prompt))
+                chain = prefixes.chain(request.target_model, request.prompt)
+                new_blocks = prefixes.record(candidate.slot, chain)
         if candidate.unseen > self._memory.busiest:
             self._measure_counts()
         else:
             for profile in self._profiles:
                 profile.changed(candidate)
+        return new_blocks
+
+    def moved(self, address: str, served: str, request: PickRequest, new_blocks: int) -> None:
+        """A request that was sent to ``address`` was served at ``served``: its count and its prefix go there.
+        ``new_blocks``: what ``started`` answered; the endpoint that did not serve it does not hold these."""
+        self.finished(address, request.prompt_tokens)
+        candidate = self._roster.by_address.get(address)
+        if candidate is not None and new_blocks:
+            prefixes = self._memory.prefixes
+            chain = prefixes.chain(request.target_model, request.prompt)
+            prefixes.retract(candidate.slot, chain[-new_blocks:])
+        self.started(served, request)
 
     def finished(self, address: str, prompt_tokens: int = 0) -> None:
         """It ended: in-flight - 1, never below 0. ``prompt_tokens`` as the request had."""

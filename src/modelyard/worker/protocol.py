@@ -140,6 +140,9 @@ class PickerSettings(msgspec.Struct, frozen=True, kw_only=True):
     honours_subset: bool = True
     """Pick within ``x-gateway-destination-endpoint-subset``; False: it is ignored (``--disable-endpoint-subset-filter``
     of the reference implementation)."""
+    only_model_api: bool = False
+    """Paths outside engines' model API get 404, and every path its one spelling. False: the path is what another
+    gateway's route begins with, so only paths that control an engine are refused."""
 
 
 class RouterSettings(msgspec.Struct, frozen=True, kw_only=True):

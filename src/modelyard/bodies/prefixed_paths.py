@@ -1,0 +1,54 @@
+"""Paths as another gateway shows them: with a prefix that its route takes off later, and perhaps no model API at all.
+
+An allow-list cannot hold where the path that the endpoint will see is not known, so here the paths that control an
+engine are refused by name, in whatever spelling and under whatever prefix.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from modelyard.bodies.api_paths import normalise_path
+from modelyard.bodies.dialects import Dialect, dialect_for
+
+_CONTROLS = frozenset(
+    {
+        # vLLM
+        "load_lora_adapter", "unload_lora_adapter", "sleep", "wake_up", "is_sleeping", "pause", "resume", "is_paused",
+        "reset_prefix_cache", "reset_mm_cache", "reset_encoder_cache", "collective_rpc", "update_weights",
+        "init_weight_transfer_engine", "scale_elastic_ep", "is_scaling_elastic_ep", "invocations", "server_info",
+        "start_profile", "stop_profile", "abort_requests", "metrics",
+        # SGLang
+        "flush_cache", "clear_hicache_storage_backend", "update_weights_from_disk", "update_weights_from_tensor",
+        "update_weights_from_distributed", "init_weights_update_group", "destroy_weights_update_group",
+        "release_memory_occupation", "resume_memory_occupation", "pause_generation", "continue_generation",
+        "set_internal_state", "get_internal_state", "get_server_info", "abort_request", "configure_logging",
+        "slow_down", "open_session", "close_session", "dump_expert_distribution_record",
+        # Triton
+        "repository", "systemsharedmemory", "cudasharedmemory", "trace", "logging",
+    }
+)  # fmt: skip
+"""Segments of engines' control paths (model-server documentation of each)."""
+
+
+@lru_cache(maxsize=4096)
+def controls_engine(path: str) -> bool:
+    """Whether ``path`` could reach more of an engine than its model API: it names a control path, or its spelling
+    leaves open what it names."""
+    normal = normalise_path(path)
+    if normal is None:
+        return True
+    return not _CONTROLS.isdisjoint(normal.lower().replace("%", "/").split("/"))
+
+
+@lru_cache(maxsize=4096)
+def prefixed_dialect(method: str, path: str) -> Dialect | None:
+    """The API that a request to ``path``, or to the end of it, speaks."""
+    normal = normalise_path(path)
+    at = 0
+    while normal is not None and at >= 0:
+        dialect = dialect_for(method, normal[at:])
+        if dialect is not None:
+            return dialect
+        at = normal.find("/", at + 1)
+    return None

@@ -1,0 +1,319 @@
+"""A request that another gateway carries: Modelyard says where it goes, and sees what comes back (Endpoint Picker
+Protocol 1.0)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from modelyard.bodies.answers import UnreadAnswer
+from modelyard.bodies.any_api import AnyApi
+from modelyard.bodies.facts import BodyError, RequestFacts
+from modelyard.bodies.json_request import model_name
+from modelyard.bodies.json_scan import TOP_LEVEL_MODEL, MemberScanner
+from modelyard.bodies.prefixed_paths import controls_engine, prefixed_dialect
+from modelyard.exchange.commands import Respond, Wait
+from modelyard.exchange.endpoint_subset import canonical_address
+from modelyard.exchange.model_request import ModelRequest
+from modelyard.exchange.record import ExchangeRecord
+from modelyard.exchange.trusted_headers import MODEL_NAME, MULTIPLEXED_MODEL_ID
+from modelyard.fleet.adapter_names import RAY_ENGINE
+from modelyard.http1.message_heads import ResponseHead
+from modelyard.picking.contract import Decision
+from modelyard.picking.session_affinity import session_token
+
+if TYPE_CHECKING:
+    from modelyard.exchange.backend_state import BackendState
+    from modelyard.exchange.gateway import Gateway
+    from modelyard.fleet.endpoints import Endpoint
+    from modelyard.http1.message_heads import Headers, RequestHead
+
+DESTINATION = "x-gateway-destination-endpoint"
+_ANY_API = AnyApi()
+UNBOUNDED_WAIT = 3600.0
+"""Seconds said of a queue in which requests may wait for ever."""
+
+
+class Picked(msgspec.Struct, eq=False):
+    """Where the request goes, and what must change of it."""
+
+    targets: str
+    """``ip:port,ip:port,…`` in the order in which they are to be tried."""
+    body: bytes | None
+    """The body with another model's name; None: as it came."""
+    set_headers: Headers
+    remove_headers: list[str]
+
+
+class PickedRequest(ModelRequest[Picked], eq=False, kw_only=True):
+    """One request. Made by ``Gateway.open_picked``; ends with exactly one ``on_end``.
+
+    ::
+
+        on_request(body, now)           -> Picked | Respond | Wait      once; body None: none is shown
+        on_partial(beginning, now)      -> the same, where only the beginning of the body is shown
+        on_late_body(body, now)         -> Picked | Respond | Wait      after ``on_request(None)``: a second choice
+        on_response_head(...)           -> header fields for the client
+        on_response_data, on_response_end, on_end as in ``exchange.contract``
+    """
+
+    forged: Sequence[str]
+    """The client's copies of headers that only Modelyard sets."""
+    most_endpoints: int
+    """Length of ``Picked.targets``."""
+    any_path: bool = True
+    """The path is the route's, not the engine's: only control paths are refused. False: only the model API passes."""
+    targets: Sequence[Endpoint] = ()
+    """As answered."""
+
+    @staticmethod
+    def begin(
+        gateway: Gateway,
+        state: BackendState,
+        head: RequestHead,
+        now: float,
+        *,
+        within: frozenset[str] | None,
+        forged: Sequence[str],
+        most_endpoints: int,
+        any_path: bool = True,
+    ) -> PickedRequest:
+        """The request with ``head`` to the pool of ``state``; ``within``: the proxy's subset of addresses."""
+        record = ExchangeRecord(head.method, head.path, started=now, backend=state.label)
+        record.request_id = head.by_name.get("x-request-id", "")
+        return PickedRequest(
+            gateway,
+            head,
+            head.path,
+            record,
+            state=state,
+            _within=within,
+            forged=forged,
+            most_endpoints=most_endpoints,
+            any_path=any_path,
+        )
+
+    # ── the request ──
+
+    def on_request(self, body: bytes | None, now: float) -> Picked | Respond | Wait:
+        """The whole body is here, or there is none to be seen: then a trusted header may name the model."""
+        self.body = body
+        try:
+            self.facts = self._hinted() if body is None else self._read(body)
+        except BodyError as error:
+            return self._bad_body(error)
+        return self._decide(now)
+
+    def on_partial(self, beginning: bytes, now: float) -> Picked | Respond | Wait:
+        """Only ``beginning`` of the body is shown: the model may be named in it, nothing else can be known."""
+        self.body = beginning
+        try:
+            self.facts = self._scanned(beginning)
+        except BodyError as error:
+            return self._bad_body(error)
+        return self._decide(now)
+
+    def on_late_body(self, body: bytes, now: float) -> Picked | Respond | Wait:
+        """The body came whole after the choice was made without it, and before the request has left: choose again.
+        Admission is not asked twice."""
+        state, address = self.state, self._in_flight_at
+        assert state is not None
+        if address:
+            self._in_flight_at = ""
+            state.scheduler.finished(address, self.facts.prompt_tokens)
+        self.engine_model = ""
+        self.record.attempts = 0
+        self.body = body
+        try:
+            self.facts = self._read(body)
+        except BodyError as error:
+            return self._bad_body(error)
+        self._note_facts()
+        return self._name_models(state, now) or self._first_attempt(state, now)
+
+    @property
+    def subset_is_empty(self) -> bool:
+        """Nothing that the body says can help."""
+        return self._within is not None and not self._within
+
+    @property
+    def longest_wait(self) -> float:
+        """Seconds that the request may have to wait, once it was told to."""
+        assert self.state is not None
+        ttl = self.state.config.flow.default_ttl
+        return max(UNBOUNDED_WAIT if ttl is None else ttl, self._gateway.settings.adapter_wait)
+
+    def drop_body(self) -> None:
+        """The body has been passed on."""
+        self.body = self._client_body = None
+
+    def late_name(self, beginning: bytes) -> str | None:
+        """The name that a body must ask the chosen endpoint for, of which ``beginning`` came after the choice was made
+        without it; None: it stays as it is."""
+        if self.renames or self.facts.model is not None:
+            return self.engine_model or None
+        try:
+            self.facts = self._scanned(beginning)
+        except BodyError:
+            return None
+        model, state = self.facts.model, self.state
+        if model is None or state is None:
+            return None
+        self._note_facts()
+        self.target_model = self.record.target_model = target = state.targets.target(model, self._gateway.random())
+        place = state.places.get(target)
+        name = target if place is None else place.names.get(self._in_flight_at, target)
+        if name == model:
+            return None
+        self.engine_model = self.record.target_model = name
+        return name
+
+    def _decide(self, now: float) -> Picked | Respond | Wait:
+        state = self.state
+        assert state is not None
+        if self.subset_is_empty:
+            return self._empty_subset()
+        self._note_facts()
+        return self._name_models(state, now) or self._admit(state, now)
+
+    def _bad_body(self, error: BodyError) -> Respond:
+        return self._refuse(error.status, error.message, error.code, param=error.param)
+
+    def _empty_subset(self) -> Respond:
+        return self._refuse(
+            503,
+            f"The subset that the proxy gave holds no endpoint of {self.record.backend}: look at its configuration.",
+            "no_ready_endpoint",
+            headers=[("x-llm-d-request-dropped-reason", "rejected-no-endpoints")],
+        )
+
+    def too_large(self, limit: int) -> Respond:
+        """The body is larger than is read."""
+        message = f"The request body is larger than {limit} bytes: send less, or raise --max-body."
+        return self._refuse(413, message, "body_too_large")
+
+    def overloaded(self) -> Respond:
+        """More bodies are held than there may be."""
+        message = "The endpoint picker holds as many request bodies as it may; try again soon."
+        return self._refuse(503, message, "overloaded", headers=[("retry-after", "1")])
+
+    # ── facts ──
+
+    def _read(self, body: bytes) -> RequestFacts:
+        """Raises BodyError. A path that shows no API says nothing about its body: one that is no JSON goes on."""
+        head = self.head
+        by_name = head.by_name
+        content_type, encoding = by_name.get("content-type", ""), by_name.get("content-encoding", "")
+        method = head.method or "POST"
+        dialect = prefixed_dialect(method, head.path)
+        if dialect is not None:
+            return dialect.read(body, content_type, encoding)
+        if not head.path:
+            return _ANY_API.read(body, content_type, encoding)
+        try:
+            facts = _ANY_API.read(body, content_type, encoding)
+        except BodyError:
+            return RequestFacts(dialect="")
+        return facts if facts.model is not None else RequestFacts(dialect="")
+
+    def _hinted(self) -> RequestFacts:
+        """What is known without a body: the model that a body-based router before this one has read."""
+        return RequestFacts(dialect="", model=self.head.by_name.get(MODEL_NAME) or None)
+
+    def _scanned(self, beginning: bytes) -> RequestFacts:
+        spans, _ = MemberScanner(TOP_LEVEL_MODEL).scan(beginning)
+        if not spans:
+            return self._hinted()
+        start, end = spans[0]
+        try:
+            name = msgspec.json.decode(beginning[start:end], type=str)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return self._hinted()
+        return RequestFacts(dialect=_ANY_API.name, model=model_name(name))
+
+    def _narrow_path(self, state: BackendState) -> Respond | None:
+        if not self.any_path:
+            return super()._narrow_path(state)
+        path = self.head.path
+        if path and controls_engine(path):
+            message = f"Path {path!r} is not part of the model API that {state.label} serves."
+            return self._refuse(404, message, "path_not_served")
+        return None
+
+    # ── the choice ──
+
+    def _go(self, decision: Decision) -> Picked:
+        assert self.state is not None
+        target, state = self.target_model, self.state
+        endpoints: Sequence[Endpoint] = decision.targets[:1]
+        if self.most_endpoints > 1:
+            place = state.places.get(target)
+            names = {} if place is None else place.names
+            asked = names.get(endpoints[0].address, target)
+            # One body goes to whichever of them the proxy reaches.
+            same = [item for item in decision.targets if names.get(item.address, target) == asked]
+            endpoints = same[: self.most_endpoints]
+        self.targets = endpoints
+        targets = ",".join([endpoint.address for endpoint in endpoints])
+        fields: Headers = [(DESTINATION, targets)]
+        remove = [name for name in self.forged if name != DESTINATION]
+        if endpoints[0].engine == RAY_ENGINE and target:
+            name = self.engine_model or target
+            fields.append((MULTIPLEXED_MODEL_ID, name if name.isascii() else name.encode().decode("latin-1")))
+            remove = [name for name in remove if name != MULTIPLEXED_MODEL_ID]
+        if self.renames and "accept-encoding" in self.head.by_name:
+            # A compressed answer could not be read, so the client would see the engine's model name.
+            remove.append("accept-encoding")
+        return Picked(targets, self.body if self.renames else None, fields, remove)
+
+    # ── the answer ──
+
+    def on_response_head(self, status: int, by_name: dict[str, str], served: str, now: float) -> Headers:
+        """The answer begins; ``served``: the endpoint that gives it, where the proxy says so. Fields to set."""
+        record = self.record
+        record.status = status
+        record.time_to_first_byte = now - record.started
+        state = self.state
+        assert state is not None
+        if not self._in_flight_at:
+            return []
+        if served and served != self._in_flight_at:
+            self._served_elsewhere(state, served, now)
+        if self.lacks_model(status):
+            self._gateway.model_missing(state, self._in_flight_at, self.engine_model or self.target_model, now)
+        if self.facts.dialect or self.renames:
+            self._observe(ResponseHead(status, "", [], by_name=by_name))
+        self.forget_request()
+        fields: Headers = []
+        session_header = state.scheduler.session_header
+        if session_header and self._endpoint is not None:
+            fields.append((session_header, session_token(self._endpoint)))
+        if self._gateway.settings.endpoint_header:
+            fields.append(("x-modelyard-endpoint", record.endpoint))
+        return fields
+
+    def _served_elsewhere(self, state: BackendState, served: str, now: float) -> None:
+        """The proxy went to another endpoint than the first one named."""
+        address = canonical_address(served)
+        if address is None or address == self._in_flight_at:
+            return
+        picked = [endpoint.address for endpoint in self.targets]
+        for failed in picked[: picked.index(address)] if address in picked else ():
+            self._gateway.failed(failed, "reset", now)
+        if self._pick is not None:
+            state.scheduler.moved(self._in_flight_at, address, self._pick, self._new_blocks)
+            self._in_flight_at = address
+        self.record.endpoint = address
+        self._endpoint = state.endpoint(address)
+
+    @property
+    def observes(self) -> bool:
+        """Known after ``on_response_head``: the answer's body is of use here, or must be changed."""
+        return self._observer is not None and not isinstance(self._observer, UnreadAnswer)
+
+    @property
+    def streams_events(self) -> bool:
+        """Known after ``on_response_head``: the answer's end comes long after its head."""
+        return self._streams_events

@@ -1,0 +1,68 @@
+"""Which InferencePool an ext_proc stream is about, where one picker serves many.
+
+In this order: what the picker was told to serve alone; the pool that the proxy's route names, in the stream's gRPC
+metadata (Envoy: ``grpc_initial_metadata``, per route too) or in the request's dynamic metadata, under
+``x-gateway-inference-pool`` as ``namespace/name``; the authority that the proxy calls the picker by, where its first
+labels are a picker's Service (or a pool) and its namespace; the only pool there is. Nothing that a client sends counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from modelyard.extproc.protobuf_struct import Plain
+from modelyard.snapshot import PoolPlan
+
+POOL_KEY = "x-gateway-inference-pool"
+METADATA_NAMESPACES = ("envoy.lb", "modelyard")
+
+
+class PoolChoice:
+    """The pools of one snapshot, by everything that can name them."""
+
+    __slots__ = ("_by_authority", "_by_name", "_only")
+
+    def __init__(self, pools: Iterable[PoolPlan], only: str = "") -> None:
+        plans = list(pools)
+        if only:
+            plans = [plan for plan in plans if _full(plan) == only]
+        self._by_name = {_full(plan): plan for plan in plans}
+        for plan in plans:
+            self._add(self._by_name, plan.key.name, plan, plans)
+        self._by_authority: dict[str, PoolPlan] = {}
+        for plan in plans:
+            for service in filter(None, (plan.picker, plan.key.name)):
+                self._by_authority.setdefault(f"{service}.{plan.key.namespace}", plan)
+                self._by_authority.setdefault(service, plan)
+        self._only = plans[0] if len(plans) == 1 else None
+
+    @staticmethod
+    def _add(table: dict[str, PoolPlan], name: str, plan: PoolPlan, plans: list[PoolPlan]) -> None:
+        """A bare name counts where no other namespace has it."""
+        if sum(other.key.name == name for other in plans) == 1:
+            table[name] = plan
+
+    def choose(self, stream: Mapping[str, str], metadata: Mapping[str, Mapping[str, Plain]]) -> PoolPlan | None:
+        """``stream``: metadata of the gRPC call. None: no pool of that name, or nothing names one of several."""
+        if self._only is not None and POOL_KEY not in stream and not metadata:
+            return self._only
+        named = stream.get(POOL_KEY) or _named(metadata)
+        if named:
+            return self._by_name.get(named)
+        if self._only is not None:
+            return self._only
+        host = stream.get(":authority", "").rpartition(":")[0] or stream.get(":authority", "")
+        labels = host.lower().split(".")
+        return self._by_authority.get(".".join(labels[:2])) or self._by_authority.get(labels[0])
+
+
+def _full(plan: PoolPlan) -> str:
+    return f"{plan.key.namespace}/{plan.key.name}"
+
+
+def _named(metadata: Mapping[str, Mapping[str, Plain]]) -> str:
+    for namespace in METADATA_NAMESPACES:
+        value = metadata.get(namespace, {}).get(POOL_KEY)
+        if isinstance(value, str) and value:
+            return value
+    return ""

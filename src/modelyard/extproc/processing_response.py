@@ -1,0 +1,128 @@
+"""``envoy.service.ext_proc.v3.ProcessingResponse``, as far as it is sent: answers to a proxy, as bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+from modelyard.extproc.processing_request import (
+    REQUEST_BODY,
+    REQUEST_HEADERS,
+    REQUEST_TRAILERS,
+    RESPONSE_BODY,
+    RESPONSE_HEADERS,
+    RESPONSE_TRAILERS,
+)
+from modelyard.extproc.protobuf_struct import struct_of
+from modelyard.extproc.protobuf_wire import nested, number_field
+
+LARGEST_PIECE = 62_000
+"""Bytes of one piece of a body (Endpoint Picker Protocol, section "chunking"): with what surrounds it, below the 64 KiB
+at which common gRPC implementations begin to split or refuse."""
+
+Fields = Sequence[tuple[str, str]]
+
+ANSWERS = {
+    REQUEST_HEADERS: 1,
+    RESPONSE_HEADERS: 2,
+    REQUEST_BODY: 3,
+    RESPONSE_BODY: 4,
+    REQUEST_TRAILERS: 5,
+    RESPONSE_TRAILERS: 6,
+}
+"""Phase of a request message to the field of its answer."""
+
+_IMMEDIATE, _METADATA, _MODE_OVERRIDE, _TIMEOUT = 7, 8, 9, 10
+_OVERWRITE = number_field(3, 2)
+"""``append_action: OVERWRITE_IF_EXISTS_OR_ADD``: never a second value beside a client's own."""
+
+
+def header_mutation(set_fields: Fields, remove: Sequence[str] = ()) -> bytes:
+    """The content of a HeaderMutation."""
+    lines = [_set(name, value) for name, value in set_fields]
+    return b"".join(lines + [nested(2, name.encode("latin-1")) for name in remove])
+
+
+def _set(name: str, value: str) -> bytes:
+    return nested(1, nested(1, nested(1, name.encode("latin-1")), nested(3, value.encode("latin-1"))), _OVERWRITE)
+
+
+def plain_answer(phase: int) -> bytes:
+    """Go on, nothing changes."""
+    return _PLAIN[phase]
+
+
+_PLAIN = {
+    phase: nested(number) if phase in (REQUEST_TRAILERS, RESPONSE_TRAILERS) else nested(number, nested(1))
+    for phase, number in ANSWERS.items()
+}
+
+
+def answer(
+    phase: int,
+    *,
+    mutation: bytes = b"",
+    body: bytes | None = None,
+    clear_route_cache: bool = False,
+    metadata: bytes = b"",
+    mode_override: bytes = b"",
+) -> bytes:
+    """The answer to a headers or body message. ``mutation``: see ``header_mutation``; ``body``: what takes the place of
+    the body that came (not in FULL_DUPLEX_STREAMED: see ``pieces``); ``metadata``: see ``picked_metadata``."""
+    common = nested(2, mutation) if mutation else b""
+    if body is not None:
+        common += nested(3, nested(1, body))
+    if clear_route_cache:
+        common += number_field(5, 1)
+    return nested(ANSWERS[phase], nested(1, common)) + metadata + mode_override
+
+
+def trailers_answer(phase: int, metadata: bytes = b"") -> bytes:
+    """The answer to trailers: they go on as they are."""
+    return _PLAIN[phase] + metadata
+
+
+def piece(phase: int, data: bytes | memoryview, *, end: bool) -> bytes:
+    """One piece of a body in FULL_DUPLEX_STREAMED."""
+    streamed = nested(1, data) if len(data) else b""
+    if end:
+        streamed += number_field(2, 1)
+    return nested(ANSWERS[phase], nested(1, nested(3, nested(3, streamed))))
+
+
+def pieces(phase: int, body: bytes, *, end: bool) -> Iterator[bytes]:
+    """A body in FULL_DUPLEX_STREAMED, made piece by piece as they are asked for; ``end``: nothing follows, no trailers
+    either."""
+    size = len(body)
+    if size <= LARGEST_PIECE:
+        if size or end:
+            yield piece(phase, body, end=end)
+        return
+    view = memoryview(body)
+    for at in range(0, size, LARGEST_PIECE):
+        yield piece(phase, view[at : at + LARGEST_PIECE], end=end and at + LARGEST_PIECE >= size)
+
+
+@lru_cache(maxsize=4096)
+def picked_metadata(targets: str) -> bytes:
+    """The pick as dynamic metadata: what an answer carries beside the header."""
+    return nested(_METADATA, struct_of({"envoy.lb": {"x-gateway-destination-endpoint": targets}}))
+
+
+def immediate(status: int, set_fields: Fields, body: bytes, details: str = "") -> bytes:
+    """Answer the client without asking an endpoint."""
+    parts = [nested(1, number_field(1, status)), nested(2, header_mutation(set_fields))]
+    if body:
+        parts.append(nested(3, body))
+    if details:
+        parts.append(nested(5, details.encode()))
+    return nested(_IMMEDIATE, *parts)
+
+
+def more_time(seconds: float) -> bytes:
+    """The answer takes up to ``seconds``: a message of its own, since proxies ignore what stands beside it."""
+    return nested(_TIMEOUT, number_field(1, int(seconds)), number_field(2, int(seconds % 1 * 1e9)))
+
+
+NO_RESPONSE_BODY = nested(_MODE_OVERRIDE, number_field(2, 1), number_field(6, 2))
+"""``mode_override`` in the answer to response headers: neither body nor trailers of the answer are wanted."""

@@ -1,0 +1,102 @@
+"""The protobuf wire format (protobuf.dev, "Encoding"), as far as a few known messages need it.
+
+Only fields that are used are decoded, straight out of the message's bytes: a body is copied once, a header block that
+looks like the last one not at all. Everything else is stepped over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+VARINT, FIXED64, LENGTH, START_GROUP, END_GROUP, FIXED32 = range(6)
+
+_LONGEST_VARINT = 70
+"""Bits in the ten bytes of the longest varint."""
+
+
+class MalformedMessage(ValueError):
+    """The bytes are not a protobuf message."""
+
+
+def read_varint(data: bytes, at: int) -> tuple[int, int]:
+    """The number at ``at`` and the position after it. Raises MalformedMessage, or IndexError at the data's end."""
+    byte = data[at]
+    at += 1
+    if byte < 0x80:
+        return byte, at
+    value, shift = byte & 0x7F, 7
+    while True:
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value & 0xFFFFFFFFFFFFFFFF, at
+        shift += 7
+        if shift >= _LONGEST_VARINT:
+            raise MalformedMessage("a number that does not end")
+
+
+def fields(data: bytes, start: int, end: int) -> Iterator[tuple[int, int, int, int]]:
+    """(number, wire type, start, end) of every field between ``start`` and ``end``: of its bytes, or, for a varint, its
+    value as ``start``. Raises MalformedMessage."""
+    at = start
+    try:
+        while at < end:
+            tag, at = read_varint(data, at)
+            number, kind = tag >> 3, tag & 7
+            if not number:
+                raise MalformedMessage("a field without a number")
+            if kind == VARINT:
+                value, at = read_varint(data, at)
+                yield number, kind, value, at
+                continue
+            size = _size(kind)
+            if size < 0:
+                size, at = read_varint(data, at)
+            stop = at + size
+            if stop > end:
+                raise MalformedMessage("a field that is longer than its message")
+            yield number, kind, at, stop
+            at = stop
+    except IndexError:
+        raise MalformedMessage("a message that ends too early") from None
+    if at != end:
+        raise MalformedMessage("a number that is longer than its message")
+
+
+def _size(kind: int) -> int:
+    """Bytes of a field of that wire type; -1: its own length comes first. Groups are long gone."""
+    if kind == LENGTH:
+        return -1
+    if kind == FIXED64:
+        return 8
+    if kind == FIXED32:
+        return 4
+    raise MalformedMessage(f"a field of the unknown wire type {kind}")
+
+
+def varint(value: int) -> bytes:
+    """``value`` (0 and above) on the wire."""
+    if value < 0x80:
+        return bytes((value,))
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def tag(number: int, kind: int) -> bytes:
+    return varint(number << 3 | kind)
+
+
+def nested(number: int, *parts: bytes | memoryview) -> bytes:
+    """A field of bytes, text or a message, whose content is all ``parts`` in order."""
+    size = sum(map(len, parts))
+    return b"".join((tag(number, LENGTH), varint(size), *parts))
+
+
+def number_field(number: int, value: int) -> bytes:
+    """A field of a number, an enumeration value or a boolean; nothing for 0, the default."""
+    return tag(number, VARINT) + varint(value) if value else b""

@@ -1,0 +1,135 @@
+"""The answer's way through an ext_proc stream: observed for its usage, the model named as the client did."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from modelyard.extproc.processing_request import (
+    BUFFERED,
+    BUFFERED_PARTIAL,
+    FULL_DUPLEX_STREAMED,
+    NONE,
+    RESPONSE_BODY,
+    RESPONSE_HEADERS,
+    RESPONSE_TRAILERS,
+    ProcessingRequest,
+    metadata_of,
+)
+from modelyard.extproc.processing_response import (
+    NO_RESPONSE_BODY,
+    answer,
+    header_mutation,
+    pieces,
+    plain_answer,
+    trailers_answer,
+)
+from modelyard.http1.header_fields import index_fields
+
+if TYPE_CHECKING:
+    from modelyard.extproc.picker_stream import PickerStream
+
+_SERVED_NAMESPACE, _SERVED_KEY = "envoy.lb", "x-gateway-destination-endpoint-served"
+
+
+class ResponseSide:
+    """One answer's direction."""
+
+    __slots__ = ("_mode", "_stream", "complete", "size")
+
+    def __init__(self, stream: PickerStream) -> None:
+        self._stream = stream
+        self._mode = FULL_DUPLEX_STREAMED
+        self.complete = False
+        """Everything that is shown of the answer has passed."""
+        self.size = 0
+
+    def on_headers(self, request: ProcessingRequest) -> None:
+        stream = self._stream
+        self._mode = stream.response_mode
+        exchange = stream.exchange
+        if exchange is None:
+            stream.send(plain_answer(RESPONSE_HEADERS))
+            return
+        by_name = index_fields(request.fields)
+        if not stream.decided:
+            # The proxy answers by itself: the request is over.
+            exchange.record.status = _status(by_name)
+            stream.answered()
+            stream.send(plain_answer(RESPONSE_HEADERS))
+            return
+        served = metadata_of(request.metadata).get(_SERVED_NAMESPACE, {}).get(_SERVED_KEY)
+        fields = exchange.on_response_head(
+            _status(by_name), by_name, served if isinstance(served, str) else "", stream.picker.clock()
+        )
+        end = request.end_of_stream
+        # What is changed later gets its length with its body, or none.
+        without_length = exchange.changes_length and not end and self._mode != BUFFERED
+        remove = ("content-length",) if without_length and "content-length" in by_name else ()
+        unneeded = not end and self._may_skip() and not (exchange.observes or exchange.streams_events)
+        if not fields and not remove and not unneeded:
+            stream.send(plain_answer(RESPONSE_HEADERS))
+        else:
+            mutation = header_mutation(fields, remove)
+            override = NO_RESPONSE_BODY if unneeded else b""
+            stream.send(answer(RESPONSE_HEADERS, mutation=mutation, mode_override=override))
+        self.complete = end or unneeded or self._mode == NONE
+        if end:
+            stream.answered()
+
+    def _may_skip(self) -> bool:
+        """Whether the proxy may be told not to send the answer's body."""
+        modes = self._stream.modes
+        return (
+            modes is not None
+            and modes.response not in (NONE, FULL_DUPLEX_STREAMED)
+            and modes.request != FULL_DUPLEX_STREAMED
+            and not modes.unprompted
+        )
+
+    def on_body(self, body: bytes, end: bool) -> None:
+        exchange = self._stream.exchange
+        if exchange is None:
+            self._give_back(body, body, end)
+            return
+        if not self.size and exchange.streams_events:
+            exchange.record.time_to_first_byte = self._stream.picker.clock() - exchange.record.started
+        self.size += len(body)
+        out = exchange.on_response_data(body)
+        if end or self._mode in (BUFFERED, BUFFERED_PARTIAL):
+            out += exchange.on_response_end()
+        self._give_back(body, out, end)
+        if end:
+            self.complete = True
+            self._stream.answered()
+
+    def _give_back(self, body: bytes, out: bytes, end: bool) -> None:
+        stream = self._stream
+        if self._mode == FULL_DUPLEX_STREAMED:
+            for message in pieces(RESPONSE_BODY, out, end=end):
+                stream.send(message)
+        elif out is body or out == body:
+            stream.send(_PLAIN_BODY)
+        elif self._mode == BUFFERED:
+            mutation = header_mutation([("content-length", str(len(out)))])
+            stream.send(answer(RESPONSE_BODY, mutation=mutation, body=out))
+        else:
+            stream.send(answer(RESPONSE_BODY, body=out))
+
+    def on_trailers(self) -> None:
+        stream = self._stream
+        exchange = stream.exchange
+        if exchange is not None:
+            last = exchange.on_response_end()
+            if last and self._mode == FULL_DUPLEX_STREAMED:
+                self._give_back(b"", last, False)
+        stream.send(trailers_answer(RESPONSE_TRAILERS))
+        self.complete = True
+        stream.answered()
+
+
+_PLAIN_BODY = plain_answer(RESPONSE_BODY)
+
+
+def _status(by_name: dict[str, str]) -> int:
+    status = by_name.get(":status", "")
+    return int(status) if status.isascii() and status.isdigit() else 0
