@@ -19,13 +19,13 @@ class Allowance:
 
     def spend(self, count: int, now: float) -> bool:
         """False: more than there is."""
-        self._left -= count
-        if self._left >= 0:
-            return True
-        gained = (now - self._since) * self._per_second
-        self._since = now
-        self._left = min(float(self._most), self._left + gained)
-        return self._left >= 0
+        left = self._left - count
+        if left < 0:
+            gained = (now - self._since) * self._per_second
+            self._since = now
+            left = min(float(self._most), self._left + gained) - count
+        self._left = left
+        return left >= 0
 
     def earn(self) -> None:
         if self._left < self._most:

@@ -160,6 +160,8 @@ def unpadded(flags: int, payload: bytes, *, priority: bool = False) -> bytes:
         start, end = 1, end - payload[0]
     if priority and flags & PRIORITY_FLAG:
         start += 5
+    if start > len(payload):
+        raise ConnectionFault(FRAME_SIZE_ERROR, "a frame that is shorter than its fields")
     if start > end:
         raise ConnectionFault(PROTOCOL_ERROR, "padding is longer than its frame")
     return payload[start:end] if (start, end) != (0, len(payload)) else payload
