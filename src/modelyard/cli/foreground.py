@@ -52,7 +52,7 @@ def run_in_foreground(
     output: Output,
 ) -> None:
     """Check everything, then run until stopped. Every failure ends with its own exit code."""
-    _log_to_stderr(verbose)
+    log_to_stderr(verbose)
     admin_host, admin_port = admin_address(admin)
     files, piped = split_pipe(paths)
     settings = ControlSettings(
@@ -68,7 +68,7 @@ def run_in_foreground(
         admin_host=admin_host,
         admin_port=admin_port,
         gateway_class=gateway_class,
-        workers=_worker_count(workers),
+        workers=worker_count(workers),
         body_limit=max_body * 1024 * 1024,
         drain_seconds=drain,
         access_log=access_log,
@@ -106,7 +106,8 @@ def _fail_on_gateway(problem: AddressUnusable) -> NoReturn:
     )
 
 
-def _worker_count(text: str) -> int:
+def worker_count(text: str) -> int:
+    """``--workers``: a number, or one for each core. Ends with a clear error for anything else."""
     if text == "auto":
         return os.cpu_count() or 1
     if text.isascii() and text.isdigit() and 0 < int(text) <= 256:
@@ -114,7 +115,8 @@ def _worker_count(text: str) -> int:
     fail(f"--workers {text!r}: give a number from 1 to 256, or auto.", ExitCode.USAGE)
 
 
-def _log_to_stderr(verbose: bool) -> None:
+def log_to_stderr(verbose: bool) -> None:
+    """One line per event for people; ``verbose``: with those for debugging."""
     handler = RichHandler(
         console=errors, show_path=False, rich_tracebacks=False, markup=False, log_time_format="%H:%M:%S"
     )

@@ -8,9 +8,11 @@ from typing import Annotated
 import typer
 
 from modelyard import __version__
+from modelyard.cli.bbr import register as register_bbr
 from modelyard.cli.check import check
 from modelyard.cli.drain_time import drain_time_command
 from modelyard.cli.engines import engines
+from modelyard.cli.epp import register as register_epp
 from modelyard.cli.exit_codes import ExitCode
 from modelyard.cli.explain import explain
 from modelyard.cli.gateway import gateway
@@ -53,6 +55,8 @@ def options(
 
 for command in (up, gateway, check, render, ps, logs, stop, explain):
     app.command()(command)
+register_epp(app)
+register_bbr(app)
 register_sim(app)
 app.add_typer(engines, name="engines")
 app.add_typer(weights, name="weights")

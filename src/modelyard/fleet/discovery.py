@@ -28,7 +28,12 @@ class UrlEndpoint(msgspec.Struct, frozen=True, kw_only=True):
     backend: BackendKey
     address: str
     """``host:port``."""
+    name: str = ""
+    """Empty: the address."""
+    namespace: str = "default"
+    labels: Mapping[str, str] = {}
     engine: str = ""
+    """Empty: by label, else recognised."""
 
 
 def backends_of(
@@ -47,7 +52,13 @@ def backends_of(
                 key = _service_key(service, port)
                 found[key] = list(discovery.of_service(key, service, port))
     for url in urls:
-        endpoint = Endpoint(address=url.address, name=url.address, engine=url.engine)
+        endpoint = Endpoint(
+            address=url.address,
+            name=url.name or url.address,
+            namespace=url.namespace,
+            labels=url.labels,
+            engine=url.engine or engines.labelled(url.labels),
+        )
         found.setdefault(url.backend, []).append(EndpointSpec(endpoint=endpoint))
     return {key: BackendSpec(key=key, endpoints=_distinct(specs)) for key, specs in found.items()}
 

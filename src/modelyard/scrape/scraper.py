@@ -55,6 +55,11 @@ class Scraper:
         """The latest fleet that was published."""
         return self._board.fleet
 
+    @property
+    def looked(self) -> bool:
+        """Every endpoint was looked at at least once: what is not ready in ``fleet`` is so for a reason."""
+        return all(watch.looked for watch in self._watches.values())
+
     def set_backends(self, backends: Mapping[BackendKey, BackendSpec]) -> None:
         """Watch exactly these from now on. What is known of endpoints that stay is kept. ``on_change`` gets the new
         fleet before this returns."""

@@ -71,6 +71,11 @@ class Watch:
     def metrics_error(self) -> str:
         return self._metrics.problem if self._metrics is not None else self._metrics_broken
 
+    @property
+    def looked(self) -> bool:
+        """Every check has had its first result."""
+        return all(job.state.ready is not None for job in self._checks.values())
+
     def use_checks(self, checks: Iterable[HealthCheck | None]) -> None:
         """Check in exactly these ways; None: as the engine wants to be checked."""
         wanted = set(checks)

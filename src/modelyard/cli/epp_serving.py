@@ -1,0 +1,207 @@
+"""Which pools and endpoints the options of ``modelyard epp`` mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import NoReturn
+
+from modelyard.cli.exit_codes import ExitCode
+from modelyard.cli.manifests_option import print_errors, read_or_fail, split_pipe
+from modelyard.cli.output import fail
+from modelyard.control.ext_proc.discovery import BadDiscovery, FileDiscovery, addresses_of
+from modelyard.control.ext_proc.serving import (
+    MOST_PORTS,
+    config_faults,
+    discovery_of,
+    new_pool,
+    pool_of_addresses,
+    served,
+)
+from modelyard.control.ext_proc.settings import ExtProcSettings
+from modelyard.control.ext_proc.sources import AddressSource, EndpointsFileSource, ManifestSource, Source
+from modelyard.manifests.reading import ReadResult
+from modelyard.resources.inference import InferencePool
+from modelyard.resources.loading import LoadResult, load_documents
+
+CONFIG_TEXT = "--config-text"
+"""Origin of what that option holds."""
+DEFAULT_POOL = "endpoints"
+"""Name of the pool where neither a manifest nor the command line names one."""
+
+
+class FailureMode(StrEnum):
+    """``--failure-mode``, as in an InferencePool."""
+
+    CLOSE = "FailClose"
+    OPEN = "FailOpen"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The options, as given."""
+
+    files: tuple[Path, ...] = ()
+    pool_name: str = ""
+    pool_namespace: str = "default"
+    endpoints: tuple[str, ...] = ()
+    selector: str = ""
+    target_ports: str = ""
+    failure_mode: FailureMode = FailureMode.CLOSE
+    config_file: Path | None = None
+    config_text: str = ""
+    port: int = 9002
+    """The picker's own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """What they mean."""
+
+    paths: tuple[Path, ...]
+    piped: LoadResult | None
+    config_source: str
+    pool: tuple[str, str] | None
+    added_pool: InferencePool | None
+    addresses: tuple[str, ...]
+    read: ReadResult
+
+    def sources(self, settings: ExtProcSettings) -> list[Source]:
+        """Where resources and endpoints come from. Ends with a clear error where the config cannot be used."""
+        sources: list[Source] = [ManifestSource(self.paths, self.piped, self.read)]
+        if self.addresses:
+            sources.append(AddressSource(self.addresses))
+        faults = config_faults(served(self.read.resource_set, settings))
+        if faults:
+            fail("\n".join(faults), ExitCode.INVALID, next_step="docs/picking.md lists plugins and their parameters.")
+        discovery = _discovery(self.read, settings)
+        if discovery is not None:
+            sources.append(_endpoints_file(discovery))
+        return sources
+
+
+def serving_of(asked: Asked) -> Serving:
+    """Ends with a clear error for what cannot be meant."""
+    files, piped = split_pipe(asked.files)
+    config_source, piped = _config(asked, piped)
+    paths = (*files, asked.config_file) if asked.config_file is not None else files
+    read = read_or_fail(paths, piped)
+    if config_source and not any(
+        c.origin.source == config_source for c in read.resource_set.endpoint_picker_configs.values()
+    ):
+        fail(f"{config_source} has no EndpointPickerConfig.", ExitCode.INVALID)
+    addresses = _addresses(asked)
+    pool, added = _pool(asked, read, addresses, discovers=_discovers(read, config_source))
+    return Serving(
+        paths=paths,
+        piped=piped,
+        config_source=config_source,
+        pool=pool,
+        added_pool=added,
+        addresses=addresses,
+        read=read,
+    )
+
+
+def _config(asked: Asked, piped: LoadResult | None) -> tuple[str, LoadResult | None]:
+    """Origin of the EndpointPickerConfig, and what is piped with it where it came as text."""
+    if asked.config_file is not None and asked.config_text:
+        fail("give --config-file or --config-text, not both.", ExitCode.USAGE)
+    if asked.config_file is not None:
+        return str(asked.config_file), piped
+    if not asked.config_text:
+        return "", piped
+    loaded = load_documents(asked.config_text, CONFIG_TEXT)
+    if piped is None:
+        return CONFIG_TEXT, loaded
+    together = LoadResult(objects=(*piped.objects, *loaded.objects), errors=(*piped.errors, *loaded.errors))
+    return CONFIG_TEXT, together
+
+
+def _addresses(asked: Asked) -> tuple[str, ...]:
+    try:
+        return addresses_of(asked.endpoints)
+    except ValueError as problem:
+        fail(f"--endpoint: {problem}.", ExitCode.USAGE)
+
+
+def _discovers(read: ReadResult, config_source: str) -> bool:
+    """Whether the config that is given names a source of endpoints."""
+    found = (c for c in read.resource_set.endpoint_picker_configs.values() if c.origin.source == config_source)
+    config = next(found, None)
+    return config is not None and config.data_layer is not None and config.data_layer.discovery is not None
+
+
+def _pool(
+    asked: Asked, read: ReadResult, addresses: tuple[str, ...], *, discovers: bool
+) -> tuple[tuple[str, str] | None, InferencePool | None]:
+    """The only pool, None for all there are; and the pool that is to be added to the manifests."""
+    pools = read.resource_set.inference_pools
+    fails_open = asked.failure_mode is FailureMode.OPEN
+    if asked.selector or asked.target_ports:
+        key = (asked.pool_namespace, asked.pool_name or DEFAULT_POOL)
+        labels, ports = _labels(asked.selector), _target_ports(asked.target_ports)
+        return key, new_pool(*key, labels, ports, fail_open=fails_open, port=asked.port)
+    if asked.pool_name:
+        key = (asked.pool_namespace, asked.pool_name)
+        if key in pools:
+            return key, None
+        if not (addresses or discovers):
+            _fail_without_pool(key, read)
+        return key, pool_of_addresses(*key, addresses, fail_open=fails_open, port=asked.port)
+    if addresses or discovers:
+        if len(pools) == 1:
+            return next(iter(pools)), None
+        if addresses and pools:
+            fail("--endpoint needs --pool-name: the manifests have several InferencePools.", ExitCode.USAGE)
+        if not pools:
+            key = (asked.pool_namespace, DEFAULT_POOL)
+            return key, pool_of_addresses(*key, addresses, fail_open=fails_open, port=asked.port)
+    if not pools:
+        fail(
+            "say what to serve: the manifests have no InferencePool."
+            if asked.files
+            else "say what to serve: -f FILE_OR_FOLDER with InferencePools and Pods, or --endpoint IP:PORT.",
+            ExitCode.USAGE,
+        )
+    return None, None
+
+
+def _fail_without_pool(key: tuple[str, str], read: ReadResult) -> NoReturn:
+    pools = read.resource_set.inference_pools
+    there = ", ".join("/".join(item) for item in pools) or "none"
+    fail(
+        f"the manifests have no InferencePool {'/'.join(key)}; there is: {there}.",
+        ExitCode.INVALID,
+        next_step="Name one of them (--pool-name, --pool-namespace), add it with -f, or give --endpoint IP:PORT.",
+    )
+
+
+def _labels(text: str) -> dict[str, str]:
+    """Equality-based label selector."""
+    pairs = [part.partition("=") for part in text.split(",") if part.strip()]
+    if not pairs or not all(name.strip() and equals for name, equals, _ in pairs):
+        fail(f"--endpoint-selector {text!r}: write KEY=VALUE[,KEY=VALUE...].", ExitCode.USAGE)
+    return {name.strip(): value.lstrip("=").strip() for name, _, value in pairs}
+
+
+def _target_ports(text: str) -> list[int]:
+    numbers = [int(part) if part.strip().isdecimal() else 0 for part in text.split(",")]
+    if not 0 < len(numbers) <= MOST_PORTS or not all(0 < number < 65536 for number in numbers):
+        fail(f"--endpoint-target-ports {text!r}: give 1 to 8 port numbers with commas.", ExitCode.USAGE)
+    return numbers
+
+
+def _discovery(read: ReadResult, settings: ExtProcSettings) -> FileDiscovery | None:
+    try:
+        return discovery_of(read.resource_set, settings)
+    except BadDiscovery as problem:
+        fail(f"{settings.config_source}: {problem}.", ExitCode.INVALID)
+
+
+def _endpoints_file(discovery: FileDiscovery) -> EndpointsFileSource:
+    source = EndpointsFileSource(discovery)
+    if source.latest.errors:
+        print_errors(source.latest.errors)
+    return source

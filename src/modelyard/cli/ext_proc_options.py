@@ -1,0 +1,70 @@
+"""Options that ``epp`` and ``bbr`` share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from modelyard.cli.exit_codes import ExitCode
+from modelyard.cli.output import fail
+from modelyard.resources.durations import parse_go_duration
+
+PORTS, TLS, PROCESS = "Ports", "TLS", "Process"
+
+BindOption = Annotated[
+    str,
+    typer.Option(
+        "--bind",
+        help="Address of all ports. Default: 127.0.0.1, and every address (0.0.0.0) in a Kubernetes Pod.",
+        rich_help_panel=PORTS,
+    ),
+]
+SecureServingOption = Annotated[
+    bool,
+    typer.Option(
+        "--secure-serving/--no-secure-serving", help="Serve ext_proc over TLS, or in plain text.", rich_help_panel=TLS
+    ),
+]
+CertPathOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--cert-path",
+        help="Folder with tls.crt and tls.key, read again when they change. Default: self-signed, in memory only.",
+        rich_help_panel=TLS,
+    ),
+]
+WorkersOption = Annotated[
+    str,
+    typer.Option("--workers", help="Worker processes that share the port: a number, or auto.", rich_help_panel=PROCESS),
+]
+DrainTimeoutOption = Annotated[
+    str,
+    typer.Option("--drain-timeout", help="How long open streams may go on after SIGTERM.", rich_help_panel=PROCESS),
+]
+AccessLogOption = Annotated[
+    str,
+    typer.Option(
+        "--access-log",
+        help="File for one line per request, - for standard output (default none).",
+        rich_help_panel=PROCESS,
+    ),
+]
+VerbosityOption = Annotated[
+    int, typer.Option("--v", help="How much to log: 0 little, 4 and above all.", min=0, rich_help_panel=PROCESS)
+]
+
+
+def default_host() -> str:
+    """Loopback, since opening a picker to the network is a decision; in a Pod that decision has been made."""
+    return "0.0.0.0" if "KUBERNETES_SERVICE_HOST" in os.environ else "127.0.0.1"
+
+
+def seconds(option: str, text: str) -> float:
+    """A Go duration, or a bare number of seconds; ends with a clear error for anything else."""
+    try:
+        return float(text) if text.replace(".", "", 1).isdecimal() else parse_go_duration(text)
+    except ValueError as problem:
+        fail(f"{option}: {problem}.", ExitCode.USAGE)

@@ -1,0 +1,231 @@
+"""The control process of an endpoint picker or a body-based router: sources in, snapshots and fleets out."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+from collections.abc import Callable, Sequence
+from typing import IO
+
+from modelyard.admin.metrics_server import MetricsServer
+from modelyard.control.configuration import Configuration
+from modelyard.control.ext_proc.certificate_files import follow_certificate, read_certificate, self_signed
+from modelyard.control.ext_proc.ports import require_free
+from modelyard.control.ext_proc.serving import config_faults, served
+from modelyard.control.ext_proc.settings import ExtProcSettings, Role
+from modelyard.control.ext_proc.sources import Source, of_pools
+from modelyard.control.ext_proc.view import ExtProcView
+from modelyard.control.worker_pool import EXT_PROC, WorkerPool
+from modelyard.fleet.discovery import backends_of
+from modelyard.fleet.fleet import Fleet
+from modelyard.manifests.reading import ReadResult
+from modelyard.resources.resource_set import ResourceSet, encode_objects
+from modelyard.scrape.scraper import Scraper
+from modelyard.scrape.settings import ScrapeSettings
+from modelyard.snapshot import Snapshot, build_snapshot
+from modelyard.worker.protocol import Configure, ExtProc, GrpcBinding, GrpcCertificate
+
+log = logging.getLogger(__name__)
+
+
+class AlreadyRunning(RuntimeError):
+    """Another process of the same kind serves this port; the message says so."""
+
+
+class ExtProcControl:
+    """The control process of ``modelyard epp`` and ``modelyard bbr``."""
+
+    def __init__(
+        self, settings: ExtProcSettings, sources: Sequence[Source], *, on_change: Callable[[], None] = lambda: None
+    ) -> None:
+        """``sources`` are free of errors at the start. ``on_change`` hears that something worth showing changed."""
+        self.settings = settings
+        self._sources = tuple(sources)
+        self._on_change = on_change
+        self.configuration = Configuration.first(self._read())
+        self.resources: ResourceSet
+        """What is served."""
+        self.snapshot: Snapshot
+        """As the workers compile it; for what is wrong with it."""
+        self._take(served(self.configuration.resources, settings))
+        self.workers = WorkerPool(
+            settings.workers,
+            settings.socket_path,
+            kind=EXT_PROC,
+            access_log=settings.access_log,
+            on_failure=self._endpoint_failed,
+            on_configured=on_change,
+            on_missing=self._model_missing,
+        )
+        self.view = ExtProcView(self)
+        self.metrics_port = settings.metrics_port
+        self._metrics = MetricsServer(self.view)
+        self._scraper: Scraper | None = None
+        self._certificate: GrpcCertificate | None = None
+        self._following: list[asyncio.Task[None]] = []
+        self._lock: IO[str] | None = None
+
+    # ── life ──
+
+    async def start(self) -> None:
+        """Bind, start workers and follow the sources. Raises OSError where an address is taken, ``CertificateUnusable``
+        and :class:`AlreadyRunning`."""
+        settings = self.settings
+        self._lock = _only_one(settings)
+        if settings.tls:
+            files = settings.tls_files
+            self._certificate = self_signed() if files is None else read_certificate(files)
+        self.metrics_port = await self._metrics.start(settings.host, settings.metrics_port)
+        if settings.role is Role.PICKER:
+            self._scraper = Scraper(self._fleet_changed, settings=ScrapeSettings(period=settings.refresh_seconds))
+        if not await self.workers.listen():
+            require_free([(settings.host, settings.grpc_port), (settings.host, settings.health_port)])
+        self.workers.start()
+        self._apply()
+        self._following = [asyncio.create_task(source.follow(self._sources_changed)) for source in self._sources]
+        if settings.tls_files is not None and self._certificate is not None:
+            self._following.append(
+                asyncio.create_task(
+                    follow_certificate(settings.tls_files, self._certificate, self._certificate_changed)
+                )
+            )
+
+    async def stop(self) -> None:
+        """Drain, stop everything, leave nothing behind."""
+        for task in self._following:
+            task.cancel()
+        await asyncio.gather(*self._following, return_exceptions=True)
+        await self.workers.stop(self.settings.drain_seconds)
+        if self._scraper is not None:
+            await self._scraper.close()
+        await self._metrics.stop()
+        if self._lock is not None:
+            self._lock.close()
+
+    def hurry(self) -> None:
+        """End the drain of a running ``stop`` now."""
+        self.workers.kill()
+
+    # ── applying ──
+
+    def _read(self) -> ReadResult:
+        """What all sources have, as one set."""
+        listings = [source.latest for source in self._sources]
+        resources, duplicates = ResourceSet.of([item for listing in listings for item in listing.resources])
+        broken = [error for listing in listings if listing.withheld for error in listing.errors]
+        return ReadResult(resource_set=resources, errors=(*broken, *duplicates))
+
+    def _sources_changed(self) -> None:
+        """Put what the sources say now in force, or keep the last good set. Whatever goes wrong is told, never
+        raised."""
+        before = self.configuration
+        wanted = before.after(self._read())
+        for error in (*wanted.errors, *self.remarks):
+            log.error("%s", error)
+        if wanted.generation == before.generation:
+            self.configuration = wanted
+            self._watch_backends()
+        else:
+            self._take_configuration(before, wanted)
+        self._on_change()
+
+    def _take_configuration(self, before: Configuration, wanted: Configuration) -> None:
+        try:
+            resources = served(wanted.resources, self.settings)
+            faults = config_faults(resources)
+            if faults:
+                raise ValueError("; ".join(faults))
+            self.configuration = wanted
+            self._take(resources)
+        except Exception as problem:
+            if not isinstance(problem, ValueError):
+                log.exception("generation %d could not be compiled", wanted.generation)
+            self.configuration = before.refusing(str(problem))
+            log.error("%s; generation %d keeps serving", problem, before.generation)
+            return
+        self._apply()
+        log.info("generation %d is in force", wanted.generation)
+
+    def _take(self, resources: ResourceSet) -> None:
+        snapshot = build_snapshot(resources, generation=self.configuration.generation)
+        self.resources, self.snapshot = resources, snapshot
+        for problem in snapshot.problems:
+            log.warning("%s", problem)
+
+    @property
+    def remarks(self) -> tuple[object, ...]:
+        """What sources say is wrong with single entries that are left out."""
+        return tuple(error for source in self._sources if not source.latest.withheld for error in source.latest.errors)
+
+    def _apply(self) -> None:
+        self._watch_backends()
+        settings = self.settings
+        self.workers.configure(
+            Configure(
+                generation=self.configuration.generation,
+                resources=encode_objects(self.resources),
+                body_limit=settings.body_limit,
+                adapter_wait=settings.adapter_wait,
+                ext_proc=ExtProc(
+                    bindings=(
+                        GrpcBinding(host=settings.host, port=settings.grpc_port, tls=settings.tls),
+                        GrpcBinding(host=settings.host, port=settings.health_port, processor=False),
+                    ),
+                    certificate=self._certificate,
+                    picker=settings.picker,
+                    router=settings.router,
+                ),
+            )
+        )
+
+    def _certificate_changed(self, certificate: GrpcCertificate) -> None:
+        self._certificate = certificate
+        self._apply()
+
+    # ── the fleet ──
+
+    def _watch_backends(self) -> None:
+        """A router has no endpoints, and knows that at once."""
+        if self._scraper is None:
+            self.workers.update_fleet(Fleet(), checked=True)
+            return
+        listed = [endpoint for source in self._sources for endpoint in source.latest.endpoints]
+        named = of_pools(listed, self.resources.inference_pools.values(), self.settings.pool)
+        backends = backends_of(self.resources, urls=named)
+        self._scraper.set_backends({key: spec for key, spec in backends.items() if key.kind == "InferencePool"})
+        self._fleet_changed(self._scraper.fleet)
+
+    def _fleet_changed(self, fleet: Fleet) -> None:
+        self.workers.update_fleet(fleet, checked=self.endpoints_looked_at)
+        self._on_change()
+
+    @property
+    def endpoints_looked_at(self) -> bool:
+        """What is ready is known."""
+        return self._scraper is None or self._scraper.looked
+
+    @property
+    def fleet(self) -> Fleet:
+        return self._scraper.fleet if self._scraper is not None else Fleet()
+
+    def _endpoint_failed(self, address: str, at: float) -> None:
+        if self._scraper is not None:
+            self._scraper.report_failure(address, at)
+
+    def _model_missing(self, address: str, engine_name: str) -> None:
+        if self._scraper is not None:
+            self._scraper.model_missing(address, engine_name)
+
+
+def _only_one(settings: ExtProcSettings) -> IO[str]:
+    """A lock that the kernel gives back when the process ends, however it ends. Raises :class:`AlreadyRunning`."""
+    path = settings.socket_path.with_suffix(".lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = path.open("a")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        raise AlreadyRunning(f"another modelyard {settings.role} serves port {settings.grpc_port}") from None
+    return lock

@@ -1,0 +1,69 @@
+"""What an endpoint picker or body-based router shows of itself. Reads only."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from modelyard import __version__
+from modelyard.control.fleet_report import fleet_gauges
+from modelyard.telemetry import catalogue
+from modelyard.telemetry.catalogue import Metric
+from modelyard.telemetry.exposition import Sample, render
+
+if TYPE_CHECKING:
+    from modelyard.control.ext_proc.process import ExtProcControl
+
+
+class ExtProcView:
+    """The metrics port's source, and the start-up report's."""
+
+    def __init__(self, control: ExtProcControl) -> None:
+        self._control = control
+
+    def readiness(self) -> tuple[bool, dict[str, Any]]:
+        """Ready: every worker serves the configuration in force, with its sockets bound, and the endpoints were looked
+        at. No endpoint has to be ready: requests are then refused in the protocol's own words."""
+        control = self._control
+        generation, wanted = control.workers.generation, control.configuration.generation
+        problems = [fault.message for fault in control.workers.faults]
+        looked = control.endpoints_looked_at
+        details = {
+            "generation": generation,
+            "wantedGeneration": wanted,
+            "endpointsLookedAt": looked,
+            "problems": problems,
+        }
+        return generation >= wanted and looked and not problems, details
+
+    def pools(self) -> list[dict[str, Any]]:
+        """Every pool that is served, with its endpoints."""
+        fleet = self._control.fleet.backends
+        states = {(key.namespace, key.name): backend.endpoints for key, backend in fleet.items()}
+        return [
+            {
+                "name": f"{namespace}/{name}",
+                "failureMode": _failure_mode(pool.spec.endpoint_picker_ref),
+                "endpoints": [state.endpoint.address for state in states.get((namespace, name), ())],
+                "ready": [state.endpoint.address for state in states.get((namespace, name), ()) if state.ready],
+            }
+            for (namespace, name), pool in self._control.resources.inference_pools.items()
+        ]
+
+    async def metrics(self) -> str:
+        """The metrics page."""
+        workers, configuration = self._control.workers, self._control.configuration
+        gauges: dict[Metric, list[Sample]] = {
+            catalogue.INFO: [((__version__,), 1)],
+            catalogue.CONFIG_GENERATION: [((), configuration.generation)],
+            catalogue.CONFIG_ERRORS: [((), len(configuration.errors))],
+            catalogue.WORKER_RESTARTS: [((), sum(worker.restarts for worker in workers.workers))],
+            catalogue.OPEN_EXCHANGES: [((str(w.number),), w.stats.open_exchanges) for w in workers.workers],
+            catalogue.OPEN_CONNECTIONS: [((str(w.number),), w.stats.open_connections) for w in workers.workers],
+            **fleet_gauges(self._control.fleet, workers.in_flight(), time.monotonic(), workers.waiting_for_loads()),
+        }
+        return render(gauges, workers.rows.values())
+
+
+def _failure_mode(ref: Any) -> str:
+    return str(ref.failure_mode) if ref is not None else "FailClose"

@@ -1,0 +1,109 @@
+"""The ext_proc worker: ``python -m modelyard.extproc.worker --control SOCKET --worker N``."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+from modelyard.extproc.endpoint_picker import PROCESS, EndpointPicker
+from modelyard.extproc.grpc_server import GrpcServer
+from modelyard.extproc.grpc_stream import GrpcStream, OpenStream, StreamHandler
+from modelyard.extproc.health_service import EXTERNAL_PROCESSOR, OVERALL, READINESS, HealthService
+from modelyard.routing.listeners import Certificate
+from modelyard.snapshot import Snapshot
+from modelyard.worker.certificates import HTTP_2, CertificateTable
+from modelyard.worker.life import WorkerLife, run_worker
+from modelyard.worker.protocol import BindingFault, Configure, ExtProc, GrpcBinding
+from modelyard.worker.timing_wheel import TimingWheel
+
+OLD_SERVICE = "inference-extension"
+"""What charts of the inference extension up to v0.3 probe."""
+_READINESS_NAMES = (READINESS, OVERALL, EXTERNAL_PROCESSOR, OLD_SERVICE)
+
+
+class ExtProcServer:
+    """gRPC on the ports of an endpoint picker or a body-based router. Ports are bound once: they do not change."""
+
+    def __init__(self, life: WorkerLife) -> None:
+        self._life = life
+        loop = asyncio.get_running_loop()
+        self.wheel = TimingWheel(loop)
+        self.wheel.start()
+        self.wheel.every_tick(self._tell_health)
+        self._server = GrpcServer(loop)
+        self._health = HealthService()
+        self._ready: bool | None = None
+        self._certificates = CertificateTable(HTTP_2)
+        self._bound: set[GrpcBinding] = set()
+        self._picker: EndpointPicker | None = None
+        self._open: OpenStream | None = None
+
+    @property
+    def open_connections(self) -> int:
+        return self._server.open_connections
+
+    async def apply(self, order: Configure, snapshot: Snapshot) -> Sequence[BindingFault]:
+        wanted = order.ext_proc
+        if wanted is None:
+            return ()
+        self._serve(wanted, snapshot)
+        if wanted.certificate is not None:
+            pair = wanted.certificate
+            self._certificates.serve(Certificate(secret="", cert_pem=pair.cert_pem, key_pem=pair.key_pem))
+        faults = [fault for binding in wanted.bindings if (fault := await self._bind(binding)) is not None]
+        self._tell_health(0.0)
+        return faults
+
+    def close(self) -> None:
+        self._tell_health(0.0)
+        self._server.close_listeners()
+
+    async def drain(self, seconds: float) -> None:
+        await self._server.drain(seconds)
+        self.wheel.stop()
+
+    def _serve(self, wanted: ExtProc, snapshot: Snapshot) -> None:
+        """Answer new streams as the order in force says; open ones end as they began."""
+        if wanted.picker is not None:
+            if self._picker is None:
+                loop = asyncio.get_running_loop()
+                self._picker = EndpointPicker(
+                    self._life.gateway, self._life.record, time.monotonic, loop.call_later, wanted.picker
+                )
+            self._picker.apply(wanted.picker, snapshot)
+            self._open = self._picker.open
+
+    async def _bind(self, binding: GrpcBinding) -> BindingFault | None:
+        if binding in self._bound:
+            return None
+        services = dict(self._health.services)
+        if binding.processor:
+            services[PROCESS] = self._open_stream
+        try:
+            await self._server.listen(
+                binding.host,
+                binding.port,
+                services,
+                tls=self._certificates.base if binding.tls else None,
+                reuse_port=self._life.options.reuse_port,
+            )
+        except OSError as error:
+            message = f"{binding.host}:{binding.port} cannot be bound: {error.strerror or error}"
+            return BindingFault(group="ext_proc", reason="PortUnavailable", message=message)
+        self._bound.add(binding)
+        return None
+
+    def _open_stream(self, stream: GrpcStream) -> StreamHandler:
+        assert self._open is not None  # ports are bound after the first order was taken
+        return self._open(stream)
+
+    def _tell_health(self, now: float) -> None:
+        ready = self._life.ready
+        if ready != self._ready:
+            self._ready = ready
+            self._health.set(ready, *_READINESS_NAMES)
+
+
+if __name__ == "__main__":
+    run_worker("modelyard.extproc.worker", ExtProcServer)
