@@ -12,6 +12,7 @@ from modelyard.cli.bbr import register as register_bbr
 from modelyard.cli.check import check
 from modelyard.cli.drain_time import drain_time_command
 from modelyard.cli.engines import engines
+from modelyard.cli.envoy_config import envoy_config
 from modelyard.cli.epp import register as register_epp
 from modelyard.cli.exit_codes import ExitCode
 from modelyard.cli.explain import explain
@@ -64,6 +65,7 @@ app.add_typer(rollout, name="rollout")
 app.command("drain-time")(drain_time_command)
 app.add_typer(lora, name="lora")
 app.command("lora-sync")(lora_sync)
+app.command("envoy-config")(envoy_config)
 
 
 def main() -> None:

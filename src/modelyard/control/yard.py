@@ -12,15 +12,15 @@ from datetime import UTC, datetime
 from modelyard import __version__
 from modelyard.admin.server import AdminServer
 from modelyard.control.adapters import YardAdapters
-from modelyard.control.addresses import Binding, NoAddress, plan_bindings
+from modelyard.control.addresses import Binding, NoAddress
 from modelyard.control.commands import command_routes
 from modelyard.control.configuration import Configuration
 from modelyard.control.free_addresses import require_free
 from modelyard.control.front_door import front_door
 from modelyard.control.jobs import YardJobs
 from modelyard.control.local_pods import pod_endpoints
+from modelyard.control.planned_bindings import planned_bindings
 from modelyard.control.ray_clusters import ray_runner
-from modelyard.control.requested_addresses import refused_addresses, requested_addresses
 from modelyard.control.settings import ControlSettings
 from modelyard.control.sources import sources_in_force
 from modelyard.control.url_resources import url_endpoints, url_resources
@@ -247,21 +247,14 @@ class Yard:
         return sources_in_force(self.resource_set, self.settings.sources)
 
     def _plan_bindings(self) -> tuple[Binding, ...]:
-        wanted: dict[tuple[tuple[str, str], int], bool] = {}
-        ports: dict[tuple[str, str], set[int]] = {}
-        for listener in self.snapshot.table.listeners:
-            wanted.setdefault((_gateway_of(listener), listener.port), listener.protocol == "HTTPS")
-            ports.setdefault(_gateway_of(listener), set()).add(listener.port)
-        requested = requested_addresses(self.snapshot.table.listeners)
-        self.refused = refused_addresses(requested, ports, self.settings.bind)
-        return plan_bindings(
-            [(gateway, port, tls) for (gateway, port), tls in wanted.items() if gateway not in self.refused],
+        planned, self.refused = planned_bindings(
+            self.snapshot.table.listeners,
             bind=self.settings.bind,
             ports=self.settings.ports,
             may_bind_privileged=os.geteuid() == 0 and self.settings.bind_privileged,
             before=self.bindings,
-            requested={gateway: found for gateway, found in requested.items() if gateway not in self.refused},
         )
+        return planned
 
     # ── the fleet ──
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from modelyard.envoy.api import NOTE, Config, extension, typed
 from modelyard.envoy.client_headers import remove_forged, remove_forged_trailers
-from modelyard.envoy.external_processing import picker_filter, router_filter
+from modelyard.envoy.external_processing import picker_filter, router_filter, served_filter
 from modelyard.envoy.forwarding import CORS_FILTER
 from modelyard.envoy.local_replies import local_reply_config
 from modelyard.envoy.settings import EdgeSettings
@@ -66,7 +66,7 @@ def _filters(
         filters.append(router_filter(settings, silence))
     filters.append(extension(CORS_FILTER, typed("extensions.filters.http.cors.v3.Cors")))
     if picks:
-        filters.append(picker_filter(settings, silence))
+        filters += [picker_filter(settings, silence), served_filter()]
     router = typed("extensions.filters.http.router.v3.Router", suppress_envoy_headers=True)
     return [*filters, extension("envoy.filters.http.router", router)]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from modelyard.envoy.api import Config
-from modelyard.envoy.external_processing import PICKER_CLUSTER, ROUTER_CLUSTER
+from modelyard.envoy.external_processing import PICKER_CLUSTER, PICKER_FILTER, ROUTER_CLUSTER
 from modelyard.envoy.listeners import ListenerChain, listener
 from modelyard.envoy.local_replies import fixed_answer, fixed_body
 from modelyard.envoy.pools import Pool, PoolEndpoint, cluster, load_assignment
@@ -123,7 +123,7 @@ class _Compilation:
                 reads |= entry.conditions.reads_headers
                 found = list(rules.routes(entry, tls=of is not None, listener_port=owner.port))
                 routes += found
-                picks = picks or any("InferencePool" in str(route.get("route")) for route in found)
+                picks = picks or any(PICKER_FILTER in str(route) for route in found)
             hosts.append(_virtual_host(pattern, routes))
         asks_router = not reads.isdisjoint({*self._body_headers, BASE_MODEL_NAME, MODEL_NAME})
         config = {
@@ -144,13 +144,19 @@ class _Compilation:
 
     def _pool_of(self, ref: BackendRef, mirror: bool) -> Pool:
         key = backend_key(ref)
-        fails_open = True
-        if key.kind == "InferencePool":
-            pool = self.resources.inference_pools.get((key.namespace, key.name))
-            picker = None if pool is None else pool.spec.endpoint_picker_ref
-            fails_open = picker is not None and picker.failure_mode == "FailOpen"
-        found = Pool(key, fails_open, mirror)
+        found = self._picked_pool(key) if key.kind == "InferencePool" and not mirror else Pool(key, mirror=mirror)
         return self.pools.setdefault(found.name, found)
+
+    def _picked_pool(self, key: BackendKey) -> Pool:
+        pool = self.resources.inference_pools.get((key.namespace, key.name))
+        picker = None if pool is None else pool.spec.endpoint_picker_ref
+        plan = self.snapshot.pools.get(key)
+        maps_names = plan is not None and plan.targets.maps_names
+        return Pool(
+            key,
+            fails_open=picker is not None and picker.failure_mode == "FailOpen",
+            sees_answers=self.settings.sees_answers or maps_names,
+        )
 
 
 _LARGEST_ANSWER = 4 * 1024 * 1024

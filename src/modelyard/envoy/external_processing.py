@@ -1,8 +1,8 @@
 """The filters that ask the body-based router and the endpoint picker (ext_proc), and what a route tells them.
 
 The body mode is BUFFERED. Measured on Envoy 1.40: in FULL_DUPLEX_STREAMED a message time-out counts for nothing and a
-pool that fails open answers 500 to a POST when the picker is gone; in STREAMED a picker that ends a stream cleanly takes
-with it what was on its way; BUFFERED keeps the body in Envoy until the picker has answered, so none of it is ever lost.
+pool that fails open answers 500 to a POST when the picker is gone; in STREAMED a picker that ends a stream cleanly
+takes with it what was on its way; BUFFERED keeps the body in Envoy until the picker has answered, so nothing is lost.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ ROUTER_FILTER = "modelyard.body_router"
 PICKER_CLUSTER = "modelyard-endpoint-picker"
 ROUTER_CLUSTER = "modelyard-body-router"
 
-POOL_METADATA = "x-modelyard-pool"
+POOL_METADATA = "x-gateway-inference-pool"
 """gRPC metadata of a picker's stream: the pool, ``namespace/name``, that it is to pick from."""
+SERVED_KEY = "x-gateway-destination-endpoint-served"
+"""Where the picker reads which endpoint answered: metadata of ``PICK_NAMESPACE``."""
 PICK_NAMESPACE = "envoy.lb"
 PICK_KEY = "x-gateway-destination-endpoint"
 SUBSET_NAMESPACE = "envoy.lb.subset_hint"
@@ -80,10 +82,31 @@ def picker_filter(settings: EdgeSettings, silence: float) -> Config:
     return {NOTE: note, **extension(PICKER_FILTER, config)}
 
 
-def asks_picker(key: BackendKey) -> Config:
-    """``typed_per_filter_config`` of a route, or of one of its weighted clusters, that leads to a pool."""
+def served_filter() -> Config:
+    """Moves the endpoint that answered from a field of the answer, where the router can write it (``SERVED_FIELD``), to
+    metadata, where the picker reads it. It stands after the picker's filter: answers pass the filters backwards."""
+    rule = {
+        "header": SERVED_KEY,
+        "on_header_present": {"metadata_namespace": PICK_NAMESPACE, "key": SERVED_KEY, "type": "STRING"},
+        "remove": True,
+    }
+    config = typed("extensions.filters.http.header_to_metadata.v3.Config", response_rules=[rule])
+    return extension("modelyard.served_endpoint", config)
+
+
+SERVED_FIELD: Config = {
+    "header": {"key": SERVED_KEY, "value": "%UPSTREAM_REMOTE_ADDRESS%"},
+    "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+}
+"""Entry of ``response_headers_to_add``."""
+
+
+def asks_picker(key: BackendKey, *, sees_answers: bool) -> Config:
+    """``typed_per_filter_config`` of a route, or of one of its weighted clusters, that leads to a pool.
+    ``sees_answers``: the picker reads the answers' bodies, to count tokens or to name the model as the client did."""
+    answers = {"response_header_mode": "SEND", "response_body_mode": "STREAMED" if sees_answers else "NONE"}
     overrides = {
-        "processing_mode": _WHOLE_REQUEST,
+        "processing_mode": {**_WHOLE_REQUEST, **answers},
         "grpc_initial_metadata": [{"key": POOL_METADATA, "value": f"{key.namespace}/{key.name}"}],
     }
     return {PICKER_FILTER: typed(f"{_FILTER}.ExtProcPerRoute", overrides=overrides)}

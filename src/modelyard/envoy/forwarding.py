@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from modelyard.envoy.api import Config, seconds
-from modelyard.envoy.external_processing import asks_picker
+from modelyard.envoy.external_processing import SERVED_FIELD, asks_picker
 from modelyard.envoy.pools import Pool
 from modelyard.envoy.route_filters import header_edits, mirror_policies, rewrite_action
 from modelyard.envoy.settings import EdgeSettings
@@ -44,10 +44,16 @@ def forwarding(
         **mirror_policies(chains, mirrors),
     }
     route: Config = {"route": action, "request_body_buffer_limit": settings.body_limit, **header_edits(rule.filters)}
+    if any(backend.ref.kind == "InferencePool" for backend in usable):
+        route["response_headers_to_add"] = [*route.get("response_headers_to_add", ()), SERVED_FIELD]
     if len(usable) == 1 and not header_edits(usable[0].filters):
         pool = pool_of(usable[0].ref, False)
         action["cluster"] = pool.name
-        return {**route, "typed_per_filter_config": asks_picker(pool.key)} if pool.picked else route
+        return (
+            {**route, "typed_per_filter_config": asks_picker(pool.key, sees_answers=pool.sees_answers)}
+            if pool.picked
+            else route
+        )
     action["weighted_clusters"] = {"clusters": [_weighted(backend, pool_of) for backend in usable]}
     return route
 
@@ -84,7 +90,7 @@ def _weighted(backend: CompiledBackend, pool_of: PoolOf) -> Config:
     if rewrite is not None and rewrite.hostname:
         found["host_rewrite_literal"] = rewrite.hostname
     if pool.picked:
-        found["typed_per_filter_config"] = asks_picker(pool.key)
+        found["typed_per_filter_config"] = asks_picker(pool.key, sees_answers=pool.sees_answers)
     return found
 
 

@@ -1,7 +1,7 @@
 """Envoy's own answers as the error objects of the API (design, section 7), with the gateway's statuses.
 
-Chosen by response flags, which Envoy sets where it is the one that answers: what the picker or the router answer with
-(ImmediateResponse) has none and passes as it is.
+Chosen by response flags, and by the details of the answer, which Envoy sets where it is the one that answers: what the
+picker or the router answer with (ImmediateResponse) has neither and passes as it is.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from modelyard.bodies.errors import error_type
-from modelyard.envoy.api import Config
+from modelyard.envoy.api import Config, extension, typed
 
 
 def local_reply_config() -> Config:
@@ -26,7 +26,8 @@ def local_reply_config() -> Config:
                 "upstream_failed",
                 "The endpoint could not be reached or broke off.",
             ),
-            _by_flag(("UAEX",), 503, "router_unavailable", "The body-based router does not answer: try again soon."),
+            _by_details("ext_proc_error", 503, "router_unavailable", "The router does not answer: try again soon."),
+            _by_details("path_normalization_failed", 400, "invalid_path", "The path cannot be read."),
             _by_status(413, "body_too_large", "The request body is too large."),
         ]
     }
@@ -58,6 +59,17 @@ def _by_flag(flags: tuple[str, ...], status: int, code: str, message: str) -> Co
 def _by_status(status: int, code: str, message: str) -> Config:
     comparison = {"op": "EQ", "value": {"default_value": status, "runtime_key": f"modelyard.reply.{status}"}}
     return _mapper({"status_code_filter": {"comparison": comparison}}, status, code, message)
+
+
+def _by_details(begin: str, status: int, code: str, message: str) -> Config:
+    """By what Envoy says of its own answer; the picker's and the router's answers say other words."""
+    chosen = typed(
+        "extensions.access_loggers.filters.cel.v3.ExpressionFilter",
+        expression=f"response.code_details.startsWith('{begin}')",
+    )
+    return _mapper(
+        {"extension_filter": extension("envoy.access_loggers.extension_filters.cel", chosen)}, status, code, message
+    )
 
 
 def _mapper(chosen: Config, status: int, code: str, message: str) -> Config:

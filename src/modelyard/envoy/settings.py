@@ -56,6 +56,9 @@ class EdgeSettings:
     Below one second, so that a hung picker delays no request by more than that."""
     longest_wait: float = 3600.0
     """Seconds that the picker may ask for where a request waits in its queue."""
+    sees_answers: bool = False
+    """The picker reads every answer's body, to count tokens. Off: only where a pool maps model names, since each piece
+    of an answer then costs a message there and back."""
     attempts: int = 3
     """Endpoints tried for one request before its first byte, the first included."""
     connect_timeout: float = 2.0

@@ -69,6 +69,12 @@ class ModelTargets:
         """Client names that the pool's objects define."""
         return (*self.models, *(name for name in self.rewrites if name not in self.models))
 
+    @property
+    def maps_names(self) -> bool:
+        """Whether an engine may be asked for another name than the client's, so that its answers need renaming."""
+        splits = {**self.models, **self.rewrites}
+        return self.generic_rewrite is not None or any(split.names != (name,) for name, split in splits.items())
+
     def target(self, model: str, value: float) -> str:
         """The engine's name for ``model``; ``value`` is random in [0, 1)."""
         split = self.rewrites.get(model) or self.models.get(model) or self.generic_rewrite

@@ -1,0 +1,184 @@
+"""``modelyard envoy-config``: the configuration of a plain Envoy, from the same manifests."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from modelyard.cli.envoy_options import endpoint_table, processor
+from modelyard.cli.exit_codes import ExitCode
+from modelyard.cli.gateway_options import BindOption, BodyOption, ClassOption, PortOption
+from modelyard.cli.manifests_option import ManifestsOption, read_or_fail, split_pipe
+from modelyard.cli.output import fail, warn
+from modelyard.cli.port_mapping import admin_address, bind_address, port_mapping
+from modelyard.control.addresses import Binding, NoAddress
+from modelyard.control.envoy_configuration import (
+    EndpointTable,
+    edge_of,
+    replace_file,
+    without_endpoints,
+    write_certificates,
+    write_config,
+    written_endpoints,
+)
+from modelyard.control.planned_bindings import planned_bindings
+from modelyard.envoy.bootstrap import static_bootstrap, watched_bootstrap, watched_files
+from modelyard.envoy.edge import Edge
+from modelyard.envoy.settings import PICKER_PORT, ROUTER_PORT, EdgeSettings
+from modelyard.envoy.text import commented_yaml
+from modelyard.fleet.discovery import backends_of
+from modelyard.routing.listeners import Listener
+from modelyard.snapshot import build_snapshot
+
+_HEAD = (
+    "Envoy's configuration for Modelyard's endpoint picker and body-based router, by modelyard envoy-config.",
+    "Made for Envoy 1.40. Why it is as it is: docs/envoy.md.",
+)
+
+
+def envoy_config(
+    filename: ManifestsOption = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write; by default it is printed.")
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--folder",
+            help="Write a folder instead: bootstrap.yaml, and beside it listeners, routes, clusters and endpoints as"
+            " files that Envoy watches, so that they can change while it runs.",
+        ),
+    ] = None,
+    picker: Annotated[
+        str, typer.Option("--picker", help="HOST:PORT of the endpoint picker.")
+    ] = f"127.0.0.1:{PICKER_PORT}",
+    picker_health_port: Annotated[
+        int, typer.Option("--picker-health-port", help="Port of the picker's health service, if it has one of its own.")
+    ] = 0,
+    picker_ca: Annotated[
+        Path | None, typer.Option("--picker-ca", help="CA file for the picker's certificate; without it: no TLS.")
+    ] = None,
+    router: Annotated[
+        str, typer.Option("--router", help="HOST:PORT of the body-based router; used where routes read the body.")
+    ] = f"127.0.0.1:{ROUTER_PORT}",
+    router_ca: Annotated[
+        Path | None, typer.Option("--router-ca", help="CA file for the router's certificate; without it: no TLS.")
+    ] = None,
+    pings: Annotated[
+        bool,
+        typer.Option(
+            "--pings/--no-pings",
+            help="Find hung connections by HTTP/2 PINGs. Off for pickers made with a gRPC library, which forbid them.",
+        ),
+    ] = True,
+    endpoint: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--endpoint",
+            help="[NAMESPACE/]POOL=HOST:PORT[,HOST:PORT…]: addresses of a pool that the manifests do not hold"
+            " (repeatable).",
+        ),
+    ] = None,
+    count_tokens: Annotated[
+        bool,
+        typer.Option(
+            "--count-tokens/--no-count-tokens",
+            help="Show every answer's body to the picker; it costs a message per piece of an answer.",
+        ),
+    ] = False,
+    bind: BindOption = "127.0.0.1",
+    port: PortOption = None,
+    admin: Annotated[
+        str, typer.Option("--admin", help="ADDR:PORT of Envoy's admin interface; none: no interface.")
+    ] = "none",
+    certificates: Annotated[
+        Path | None, typer.Option("--certificates", help="Folder for the key pairs of HTTPS listeners.")
+    ] = None,
+    access_log: Annotated[
+        str, typer.Option("--access-log", help="File for the access log; none: no log.")
+    ] = "/dev/stdout",
+    max_body: BodyOption = 64,
+    gateway_class: ClassOption = None,
+) -> None:
+    """Print the bootstrap of an Envoy that serves the Gateways of the manifests and asks modelyard epp and bbr.
+
+    What HTTPRoutes ask for and Envoy cannot do is named on standard error. Endpoints come from Pods, EndpointSlices and
+    Services in the manifests, and from --endpoint.
+
+    Examples:
+
+      modelyard envoy-config -f manifests/ > envoy.yaml
+
+      modelyard envoy-config -f manifests/ --endpoint llm=10.0.0.5:8000,10.0.0.6:8000 --output envoy.yaml
+
+      modelyard envoy-config -f manifests/ --folder /etc/envoy --picker epp.default:9002 --picker-ca ca.crt
+    """
+    if not filename:
+        fail("say which manifests: -f FILE_OR_FOLDER.", ExitCode.USAGE)
+    if output is not None and folder is not None:
+        fail("--output and --folder exclude each other.", ExitCode.USAGE)
+    read = read_or_fail(*split_pipe(filename))
+    resources = read.resource_set
+    snapshot = build_snapshot(resources, gateway_class=gateway_class)
+    bindings = _bindings(snapshot.table.listeners, bind_address(bind), port_mapping(port or ()))
+    keys = certificates or (folder or (output.parent if output else Path())) / "certificates"
+    settings = EdgeSettings(
+        picker=processor("--picker", picker, ca=picker_ca, health_port=picker_health_port, pings=pings),
+        router=processor("--router", router, ca=router_ca, health_port=0, pings=pings),
+        admin=None if admin == "none" else admin_address(admin),
+        certificate_folder=str(keys.absolute()),
+        watched_folder=str(folder.absolute()) if folder is not None else "",
+        access_log="" if access_log == "none" else access_log,
+        body_limit=max_body * 1024 * 1024,
+        sees_answers=count_tokens,
+    )
+    endpoints = {**written_endpoints(backends_of(resources)), **endpoint_table(endpoint or (), resources)}
+    made = edge_of(snapshot, resources, bindings, settings, endpoints)
+    _remark(made, endpoints, snapshot.problems)
+    try:
+        write_certificates(made, keys)
+        _write(made, endpoints, output, folder)
+    except OSError as problem:
+        fail(f"{problem.filename or output or folder}: {problem.strerror}.")
+
+
+def _bindings(listeners: Sequence[Listener], bind: str, ports: Mapping[int, int]) -> Sequence[Binding]:
+    if not listeners:
+        fail(
+            "the manifests have no Gateway with a usable listener.",
+            ExitCode.INVALID,
+            next_step="modelyard check says why.",
+        )
+    try:
+        planned, refused = planned_bindings(listeners, bind=bind, ports=ports)
+    except NoAddress as problem:
+        fail(str(problem), ExitCode.USAGE)
+    for gateway, fault in refused.items():
+        warn(f"Gateway {'/'.join(gateway)} is left out: {fault.message}.")
+    return planned
+
+
+def _remark(made: Edge, endpoints: EndpointTable, problems: Sequence[str]) -> None:
+    for text in (*problems, *made.remarks):
+        warn(f"{text}.")
+    for name in without_endpoints(made, endpoints):
+        warn(f"no endpoint of {name} is known: name them with --endpoint, or write the endpoints' file (--folder).")
+
+
+def _write(made: Edge, endpoints: EndpointTable, output: Path | None, folder: Path | None) -> None:
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, config in watched_files(made, endpoints).items():
+            write_config(folder / name, config)
+        text = commented_yaml(watched_bootstrap(made.settings), _HEAD)
+        replace_file(folder / "bootstrap.yaml", text.encode())
+        return
+    text = commented_yaml(static_bootstrap(made), _HEAD)
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        replace_file(output, text.encode())

@@ -1,0 +1,89 @@
+"""Envoy's configuration of manifests: which addresses, which endpoints; and the files it consists of."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from modelyard.control.addresses import Binding
+from modelyard.envoy.api import Config
+from modelyard.envoy.edge import Edge, edge
+from modelyard.envoy.listeners import certificate_files
+from modelyard.envoy.pools import PoolEndpoint
+from modelyard.envoy.settings import Address, EdgeSettings
+from modelyard.fleet.backends import BackendSpec
+from modelyard.fleet.fleet import BackendKey, Fleet
+from modelyard.resources.resource_set import ResourceSet
+from modelyard.snapshot import Snapshot
+
+EndpointTable = Mapping[BackendKey, tuple[PoolEndpoint, ...]]
+
+
+def edge_of(
+    snapshot: Snapshot,
+    resources: ResourceSet,
+    bindings: Iterable[Binding],
+    settings: EdgeSettings,
+    endpoints: EndpointTable,
+    models: Mapping[str, str] | None = None,
+) -> Edge:
+    """Envoy's resources for what is in force."""
+    addresses = [Address(group=item.group, host=item.host, port=item.local_port) for item in bindings]
+    return edge(snapshot, resources, addresses, settings, endpoints, models)
+
+
+def written_endpoints(backends: Mapping[BackendKey, BackendSpec]) -> EndpointTable:
+    """The endpoints that the manifests name."""
+    return {
+        key: tuple(PoolEndpoint(item.endpoint.address, item.ready) for item in backend.endpoints)
+        for key, backend in backends.items()
+    }
+
+
+def fleet_endpoints(backends: Mapping[BackendKey, BackendSpec], fleet: Fleet) -> EndpointTable:
+    """The endpoints that there are, and which of them are known to be ready."""
+    ready = {
+        key: {state.endpoint.address for state in found.endpoints if state.ready}
+        for key, found in fleet.backends.items()
+    }
+    return {
+        key: tuple(
+            PoolEndpoint(item.endpoint.address, item.endpoint.address in ready.get(key, ()))
+            for item in backend.endpoints
+        )
+        for key, backend in backends.items()
+    }
+
+
+def write_certificates(made: Edge, folder: Path) -> None:
+    """Key pairs of HTTPS listeners as files that only this user reads. Raises OSError."""
+    if not made.certificates:
+        return
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for certificate in made.certificates:
+        chain, key = (Path(name) for name in certificate_files(certificate, str(folder)))
+        replace_file(chain, certificate.cert_pem)
+        replace_file(key, certificate.key_pem, mode=0o600)
+
+
+def write_config(path: Path, config: Config) -> bool:
+    """Write a watched file unless it is there as it should be; True: it changed. Raises OSError."""
+    return replace_file(path, json.dumps(config, separators=(",", ":")).encode())
+
+
+def replace_file(path: Path, data: bytes, *, mode: int = 0o644) -> bool:
+    """Replace a file by renaming, so that a reader sees the old one or the new one. False: nothing to do."""
+    if path.exists() and path.read_bytes() == data:
+        return False
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
+        file.write(data)
+    new.replace(path)
+    return True
+
+
+def without_endpoints(made: Edge, endpoints: EndpointTable) -> Sequence[str]:
+    """Backends that no endpoint is known of."""
+    return [str(pool.key) for pool in made.pools if not endpoints.get(pool.key)]
