@@ -97,14 +97,14 @@ class Outgoing:
 
     def take(self) -> bytes:
         """What is to be written now; empty: nothing. To be called until it is."""
-        self._size = 0
-        if self._waiting:
+        parts = self._parts
+        if not parts and self._waiting:
             self._quiet = True  # whoever takes needs no call
             self.pump()
             self._quiet = False
-        parts = self._parts
         if not parts:
             return b""
         data = b"".join(parts)
         parts.clear()
+        self._size = 0
         return data
