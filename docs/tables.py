@@ -42,7 +42,7 @@ from modelyard.resources.yard import YardAdapter, YardGateway, YardModel, YardRo
 from modelyard.scrape.settings import ScrapeSettings
 from modelyard.snapshot import Settings
 from modelyard.telemetry.access_log import AccessLine
-from modelyard.telemetry.catalogue import CATALOGUE
+from modelyard.telemetry.catalogue import CATALOGUE, Metric
 
 DOCS = Path(__file__).parent
 MARKED = re.compile(r"(<!-- table: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -270,7 +270,24 @@ def _access_log() -> str:
 
 @table("metrics")
 def _metrics() -> str:
-    body = [(f"`{item.name}`", item.kind, code(item.labels), item.help) for item in CATALOGUE]
+    return _metric_rows(item for item in CATALOGUE if not item.name.startswith(_EXTENSION_NAMES))
+
+
+_EXTENSION_NAMES = ("inference_", "bbr_")
+
+
+@table("extension-metrics")
+def _extension_metrics() -> str:
+    return _metric_rows(item for item in CATALOGUE if item.name.startswith("inference_"))
+
+
+@table("router-metrics")
+def _router_metrics() -> str:
+    return _metric_rows(item for item in CATALOGUE if item.name.startswith("bbr_"))
+
+
+def _metric_rows(metrics: Iterable[Metric]) -> str:
+    body = [(f"`{item.name}`", item.kind, code(item.labels), item.help) for item in metrics]
     return rows(("metric", "type", "labels", "meaning"), body)
 
 

@@ -116,7 +116,7 @@ def test_periodic_calls(wheel: TimingWheel) -> None:
     wheel.every_second(seconds.append)
     advance(wheel, 3)
     assert len(ticks) >= 29
-    assert len(seconds) == 3
+    assert 3 <= len(seconds) <= 4
 
 
 @given(st.lists(st.floats(0, 20), min_size=1, max_size=20))

@@ -46,7 +46,9 @@ def epp(
     pool_name: Annotated[
         str, _option("--pool-name", "Serve this InferencePool only. Default: every pool of the manifests.", _POOLS)
     ] = "",
-    pool_namespace: Annotated[str, _option("--pool-namespace", "Namespace of --pool-name.", _POOLS)] = "default",
+    pool_namespace: Annotated[
+        str, _option("--pool-namespace", "Namespace of --pool-name.", _POOLS, envvar="NAMESPACE")
+    ] = "default",
     endpoint: Annotated[
         list[str] | None,
         _option("--endpoint", "IP:PORT[,IP:PORT...] of model servers, in place of Pods (repeatable).", _POOLS),

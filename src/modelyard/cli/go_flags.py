@@ -1,13 +1,14 @@
 """Command lines as Go programs take them, so that a Deployment's arguments work unchanged.
 
-``-grpcPort 9002``, ``--grpcPort=9002`` and ``--grpc-port 9002`` are one flag; ``--secure-serving=false`` is
-``--no-secure-serving``; ``-v=4`` is ``--v 4``. Flags of the original that mean nothing here are taken and told.
+``-grpcPort 9002``, ``--grpcPort=9002`` and ``--grpc-port 9002`` are one flag; ``--secure-serving=false`` (and with a
+space, as charts write it) is ``--no-secure-serving``; ``-v=4`` is ``--v 4``. Flags of the original that mean nothing
+here are taken and told.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from typer.core import TyperCommand, TyperOption
@@ -34,8 +35,10 @@ class Spelling(NamedTuple):
     """What is known of a command's flags, by long name without dashes."""
 
     known: Collection[str]
-    switches: Collection[str]
-    """Those of ``known`` without a value."""
+    short: Collection[str]
+    """One-letter names with one dash, which stay as they are."""
+    switches: Mapping[str, str]
+    """Those of ``known`` without a value, each with the one that means its opposite; empty: there is none."""
     foreign: Mapping[str, Foreign]
 
 
@@ -46,12 +49,20 @@ def go_command(foreign: Mapping[str, Foreign]) -> type[TyperCommand]:
         def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
             options = [item for item in self.params if isinstance(item, TyperOption)]
             known = {name.lstrip("-") for item in options for name in (*item.opts, *item.secondary_opts)}
-            switches = {name.lstrip("-") for item in options if item.is_flag for name in item.opts}
-            own = own_spelling(args, Spelling(known, switches, foreign))
+            short = {name[1:] for item in options for name in item.opts if not name.startswith("--")}
+            switches = {name: other for item in options if item.is_flag for name, other in _opposites(item)}
+            own = own_spelling(args, Spelling(known, short, switches, foreign))
             parsed: list[str] = super().parse_args(ctx, own)
             return parsed
 
     return GoFlagsCommand
+
+
+def _opposites(option: TyperOption) -> Iterator[tuple[str, str]]:
+    on = [name.lstrip("-") for name in option.opts]
+    off = [name.lstrip("-") for name in option.secondary_opts]
+    for names, others in ((on, off), (off, on)):
+        yield from ((name, others[0] if others else "") for name in names)
 
 
 def own_spelling(arguments: Sequence[str], spelling: Spelling) -> list[str]:
@@ -64,24 +75,25 @@ def own_spelling(arguments: Sequence[str], spelling: Spelling) -> list[str]:
             return [*result, argument, *rest]
         name, equals, value = argument.partition("=")
         long = _CAMEL.sub("-", name.lstrip("-")).replace("_", "-").lower()
-        if not name.startswith("-") or (len(name) == 2 and long in spelling.known and name[1:] != "v"):
+        is_own = long in spelling.known and (len(name) > 2 or long not in spelling.short)
+        if not name.startswith("-") or not (is_own or long in spelling.foreign):
             result.append(argument)
-        elif long in spelling.foreign:
-            flag = spelling.foreign[long]
-            takes_next = not flag.switch and not equals and rest
-            _tell(name, flag, rest.pop(0) if takes_next else value)
-        elif long in spelling.known:
-            result += _known(long, equals, value, spelling.switches)
+            continue
+        switch = spelling.foreign[long].switch if long in spelling.foreign else long in spelling.switches
+        if rest and not equals and (not switch or rest[0].lower() in (*_TRUE, *_FALSE)):
+            equals, value = "=", rest.pop(0)
+        if is_own:
+            result += _own(long, equals, value, spelling.switches)
         else:
-            result.append(argument)
+            _tell(name, spelling.foreign[long], value)
     return result
 
 
-def _known(name: str, equals: str, value: str, switches: Collection[str]) -> list[str]:
-    if name in switches and equals and value.lower() in _TRUE:
+def _own(name: str, equals: str, value: str, switches: Mapping[str, str]) -> list[str]:
+    if name in switches and value.lower() in _TRUE:
         return [f"--{name}"]
-    if name in switches and equals and value.lower() in _FALSE:
-        return [f"--no-{name}"]
+    if name in switches and value.lower() in _FALSE:
+        return [f"--{switches[name]}"] if switches[name] else []
     return [f"--{name}{equals}{value}"]
 
 

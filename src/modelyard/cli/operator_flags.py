@@ -22,6 +22,7 @@ COMMON: Mapping[str, Foreign] = {
     "zap-log-level": _QUIET,
     "zap-stacktrace-level": _QUIET,
     "zap-time-encoding": _QUIET,
+    "log-level": _QUIET,
     "zap-devel": _QUIET_SWITCH,
     "kubeconfig": Foreign(told="has no effect yet: resources come from manifests and addresses"),
     "tls-min-version": Foreign(told="has no effect: TLS 1.2 and later is served"),

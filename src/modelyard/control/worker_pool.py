@@ -57,9 +57,10 @@ class WorkerPool:
         on_failure: Callable[[str, float], None],
         on_configured: Callable[[], None] = lambda: None,
         on_missing: Callable[[str, str], None] = lambda address, model: None,
+        on_rows: Callable[[bytes], None] = lambda rows: None,
     ) -> None:
         """``on_failure(address, at)`` hears of failed attempts (monotonic time), ``on_missing(address, model)`` of
-        adapters that an endpoint does not have (engine-side name)."""
+        adapters that an endpoint does not have (engine-side name), ``on_rows`` of what the kind of worker counts."""
         self.workers = [Worker(number) for number in range(count)]
         self._totals = RequestTotals()
         self._questions = WorkerQuestions()
@@ -69,6 +70,7 @@ class WorkerPool:
         self._on_failure = on_failure
         self._on_configured = on_configured
         self._on_missing = on_missing
+        self._on_rows = on_rows
         self._configure: protocol.Configure | None = None
         self._fleet = Fleet()
         self._checked = False
@@ -280,6 +282,8 @@ class WorkerPool:
                 self._reported.set()
                 self._reported.clear()
                 self._totals.add(message.rows)
+                if message.server_rows:
+                    self._on_rows(message.server_rows)
             case protocol.EndpointFailed():
                 self._on_failure(message.address, message.at)
             case protocol.ModelMissing():

@@ -132,6 +132,10 @@ class Gateway:
         """The state of a backend by name."""
         return self._states.get(key)
 
+    def pool_states(self) -> list[BackendState]:
+        """Of every InferencePool of the snapshot in force."""
+        return [state for state in self._states.values() if state.is_pool]
+
     def mirror_address(self, ref: BackendRef) -> str:
         """A ready endpoint of a mirror's backend, at random; empty: none."""
         state = self._states.get(backend_key(ref))

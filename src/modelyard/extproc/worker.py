@@ -6,16 +6,22 @@ import asyncio
 import time
 from collections.abc import Sequence
 
+import msgspec
+
+from modelyard.exchange.record import ExchangeRecord
 from modelyard.extproc.endpoint_picker import PROCESS, EndpointPicker
 from modelyard.extproc.grpc_server import GrpcServer
 from modelyard.extproc.grpc_stream import GrpcStream, OpenStream, StreamHandler
 from modelyard.extproc.health_service import EXTERNAL_PROCESSOR, OVERALL, READINESS, HealthService
 from modelyard.routing.listeners import Certificate
 from modelyard.snapshot import Snapshot
+from modelyard.telemetry.objective_metrics import ObjectiveMetrics
 from modelyard.worker.certificates import HTTP_2, CertificateTable
 from modelyard.worker.life import WorkerLife, run_worker
-from modelyard.worker.protocol import BindingFault, Configure, ExtProc, GrpcBinding
+from modelyard.worker.protocol import BindingFault, Configure, ExtProc, GrpcBinding, PoolGauges, Stats
 from modelyard.worker.timing_wheel import TimingWheel
+
+_encode_rows = msgspec.msgpack.Encoder().encode
 
 OLD_SERVICE = "inference-extension"
 """What charts of the inference extension up to v0.3 probe."""
@@ -36,12 +42,24 @@ class ExtProcServer:
         self._ready: bool | None = None
         self._certificates = CertificateTable(HTTP_2)
         self._bound: set[GrpcBinding] = set()
+        self._objectives = ObjectiveMetrics()
         self._picker: EndpointPicker | None = None
         self._open: OpenStream | None = None
 
     @property
     def open_connections(self) -> int:
         return self._server.open_connections
+
+    def count(self, stats: Stats, now: float) -> Stats:
+        pools = {
+            state.label: PoolGauges(
+                saturation=round(state.saturation_at(now), 4),
+                queued=state.admission.queued,
+                prefix_blocks=state.scheduler.prefixes_kept,
+            )
+            for state in self._life.gateway.pool_states()
+        }
+        return msgspec.structs.replace(stats, server_rows=_encode_rows(self._objectives.drain()), pools=pools)
 
     async def apply(self, order: Configure, snapshot: Snapshot) -> Sequence[BindingFault]:
         wanted = order.ext_proc
@@ -63,13 +81,17 @@ class ExtProcServer:
         await self._server.drain(seconds)
         self.wheel.stop()
 
+    def _record(self, record: ExchangeRecord) -> None:
+        self._life.record(record)
+        self._objectives.record(record)
+
     def _serve(self, wanted: ExtProc, snapshot: Snapshot) -> None:
         """Answer new streams as the order in force says; open ones end as they began."""
         if wanted.picker is not None:
             if self._picker is None:
                 loop = asyncio.get_running_loop()
                 self._picker = EndpointPicker(
-                    self._life.gateway, self._life.record, time.monotonic, loop.call_later, wanted.picker
+                    self._life.gateway, self._record, time.monotonic, loop.call_later, wanted.picker
                 )
             self._picker.apply(wanted.picker, snapshot)
             self._open = self._picker.open

@@ -109,6 +109,11 @@ class Scheduler:
         slots = profile.choose(request, view, exclude, self._roster.by_address, count, self._rng) if count else ()
         return [self._roster.slots[slot].endpoint for slot in slots]
 
+    @property
+    def prefixes_kept(self) -> int:
+        """Entries of the prefix index."""
+        return len(self._memory.prefixes)
+
     def started(self, address: str, request: PickRequest | None = None) -> int:
         """A request was sent to ``address``: in-flight + 1, its prefix is recorded. How many blocks of it the endpoint
         was not known to hold before."""

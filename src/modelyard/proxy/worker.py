@@ -13,7 +13,7 @@ from modelyard.proxy.listeners import Listeners
 from modelyard.snapshot import Snapshot
 from modelyard.worker import descriptors
 from modelyard.worker.life import WorkerLife, run_worker
-from modelyard.worker.protocol import BindingFault, Configure
+from modelyard.worker.protocol import BindingFault, Configure, Stats
 
 _DESCRIPTORS_EACH = 2
 """An open stream has a client's socket and an endpoint's."""
@@ -30,6 +30,9 @@ class ProxyServer:
     @property
     def open_connections(self) -> int:
         return len(self._plane.clients)
+
+    def count(self, stats: Stats, now: float) -> Stats:
+        return stats
 
     async def apply(self, order: Configure, snapshot: Snapshot) -> Sequence[BindingFault]:
         self._plane.limits = limits_here(max_body=order.body_limit)

@@ -115,4 +115,90 @@ ADAPTER_LOADED = Metric(
 )
 INFO = Metric("modelyard_info", "gauge", "Always 1; the version is in the label.", ("version",))
 
+# Names that dashboards of the Gateway API Inference Extension read; exported by `modelyard epp`.
+
+_OBJECTIVE = ("model_name", "target_model_name")
+_POOL = ("name",)
+OBJECTIVE_REQUESTS = Metric("inference_objective_request_total", "counter", "Requests by model.", _OBJECTIVE)
+OBJECTIVE_ERRORS = Metric(
+    "inference_objective_request_error_total",
+    "counter",
+    "Requests that were refused, or answered with an error by the model server.",
+    (*_OBJECTIVE, "error_code"),
+)
+OBJECTIVE_DURATION = Metric(
+    "inference_objective_request_duration_seconds", "histogram", "Duration of answered requests.", _OBJECTIVE
+)
+OBJECTIVE_FIRST_TOKEN = Metric(
+    "inference_objective_request_ttft_seconds", "histogram", "Time to the first byte of the answer's body.", _OBJECTIVE
+)
+OBJECTIVE_PER_TOKEN = Metric(
+    "inference_objective_normalized_time_per_output_token_seconds",
+    "histogram",
+    "Duration of a request divided by the tokens that it generated.",
+    _OBJECTIVE,
+)
+OBJECTIVE_REQUEST_SIZE = Metric(
+    "inference_objective_request_sizes", "histogram", "Bytes of request bodies.", _OBJECTIVE
+)
+OBJECTIVE_RESPONSE_SIZE = Metric(
+    "inference_objective_response_sizes", "histogram", "Bytes of response bodies.", _OBJECTIVE
+)
+OBJECTIVE_INPUT = Metric("inference_objective_input_tokens", "histogram", "Prompt tokens per request.", _OBJECTIVE)
+OBJECTIVE_OUTPUT = Metric("inference_objective_output_tokens", "histogram", "Generated tokens per request.", _OBJECTIVE)
+OBJECTIVE_CACHED = Metric(
+    "inference_objective_prompt_cached_tokens", "histogram", "Cached prompt tokens per request.", _OBJECTIVE
+)
+OBJECTIVE_RUNNING = Metric(
+    "inference_objective_running_requests", "gauge", "Requests at model servers now.", ("model_name",)
+)
+POOL_KV_USAGE = Metric(
+    "inference_pool_average_kv_cache_utilization", "gauge", "Mean share of the KV cache in use, 0 to 1.", _POOL
+)
+POOL_QUEUE = Metric(
+    "inference_pool_average_queue_size", "gauge", "Mean number of requests that wait in engines.", _POOL
+)
+POOL_RUNNING = Metric(
+    "inference_pool_average_running_requests", "gauge", "Mean number of requests that run in engines.", _POOL
+)
+POOL_READY = Metric("inference_pool_ready_pods", "gauge", "Endpoints that may be picked.", _POOL)
+POOL_POD_QUEUE = Metric(
+    "inference_pool_per_pod_queue_size",
+    "gauge",
+    "Requests that wait in the engine of one endpoint.",
+    ("model_server_pod", "name"),
+)
+EXTENSION_INFO = Metric(
+    "inference_extension_info", "gauge", "Always 1; `build_ref` is Modelyard's version.", ("commit", "build_ref")
+)
+EXTENSION_ATTEMPTS = Metric(
+    "inference_extension_scheduler_attempts_total",
+    "counter",
+    "Picks. `status`: success, or failure where no endpoint could be picked.",
+    ("status", "model_name", "target_model_name"),
+)
+EXTENSION_SATURATION = Metric(
+    "inference_extension_flow_control_pool_saturation",
+    "gauge",
+    "How full a pool is; from 1 on only what must not wait is admitted. Highest of all workers.",
+    ("inference_pool",),
+)
+EXTENSION_QUEUE = Metric(
+    "inference_extension_flow_control_queue_size",
+    "gauge",
+    "Requests that wait for admission.",
+    ("inference_pool",),
+)
+EXTENSION_PREFIXES = Metric(
+    "inference_extension_prefix_indexer_size", "gauge", "Blocks in the prefix indexes of all pools and workers."
+)
+
+ROUTER_INFO = Metric("bbr_info", "gauge", "Always 1; `build_ref` is Modelyard's version.", ("commit", "build_ref"))
+ROUTER_SUCCESS = Metric("bbr_success_total", "counter", "Requests whose headers were set from the body.")
+ROUTER_NOT_FOUND = Metric(
+    "bbr_body_field_not_found_total", "counter", "Requests whose JSON body has no such field.", ("field",)
+)
+ROUTER_NOT_IN_BODY = Metric("bbr_model_not_in_body_total", "counter", "Requests whose body names no model.")
+ROUTER_NOT_PARSED = Metric("bbr_model_not_parsed_total", "counter", "Requests whose body is no JSON object.")
+
 CATALOGUE: tuple[Metric, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Metric))

@@ -7,6 +7,7 @@ from itertools import accumulate
 
 from modelyard.telemetry import catalogue
 from modelyard.telemetry.catalogue import Metric
+from modelyard.telemetry.objective_metrics import MEASURED, ObjectiveRow
 from modelyard.telemetry.request_metrics import DURATION_BUCKETS, RequestRow
 
 Sample = tuple[Sequence[str], float]
@@ -17,8 +18,13 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 
 
-def render(gauges: Mapping[Metric, Iterable[Sample]], requests: Iterable[RequestRow]) -> str:
-    """The whole page: ``gauges`` (and plain counters) by metric, and the request rows as their families."""
+def render(
+    gauges: Mapping[Metric, Iterable[Sample]],
+    requests: Iterable[RequestRow],
+    objectives: Iterable[ObjectiveRow] | None = None,
+) -> str:
+    """The whole page: ``gauges`` (and plain counters) by metric, and rows as their families. ``objectives`` None: this
+    process exports none of them."""
     lines: list[str] = []
     rows = list(requests)
     for metric, read in _REQUEST_COUNTERS.items():
@@ -27,8 +33,24 @@ def render(gauges: Mapping[Metric, Iterable[Sample]], requests: Iterable[Request
     _histogram(lines, catalogue.FIRST_BYTE, rows, "first_byte_buckets", "first_byte_sum", "first_byte_count")
     for metric, samples in gauges.items():
         _family(lines, metric, samples)
+    if objectives is not None:
+        _objectives(lines, list(objectives))
     lines.append("")
     return "\n".join(lines)
+
+
+def _objectives(lines: list[str], rows: Sequence[ObjectiveRow]) -> None:
+    """What the rows count under the names of the inference extension."""
+    _family(lines, catalogue.OBJECTIVE_REQUESTS, [(row.key, row.count) for row in rows])
+    errors = [((*row.key, code), count) for row in rows for code, count in row.errors.items()]
+    _family(lines, catalogue.OBJECTIVE_ERRORS, errors)
+    picks = [(("success", *row.key), row.picked) for row in rows if row.picked]
+    picks += [(("failure", *row.key), row.unpicked) for row in rows if row.unpicked]
+    _family(lines, catalogue.EXTENSION_ATTEMPTS, picks)
+    for index, measured in enumerate(MEASURED):
+        _header(lines, measured.metric)
+        for row in rows:
+            _series(lines, measured.metric, row.key, measured.bounds, row.buckets[index], row.sums[index])
 
 
 _REQUEST_COUNTERS = {
@@ -59,15 +81,27 @@ def _histogram(
     lines: list[str], metric: Metric, rows: Iterable[RequestRow], buckets: str, total: str, count: str
 ) -> None:
     _header(lines, metric)
-    names = (*metric.labels, "le")
-    bounds = (*(_number(bound) for bound in DURATION_BUCKETS), "+Inf")
     for row in rows:
-        values = _request_labels(row)
-        for bound, number in zip(bounds, accumulate(getattr(row, buckets)), strict=True):
-            lines.append(f"{metric.name}_bucket{_labels(names, (*values, bound))} {number}")
-        labels = _labels(metric.labels, values)
-        lines.append(f"{metric.name}_sum{labels} {_number(getattr(row, total))}")
-        lines.append(f"{metric.name}_count{labels} {getattr(row, count)}")
+        counts, summed = getattr(row, buckets), getattr(row, total)
+        _series(lines, metric, _request_labels(row), DURATION_BUCKETS, counts, summed, getattr(row, count))
+
+
+def _series(
+    lines: list[str],
+    metric: Metric,
+    values: Sequence[str],
+    bounds: Sequence[float],
+    buckets: Sequence[int],
+    total: float,
+    count: int | None = None,
+) -> None:
+    """One histogram. ``buckets``: not cumulative; ``count`` None: their sum."""
+    names = (*metric.labels, "le")
+    for bound, number in zip((*map(_number, bounds), "+Inf"), accumulate(buckets), strict=True):
+        lines.append(f"{metric.name}_bucket{_labels(names, (*values, bound))} {number}")
+    labels = _labels(metric.labels, values)
+    lines.append(f"{metric.name}_sum{labels} {_number(total)}")
+    lines.append(f"{metric.name}_count{labels} {sum(buckets) if count is None else count}")
 
 
 def _header(lines: list[str], metric: Metric) -> None:

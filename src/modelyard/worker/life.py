@@ -62,6 +62,10 @@ class Server(Protocol):
         """Connections of clients."""
         ...
 
+    def count(self, stats: protocol.Stats, now: float) -> protocol.Stats:
+        """``stats`` with what this kind of worker counts beside, since it was last asked."""
+        ...
+
     async def apply(self, order: protocol.Configure, snapshot: Snapshot) -> Sequence[protocol.BindingFault]:
         """Open and close sockets as the order in force says, without dropping a connection; what could not be bound.
         Called again with the same order where something could not."""
@@ -226,17 +230,16 @@ class WorkerLife:
         if self._link.lost_at is not None:
             return
         in_flight = {str(key): dict(counts) for key, counts in self.gateway.in_flight().items() if counts}
-        self._link.send(
-            protocol.Stats(
-                worker=self.options.worker,
-                rows=_encode_rows(self._metrics.drain()),
-                open_exchanges=self.gateway.open_exchanges,
-                open_connections=self.server.open_connections,
-                in_flight=in_flight,
-                fleet=self._fleet_number,
-                waiting_for_loads={str(key): dict(row) for key, row in self.gateway.waiting_for_loads().items()},
-            )
+        stats = protocol.Stats(
+            worker=self.options.worker,
+            rows=_encode_rows(self._metrics.drain()),
+            open_exchanges=self.gateway.open_exchanges,
+            open_connections=self.server.open_connections,
+            in_flight=in_flight,
+            fleet=self._fleet_number,
+            waiting_for_loads={str(key): dict(row) for key, row in self.gateway.waiting_for_loads().items()},
         )
+        self._link.send(self.server.count(stats, now))
 
 
 def _compile(order: protocol.Configure) -> Snapshot:

@@ -57,6 +57,17 @@ class Configured(Message, frozen=True, kw_only=True):
     faults: tuple[BindingFault, ...] = ()
 
 
+class PoolGauges(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a pool stands in one worker."""
+
+    saturation: float = 0.0
+    """1 and above: only what must not wait is admitted."""
+    queued: int = 0
+    """Requests that wait for admission."""
+    prefix_blocks: int = 0
+    """Blocks in its prefix index."""
+
+
 class Stats(Message, frozen=True, kw_only=True):
     """Counts since the last one, and gauges."""
 
@@ -71,6 +82,10 @@ class Stats(Message, frozen=True, kw_only=True):
     """Number of the fleet that requests are sent by."""
     waiting_for_loads: dict[str, dict[str, int]] = {}
     """Backend label -> adapter -> requests that wait until it is loaded."""
+    server_rows: bytes = b""
+    """What this kind of worker counts beside ``rows``, as msgpack: opaque here."""
+    pools: dict[str, PoolGauges] = {}
+    """By backend label."""
 
 
 class EndpointFailed(Message, frozen=True, kw_only=True):

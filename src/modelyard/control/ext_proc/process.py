@@ -8,6 +8,8 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import IO
 
+import msgspec
+
 from modelyard.admin.metrics_server import MetricsServer
 from modelyard.control.configuration import Configuration
 from modelyard.control.ext_proc.certificate_files import follow_certificate, read_certificate, self_signed
@@ -24,9 +26,12 @@ from modelyard.resources.resource_set import ResourceSet, encode_objects
 from modelyard.scrape.scraper import Scraper
 from modelyard.scrape.settings import ScrapeSettings
 from modelyard.snapshot import Snapshot, build_snapshot
+from modelyard.telemetry.objective_metrics import ObjectiveRow, joined
 from modelyard.worker.protocol import Configure, ExtProc, GrpcBinding, GrpcCertificate
 
 log = logging.getLogger(__name__)
+
+_decode_objectives = msgspec.msgpack.Decoder(list[ObjectiveRow]).decode
 
 
 class AlreadyRunning(RuntimeError):
@@ -57,7 +62,10 @@ class ExtProcControl:
             on_failure=self._endpoint_failed,
             on_configured=on_change,
             on_missing=self._model_missing,
+            on_rows=self._count,
         )
+        self.objectives: dict[tuple[str, str], ObjectiveRow] = {}
+        """Requests by model and target model, all workers together."""
         self.view = ExtProcView(self)
         self.metrics_port = settings.metrics_port
         self._metrics = MetricsServer(self.view)
@@ -182,6 +190,9 @@ class ExtProcControl:
     def _certificate_changed(self, certificate: GrpcCertificate) -> None:
         self._certificate = certificate
         self._apply()
+
+    def _count(self, rows: bytes) -> None:
+        joined(_decode_objectives(rows), self.objectives)
 
     # ── the fleet ──
 

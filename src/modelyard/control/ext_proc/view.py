@@ -6,6 +6,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from modelyard import __version__
+from modelyard.control.ext_proc.pool_metrics import pool_metrics
+from modelyard.control.ext_proc.settings import Role
 from modelyard.control.fleet_report import fleet_gauges
 from modelyard.telemetry import catalogue
 from modelyard.telemetry.catalogue import Metric
@@ -62,7 +64,10 @@ class ExtProcView:
             catalogue.OPEN_CONNECTIONS: [((str(w.number),), w.stats.open_connections) for w in workers.workers],
             **fleet_gauges(self._control.fleet, workers.in_flight(), time.monotonic(), workers.waiting_for_loads()),
         }
-        return render(gauges, workers.rows.values())
+        if self._control.settings.role is not Role.PICKER:
+            return render(gauges, workers.rows.values())
+        gauges |= pool_metrics(self._control.fleet, [worker.stats.pools for worker in workers.workers])
+        return render(gauges, workers.rows.values(), self._control.objectives.values())
 
 
 def _failure_mode(ref: Any) -> str:

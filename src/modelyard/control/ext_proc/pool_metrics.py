@@ -1,0 +1,65 @@
+"""Pools and engines under the metric names of the Gateway API Inference Extension."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from modelyard import __version__
+from modelyard.fleet.fleet import BackendFleet, Fleet
+from modelyard.telemetry import catalogue
+from modelyard.telemetry.catalogue import Metric
+from modelyard.telemetry.exposition import Sample
+from modelyard.worker.protocol import PoolGauges
+
+
+def pool_metrics(fleet: Fleet, workers: Sequence[Mapping[str, PoolGauges]]) -> dict[Metric, list[Sample]]:
+    """Gauges of every pool. ``workers``: what each worker says of pools, by backend label.
+
+    Averages are over the endpoints whose load is known; without any there is no sample, as nothing is known. A pool is
+    called by its name, or with its namespace where several share the name; a Pod with several target ports has several
+    endpoints, which their ports tell apart.
+    """
+    gauges: dict[Metric, list[Sample]] = {
+        metric: []
+        for metric in (
+            catalogue.POOL_KV_USAGE,
+            catalogue.POOL_QUEUE,
+            catalogue.POOL_RUNNING,
+            catalogue.POOL_READY,
+            catalogue.POOL_POD_QUEUE,
+            catalogue.EXTENSION_SATURATION,
+            catalogue.EXTENSION_QUEUE,
+        )
+    }
+    names = Counter(key.name for key in fleet.backends)
+    for key, backend in sorted(fleet.backends.items()):
+        name = key.name if names[key.name] == 1 else f"{key.namespace}/{key.name}"
+        _pool(gauges, name, backend)
+        said = [pools[str(key)] for pools in workers if str(key) in pools]
+        gauges[catalogue.EXTENSION_SATURATION].append(((name,), max((one.saturation for one in said), default=0)))
+        gauges[catalogue.EXTENSION_QUEUE].append(((name,), sum(one.queued for one in said)))
+    kept = sum(one.prefix_blocks for pools in workers for one in pools.values())
+    gauges[catalogue.EXTENSION_PREFIXES] = [((), kept)]
+    gauges[catalogue.EXTENSION_INFO] = [(("", __version__), 1)]
+    return gauges
+
+
+def _pool(gauges: dict[Metric, list[Sample]], name: str, backend: BackendFleet) -> None:
+    gauges[catalogue.POOL_READY].append(((name,), sum(state.ready for state in backend.endpoints)))
+    loads = [state.load for state in backend.endpoints if state.load is not None]
+    if loads:
+        gauges[catalogue.POOL_KV_USAGE].append(((name,), _mean(load.kv_usage for load in loads)))
+        gauges[catalogue.POOL_QUEUE].append(((name,), _mean(load.waiting for load in loads)))
+        gauges[catalogue.POOL_RUNNING].append(((name,), _mean(load.running for load in loads)))
+    pods = Counter(state.endpoint.name for state in backend.endpoints)
+    for state in backend.endpoints:
+        if state.load is not None:
+            pod = state.endpoint.name
+            label = pod if pods[pod] == 1 else f"{pod}:{state.endpoint.port}"
+            gauges[catalogue.POOL_POD_QUEUE].append(((label, name), state.load.waiting))
+
+
+def _mean(values: Iterable[float]) -> float:
+    known = list(values)
+    return sum(known) / len(known)

@@ -1,0 +1,176 @@
+"""Request metrics under the names of the Gateway API Inference Extension (``inference_objective_*``): one row per model
+and target model in a worker, drained once a second to the control process.
+
+Bucket bounds are those of the original, so that panels with ``histogram_quantile`` read the same over both.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+import msgspec
+
+from modelyard.exchange.record import ExchangeRecord
+from modelyard.telemetry import catalogue
+from modelyard.telemetry.catalogue import Metric
+from modelyard.telemetry.request_metrics import MAX_MODELS, OTHER
+
+_TO_MINUTES = (0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60)
+_SECONDS = (*_TO_MINUTES, 120, 180, 240, 300, 360, 480, 600, 900, 1200, 1800, 2700, 3600)
+_PER_TOKEN = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+_BYTES = tuple(float(1 << power) for power in range(6, 31))
+_SMALL = (1, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192)
+_ANSWER_BYTES = (*_SMALL, 16384, 32778, 65536)
+_TOKENS = (*_ANSWER_BYTES, 131072, 262144, 524288, 1048576)
+
+
+class Measured(NamedTuple):
+    """One histogram."""
+
+    metric: Metric
+    bounds: tuple[float, ...]
+    """Upper bounds; ``+Inf`` is implied."""
+    value: Callable[[ExchangeRecord], float]
+    """Of an answered request; 0: not known, so not counted."""
+
+
+def _per_token(record: ExchangeRecord) -> float:
+    return record.duration / record.output_tokens if record.output_tokens else 0.0
+
+
+MEASURED = (
+    Measured(catalogue.OBJECTIVE_DURATION, _SECONDS, lambda record: record.duration),
+    Measured(catalogue.OBJECTIVE_FIRST_TOKEN, _SECONDS, lambda record: record.time_to_first_byte),
+    Measured(catalogue.OBJECTIVE_PER_TOKEN, _PER_TOKEN, _per_token),
+    Measured(catalogue.OBJECTIVE_REQUEST_SIZE, _BYTES, lambda record: record.request_bytes),
+    Measured(catalogue.OBJECTIVE_RESPONSE_SIZE, _ANSWER_BYTES, lambda record: record.response_bytes),
+    Measured(catalogue.OBJECTIVE_INPUT, _TOKENS, lambda record: record.input_tokens),
+    Measured(catalogue.OBJECTIVE_OUTPUT, _SMALL, lambda record: record.output_tokens),
+    Measured(catalogue.OBJECTIVE_CACHED, _TOKENS, lambda record: record.cached_tokens),
+)
+
+_ERROR_CODES = {
+    400: "BadRequest",
+    404: "BadConfiguration",
+    412: "BadRequest",
+    413: "BadRequest",
+    429: "InferencePoolResourceExhausted",
+    503: "ServiceUnavailable",
+}
+"""Codes of the original for what the picker itself answers."""
+_UPSTREAM_ERROR, _OWN_ERROR = "ModelServerError", "Internal"
+
+
+class ObjectiveRow(msgspec.Struct, array_like=True):
+    """Counters of one model and target model. Buckets are not cumulative; lists are in the order of ``MEASURED``."""
+
+    model: str
+    target: str
+    count: int = 0
+    picked: int = 0
+    unpicked: int = 0
+    """Requests that were let through and found no endpoint."""
+    errors: dict[str, int] = msgspec.field(default_factory=dict)
+    buckets: list[list[int]] = msgspec.field(
+        default_factory=lambda: [[0] * (len(measured.bounds) + 1) for measured in MEASURED]
+    )
+    sums: list[float] = msgspec.field(default_factory=lambda: [0.0] * len(MEASURED))
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.model, self.target
+
+    def add(self, other: ObjectiveRow) -> None:
+        """Add the counts of a row with the same labels."""
+        self.count += other.count
+        self.picked += other.picked
+        self.unpicked += other.unpicked
+        for code, count in other.errors.items():
+            self.errors[code] = self.errors.get(code, 0) + count
+        for mine, theirs in zip(self.buckets, other.buckets, strict=True):
+            mine[:] = [a + b for a, b in zip(mine, theirs, strict=True)]
+        self.sums = [a + b for a, b in zip(self.sums, other.sums, strict=True)]
+
+
+class ObjectiveMetrics:
+    """Rows by model. Records are collected and counted some at a time, as in ``RequestMetrics``."""
+
+    _TOGETHER = 64
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[str, str], ObjectiveRow] = {}
+        self._names: set[str] = set()
+        self._pending: list[ExchangeRecord] = []
+
+    def record(self, record: ExchangeRecord) -> None:
+        """Count one finished request, which nobody changes any more."""
+        self._pending.append(record)
+        if len(self._pending) >= self._TOGETHER:
+            self._count()
+
+    def drain(self) -> list[ObjectiveRow]:
+        """The rows since the last drain; counting starts anew."""
+        self._count()
+        rows = list(self._rows.values())
+        self._rows = {}
+        return rows
+
+    def _count(self) -> None:
+        for record in self._pending:
+            _take(self._row(record), record)
+        self._pending.clear()
+
+    def _row(self, record: ExchangeRecord) -> ObjectiveRow:
+        known = bool(record.endpoint)
+        key = (self._label(record.model, known), self._label(record.target_model, known))
+        row = self._rows.get(key)
+        if row is None:
+            row = self._rows[key] = ObjectiveRow(*key)
+        return row
+
+    def _label(self, name: str, known: bool) -> str:
+        """A name becomes a label only once a request for it was sent to a model server: clients choose names."""
+        if not name or name in self._names:
+            return name
+        if not known or len(self._names) >= 2 * MAX_MODELS:
+            return OTHER
+        self._names.add(name)
+        return name
+
+
+def _take(row: ObjectiveRow, record: ExchangeRecord) -> None:
+    row.count += 1
+    code = error_code(record)
+    if code:
+        row.errors[code] = row.errors.get(code, 0) + 1
+    if record.endpoint:
+        row.picked += 1
+    elif record.status == 503:
+        row.unpicked += 1
+    if record.endpoint and record.status:
+        for index, measured in enumerate(MEASURED):
+            value = measured.value(record)
+            if value:
+                row.sums[index] += value
+                row.buckets[index][bisect_left(measured.bounds, value)] += 1
+
+
+def error_code(record: ExchangeRecord) -> str:
+    """The original's code for how a request failed; empty: it did not, or its client left."""
+    if not record.status >= 400:
+        return ""
+    if record.reason and not record.endpoint:
+        return _ERROR_CODES.get(record.status, _OWN_ERROR)
+    return _UPSTREAM_ERROR
+
+
+def joined(rows: Iterable[ObjectiveRow], into: dict[tuple[str, str], ObjectiveRow]) -> None:
+    """Add rows to those of all workers."""
+    for row in rows:
+        known = into.get(row.key)
+        if known is None:
+            into[row.key] = row
+        else:
+            known.add(row)

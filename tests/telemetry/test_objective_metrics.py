@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import msgspec
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from modelyard.exchange.record import ExchangeRecord
+from modelyard.telemetry.exposition import render
+from modelyard.telemetry.objective_metrics import MEASURED, ObjectiveMetrics, ObjectiveRow, error_code, joined
+from modelyard.telemetry.request_metrics import MAX_MODELS, OTHER
+
+PICKED = ExchangeRecord(
+    endpoint="127.0.0.1:1",
+    model="chat",
+    target_model="chat-v2",
+    status=200,
+    duration=2.0,
+    time_to_first_byte=0.2,
+    request_bytes=100,
+    response_bytes=1000,
+    input_tokens=10,
+    output_tokens=20,
+)
+
+
+def record(**fields: object) -> ExchangeRecord:
+    made = ExchangeRecord(**{name: getattr(PICKED, name) for name in PICKED.__struct_fields__})
+    for name, value in fields.items():
+        setattr(made, name, value)
+    return made
+
+
+def counted(*records: ExchangeRecord) -> dict[tuple[str, str], ObjectiveRow]:
+    """As the control process has them, over the wire and in two parts."""
+    metrics, total = ObjectiveMetrics(), {}
+    decode = msgspec.msgpack.Decoder(list[ObjectiveRow]).decode
+    for one in records:
+        metrics.record(one)
+        joined(decode(msgspec.msgpack.encode(metrics.drain())), total)
+    return total
+
+
+def samples(rows: dict[tuple[str, str], ObjectiveRow]) -> dict[tuple[str, ...], float]:
+    families = text_string_to_metric_families(render({}, [], rows.values()))
+    return {(sample.name, *sample.labels.values()): sample.value for family in families for sample in family.samples}
+
+
+def test_an_answered_request_is_measured() -> None:
+    shown = samples(counted(PICKED, PICKED))
+    key = ("chat", "chat-v2")
+    assert shown["inference_objective_request_total", *key] == 2
+    assert shown["inference_objective_request_duration_seconds_sum", *key] == 4
+    assert shown["inference_objective_request_duration_seconds_bucket", *key, "2"] == 2
+    assert shown["inference_objective_request_duration_seconds_bucket", *key, "1.5"] == 0
+    assert shown["inference_objective_normalized_time_per_output_token_seconds_bucket", *key, "0.1"] == 2
+    assert shown["inference_objective_input_tokens_sum", *key] == 20
+    assert shown["inference_objective_prompt_cached_tokens_count", *key] == 0
+    assert shown["inference_extension_scheduler_attempts_total", "success", *key] == 2
+
+
+def test_a_refused_request_is_an_error_and_not_measured() -> None:
+    refused = record(endpoint="", status=503, reason="no_ready_endpoint")
+    shown = samples(counted(PICKED, refused))
+    assert shown["inference_objective_request_error_total", "chat", "chat-v2", "ServiceUnavailable"] == 1
+    assert sum(value for name, value in shown.items() if name[0].endswith("duration_seconds_count")) == 1
+    assert sum(value for name, value in shown.items() if name[1:2] == ("failure",)) == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({}, ""),
+        ({"status": 0, "reason": "client_gone"}, ""),
+        ({"status": 404}, "ModelServerError"),
+        ({"status": 500}, "ModelServerError"),
+        ({"endpoint": "", "status": 400, "reason": "invalid_json"}, "BadRequest"),
+        ({"endpoint": "", "status": 429, "reason": "saturated"}, "InferencePoolResourceExhausted"),
+        ({"endpoint": "", "status": 500, "reason": "internal"}, "Internal"),
+    ],
+)
+def test_error_codes(fields: dict[str, object], code: str) -> None:
+    assert error_code(record(**fields)) == code
+
+
+def test_names_that_nobody_serves_are_no_labels() -> None:
+    rows = counted(*(record(endpoint="", status=404, model=f"made-up-{number}") for number in range(20)))
+    assert set(rows) == {(OTHER, OTHER)}
+
+
+def test_models_are_capped() -> None:
+    metrics = ObjectiveMetrics()
+    for number in range(2 * MAX_MODELS + 10):
+        metrics.record(record(model=f"m{number}", target_model=""))
+    rows = metrics.drain()
+    assert len(rows) == 2 * MAX_MODELS + 1
+    assert next(row.count for row in rows if row.model == OTHER) == 10
+
+
+def test_bounds_rise() -> None:
+    for measured in MEASURED:
+        assert list(measured.bounds) == sorted(set(measured.bounds))
