@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from modelyard.exchange.commands import Forward, Mirror
+from modelyard.exchange.header_text import on_the_wire
 from modelyard.exchange.known_route import ADDRESS_MARK, ID_MARK, LENGTH_MARK, HeadTemplate, KnownRoute
 from modelyard.exchange.trusted_headers import BASE_MODEL_NAME, MULTIPLEXED_MODEL_ID
 from modelyard.exchange.upstream_heads import upstream_head, upstream_headers
@@ -135,11 +136,11 @@ def _own_fields(exchange: Exchange, gateway: Gateway, endpoint: Endpoint, reques
     headers = upstream_headers(head)
     for item in gateway.snapshot.body_headers:
         if item.header in by_name:
-            headers.append((item.header, _on_the_wire(by_name[item.header])))
+            headers.append((item.header, on_the_wire(by_name[item.header])))
     if BASE_MODEL_NAME in by_name:
-        headers.append((BASE_MODEL_NAME, _on_the_wire(by_name[BASE_MODEL_NAME])))
+        headers.append((BASE_MODEL_NAME, on_the_wire(by_name[BASE_MODEL_NAME])))
     if endpoint.engine == RAY_ENGINE and exchange.target_model:
-        headers.append((MULTIPLEXED_MODEL_ID, _on_the_wire(exchange.engine_model or exchange.target_model)))
+        headers.append((MULTIPLEXED_MODEL_ID, on_the_wire(exchange.engine_model or exchange.target_model)))
     if "x-request-id" not in by_name:
         headers.append(("x-request-id", request_id))
     client = exchange.client
@@ -160,11 +161,6 @@ def _with_forwarded_for(headers: Headers, known: str | None, address: str) -> He
     if address:
         headers.append(("x-forwarded-for", address))
     return headers
-
-
-def _on_the_wire(value: str) -> str:
-    """A value from a body as header text: other letters than ASCII travel as UTF-8 bytes (RFC 9110, obs-text)."""
-    return value if value.isascii() else value.encode().decode("latin-1")
 
 
 def _mirrors(

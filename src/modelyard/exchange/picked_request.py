@@ -11,13 +11,13 @@ import msgspec
 from modelyard.bodies.answers import UnreadAnswer
 from modelyard.bodies.any_api import AnyApi
 from modelyard.bodies.facts import BodyError, RequestFacts
-from modelyard.bodies.json_request import model_name
-from modelyard.bodies.json_scan import TOP_LEVEL_MODEL, MemberScanner
 from modelyard.bodies.prefixed_paths import controls_engine, prefixed_dialect
 from modelyard.exchange.commands import Respond, Wait
 from modelyard.exchange.endpoint_subset import canonical_address
+from modelyard.exchange.header_text import on_the_wire
 from modelyard.exchange.model_request import ModelRequest
 from modelyard.exchange.record import ExchangeRecord
+from modelyard.exchange.routed_body import scanned_model
 from modelyard.exchange.trusted_headers import MODEL_NAME, MULTIPLEXED_MODEL_ID
 from modelyard.fleet.adapter_names import RAY_ENGINE
 from modelyard.http1.message_heads import ResponseHead
@@ -109,10 +109,7 @@ class PickedRequest(ModelRequest[Picked], eq=False, kw_only=True):
     def on_partial(self, beginning: bytes, now: float) -> Picked | Respond | Wait:
         """Only ``beginning`` of the body is shown: the model may be named in it, nothing else can be known."""
         self.body = beginning
-        try:
-            self.facts = self._scanned(beginning)
-        except BodyError as error:
-            return self._bad_body(error)
+        self.facts = self._scanned(beginning)
         return self._decide(now)
 
     def on_late_body(self, body: bytes, now: float) -> Picked | Respond | Wait:
@@ -134,9 +131,13 @@ class PickedRequest(ModelRequest[Picked], eq=False, kw_only=True):
         return self._name_models(state, now) or self._first_attempt(state, now)
 
     @property
-    def subset_is_empty(self) -> bool:
-        """Nothing that the body says can help."""
+    def hopeless(self) -> bool:
+        """Nothing that the body says can help: the subset is empty."""
         return self._within is not None and not self._within
+
+    @property
+    def answer_began(self) -> bool:
+        return self.record.status != 0
 
     @property
     def longest_wait(self) -> float:
@@ -154,10 +155,7 @@ class PickedRequest(ModelRequest[Picked], eq=False, kw_only=True):
         without it; None: it stays as it is."""
         if self.renames or self.facts.model is not None:
             return self.engine_model or None
-        try:
-            self.facts = self._scanned(beginning)
-        except BodyError:
-            return None
+        self.facts = self._scanned(beginning)
         model, state = self.facts.model, self.state
         if model is None or state is None:
             return None
@@ -173,7 +171,7 @@ class PickedRequest(ModelRequest[Picked], eq=False, kw_only=True):
     def _decide(self, now: float) -> Picked | Respond | Wait:
         state = self.state
         assert state is not None
-        if self.subset_is_empty:
+        if self.hopeless:
             return self._empty_subset()
         self._note_facts()
         return self._name_models(state, now) or self._admit(state, now)
@@ -223,15 +221,8 @@ class PickedRequest(ModelRequest[Picked], eq=False, kw_only=True):
         return RequestFacts(dialect="", model=self.head.by_name.get(MODEL_NAME) or None)
 
     def _scanned(self, beginning: bytes) -> RequestFacts:
-        spans, _ = MemberScanner(TOP_LEVEL_MODEL).scan(beginning)
-        if not spans:
-            return self._hinted()
-        start, end = spans[0]
-        try:
-            name = msgspec.json.decode(beginning[start:end], type=str)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return self._hinted()
-        return RequestFacts(dialect=_ANY_API.name, model=model_name(name))
+        model = scanned_model(beginning)
+        return self._hinted() if model is None else RequestFacts(dialect=_ANY_API.name, model=model)
 
     def _narrow_path(self, state: BackendState) -> Respond | None:
         if not self.any_path:
@@ -261,7 +252,7 @@ class PickedRequest(ModelRequest[Picked], eq=False, kw_only=True):
         remove = [name for name in self.forged if name != DESTINATION]
         if endpoints[0].engine == RAY_ENGINE and target:
             name = self.engine_model or target
-            fields.append((MULTIPLEXED_MODEL_ID, name if name.isascii() else name.encode().decode("latin-1")))
+            fields.append((MULTIPLEXED_MODEL_ID, on_the_wire(name)))
             remove = [name for name in remove if name != MULTIPLEXED_MODEL_ID]
         if self.renames and "accept-encoding" in self.head.by_name:
             # A compressed answer could not be read, so the client would see the engine's model name.

@@ -1,143 +1,37 @@
-"""One ext_proc stream of the endpoint picker: one HTTP request, from its head to the last byte of its answer.
-
-``RequestSide`` and ``ResponseSide`` each know one direction; here is what they share: the request's exchange, and the
-stream's end, at which every counter goes back, however it comes.
-"""
+"""One ext_proc stream of the endpoint picker."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from modelyard.exchange.commands import Respond
 from modelyard.exchange.contract import Outcome
 from modelyard.exchange.endpoint_subset import subset_of
 from modelyard.exchange.picked_request import PickedRequest
 from modelyard.exchange.refusals import refuse
 from modelyard.extproc.grpc_stream import GrpcStream
-from modelyard.extproc.processing_request import (
-    FULL_DUPLEX_STREAMED,
-    REQUEST_BODY,
-    REQUEST_HEADERS,
-    REQUEST_TRAILERS,
-    RESPONSE_BODY,
-    RESPONSE_HEADERS,
-    RESPONSE_TRAILERS,
-    STREAMED,
-    BodyModes,
-    OutOfOrder,
-    ProcessingRequest,
-    metadata_of,
-    read_request,
-)
-from modelyard.extproc.processing_response import immediate
+from modelyard.extproc.processing_request import ProcessingRequest, metadata_of
+from modelyard.extproc.processor_stream import ProcessorStream
 from modelyard.extproc.protobuf_struct import Plain
-from modelyard.extproc.protobuf_wire import MalformedMessage
 from modelyard.extproc.request_heads import request_head, take_forged
-from modelyard.extproc.request_side import RequestSide
-from modelyard.extproc.response_side import ResponseSide
-from modelyard.http2.grpc import INTERNAL, INVALID_ARGUMENT, OK
 
 if TYPE_CHECKING:
     from modelyard.extproc.endpoint_picker import EndpointPicker
 
-log = logging.getLogger(__name__)
-
 _SUBSET_NAMESPACE, _SUBSET_KEY = "envoy.lb.subset_hint", "x-gateway-destination-endpoint-subset"
 
 
-class PickerStream:
+class PickerStream(ProcessorStream[PickedRequest]):
     """Made by ``EndpointPicker.open``; a ``StreamHandler``."""
 
-    __slots__ = (
-        "_half_closed",
-        "_request",
-        "_response",
-        "ended",
-        "exchange",
-        "fails_open",
-        "modes",
-        "picker",
-        "stream",
-    )
+    __slots__ = ("_picker",)
 
     def __init__(self, picker: EndpointPicker, stream: GrpcStream) -> None:
-        self.picker = picker
-        self.stream = stream
-        self.exchange: PickedRequest | None = None
-        self.modes: BodyModes | None = None
-        """What the proxy says of itself; None: nothing."""
-        self.fails_open = False
-        self.ended = False
-        self._half_closed = False
-        self._request = RequestSide(self)
-        self._response = ResponseSide(self)
-
-    # ── what the server calls ──
-
-    def on_message(self, message: bytes) -> None:
-        if self.ended:
-            return
-        try:
-            request = read_request(message)
-            if not request.observability:
-                self._take(request)
-        except (MalformedMessage, OutOfOrder) as fault:
-            self.fail(INVALID_ARGUMENT, str(fault))
-        except Exception:
-            log.exception("an ext_proc stream failed")
-            self._broken()
-
-    def on_half_close(self) -> None:
-        if not self.ended:
-            self._half_closed = True
-            self.later(self._request.no_more)
-
-    def on_cancelled(self) -> None:
-        self._end(self._outcome())
-
-    def on_writable(self) -> None:
-        self.later(self._request.on_writable)
-        if not self.ended:
-            self.stream.resume_reading()
-
-    def later(self, step: Callable[[], None]) -> None:
-        """Do ``step``, which no message asked for; a fault of it is this stream's alone."""
-        if self.ended:
-            return
-        try:
-            step()
-        except Exception:
-            log.exception("an ext_proc stream failed")
-            self._broken()
-        self.settled()
-
-    # ── messages ──
-
-    def _take(self, request: ProcessingRequest) -> None:
-        if request.modes is not None and self.modes is None:
-            self.modes = request.modes
-        phase = request.phase
-        if phase == RESPONSE_BODY:
-            self._response.on_body(request.body, request.end_of_stream)
-        elif phase == REQUEST_HEADERS:
-            self._request.on_headers(request)
-        elif phase == REQUEST_BODY:
-            self._request.on_body(request)
-        elif phase == RESPONSE_HEADERS:
-            self.picker.shows_answers = True
-            if not self._request.decided:
-                self._request.drop()
-            self._response.on_headers(request)
-        elif phase == REQUEST_TRAILERS:
-            self._request.on_trailers()
-        elif phase == RESPONSE_TRAILERS:
-            self._response.on_trailers()
+        super().__init__(picker, stream)
+        self._picker = picker
 
     def open(self, request: ProcessingRequest) -> PickedRequest | None:
         """The exchange of the request whose first message this is; None: it was refused."""
-        picker = self.picker
+        picker = self._picker
         head = request_head(request.fields)
         metadata: dict[str, dict[str, Plain]] = metadata_of(request.metadata)
         plan = picker.pools.choose(self.stream.metadata, metadata)
@@ -163,45 +57,11 @@ class PickerStream:
         return exchange
 
     @property
-    def decided(self) -> bool:
-        """The proxy knows where the request goes."""
-        return self._request.decided
+    def picked(self) -> PickedRequest | None:
+        return self.exchange
 
-    @property
-    def response_mode(self) -> int:
-        """How the answer's body comes. A proxy that says nothing treats both bodies alike."""
-        if self.modes is not None:
-            return min(self.modes.response, FULL_DUPLEX_STREAMED)
-        return STREAMED if self._request.was_prompted else FULL_DUPLEX_STREAMED
-
-    def send(self, message: bytes) -> None:
-        """One answer. A proxy that does not take it is not read from until it does."""
-        if not self.stream.send(message):
-            self.stream.pause_reading()
-
-    # ── the end ──
-
-    def respond(self, command: Respond) -> None:
-        """Answer the client without an endpoint; the stream ends with that."""
-        answer = immediate(command.status, command.headers, command.body, command.reason)
-        self.stream.send(answer, last=True)
-        self._end("done")
-
-    def fail(self, status: int, message: str) -> None:
-        """End the stream with an error. The proxy does as it is told for that case, so never with OK."""
-        if not self.ended:
-            self.stream.finish(status, message)
-            self._end("client_gone")
-
-    def answered(self) -> None:
-        """The last byte of the answer has passed."""
-        self._finish_exchange("done")
-
-    def settled(self) -> None:
-        """The client sends no more: end the stream once nothing is owed."""
-        if self._half_closed and not self.ended and not self._request.owes:
-            self.stream.finish(OK)
-            self._end(self._outcome())
+    def _answer_shown(self) -> None:
+        self._picker.shows_answers = True
 
     def _outcome(self) -> Outcome:
         exchange = self.exchange
@@ -209,30 +69,12 @@ class PickerStream:
             return "client_gone"
         if exchange.record.status:
             return "done" if self._response.complete else "client_gone"
-        return "client_gone" if self.picker.shows_answers else "done"
-
-    def _broken(self) -> None:
-        """A fault of this program."""
-        if self.ended:
-            return
-        if self.exchange is not None and not self._request.decided:
-            if self.fails_open and self._request.pass_unpicked():
-                return
-            message = "The endpoint picker failed on this request; its log tells why."
-            self.respond(refuse(500, message, code="internal_error"))
-            return
-        self.fail(INTERNAL, "the endpoint picker failed on this request; its log tells why")
-
-    def _end(self, outcome: Outcome) -> None:
-        if not self.ended:
-            self.ended = True
-            self._request.drop()
-            self._finish_exchange(outcome)
+        return "client_gone" if self._picker.shows_answers else "done"
 
     def _finish_exchange(self, outcome: Outcome) -> None:
         exchange, self.exchange = self.exchange, None
         if exchange is not None:
-            picker = self.picker
+            picker = self._picker
             exchange.resume = None
             record = exchange.on_end(outcome, picker.clock())
             record.request_bytes = self._request.size

@@ -21,14 +21,14 @@ not said               when the body is whole, or   as in FULL_DUPLEX_STREAMED; 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from modelyard.bodies.json_rename import ValueRenamer
 from modelyard.bodies.json_scan import TOP_LEVEL_MODEL
 from modelyard.exchange.commands import Respond, Wait
-from modelyard.exchange.picked_request import Picked, PickedRequest
+from modelyard.exchange.picked_request import Picked
 from modelyard.extproc.processing_request import (
     BUFFERED,
     BUFFERED_PARTIAL,
@@ -52,8 +52,9 @@ from modelyard.extproc.processing_response import (
 )
 
 if TYPE_CHECKING:
-    from modelyard.extproc.endpoint_picker import Alarm
-    from modelyard.extproc.picker_stream import PickerStream
+    from modelyard.extproc.processed_request import ProcessedRequest
+    from modelyard.extproc.processor import Alarm
+    from modelyard.extproc.processor_stream import ProcessorStream
 
 NEW, COLLECTING, DECIDING, PASSING, SENDING, DONE = range(6)
 
@@ -91,7 +92,7 @@ class RequestSide:
         "size",
     )
 
-    def __init__(self, stream: PickerStream) -> None:
+    def __init__(self, stream: ProcessorStream[Any]) -> None:
         self._stream = stream
         self._phase = NEW
         self._mode = UNSAID
@@ -101,7 +102,7 @@ class RequestSide:
         self._shown = 0
         """Body messages that came."""
         self._held = 0
-        """Bytes that count in ``EndpointPicker.held_bodies``."""
+        """Bytes that count in ``Processor.held_bodies``."""
         self._ended = False
         """The body's last message came."""
         self._trailers = False
@@ -131,7 +132,8 @@ class RequestSide:
         if self._phase != NEW:
             raise _out_of_order("request headers")
         modes = self._stream.modes
-        if request.end_of_stream:
+        self._ended = request.end_of_stream
+        if self._ended:
             self._mode = NONE
         elif modes is not None:
             unprompted = modes.unprompted and modes.request == STREAMED
@@ -141,13 +143,13 @@ class RequestSide:
             return
         self._phase = COLLECTING
         self._owes_headers = True
-        if self._mode in (NONE, STREAMED) or exchange.subset_is_empty:
+        if self._mode in (NONE, STREAMED) or exchange.hopeless:
             self._choose_unseen()
         elif self._mode in (BUFFERED, BUFFERED_PARTIAL):
             self._owes_headers = False
             self._stream.send(plain_answer(REQUEST_HEADERS))
-        elif self._mode == UNSAID and not self._stream.picker.bodies_come_unasked:
-            self._alarm = self._stream.picker.call_later(SILENCE, self._silence_lasted)
+        elif self._mode == UNSAID and not self._stream.processor.bodies_come_unasked:
+            self._alarm = self._stream.processor.call_later(SILENCE, self._silence_lasted)
 
     def on_body(self, request: ProcessingRequest) -> None:
         body, end = request.body, request.end_of_stream
@@ -166,7 +168,7 @@ class RequestSide:
             self._collected(body, end)
 
     def on_trailers(self) -> None:
-        if self._trailers:
+        if self._ended and self._stream.exchange is not None:
             raise _out_of_order("request trailers")
         self._trailers = self._ended = True
         if self._phase == COLLECTING:
@@ -202,13 +204,13 @@ class RequestSide:
         return True
 
     def _keep(self, body: bytes) -> bool:
-        picker, exchange = self._stream.picker, self._stream.exchange
+        processor, exchange = self._stream.processor, self._stream.exchange
         assert exchange is not None
-        limit = picker.gateway.settings.body_limit
+        limit = processor.gateway.settings.body_limit
         if self.size > limit:
             self._stream.respond(exchange.too_large(limit))
             return False
-        if not picker.hold(len(body)):
+        if not processor.hold(len(body)):
             self._stream.respond(exchange.overloaded())
             return False
         self._held += len(body)
@@ -219,7 +221,7 @@ class RequestSide:
         """A message of a body that is awaited."""
         if self._mode == UNSAID:
             self._end_silence()
-            self._stream.picker.bodies_come_unasked = True
+            self._stream.processor.bodies_come_unasked = True
             self._mode = FULL_DUPLEX_STREAMED
         if end or self._mode == BUFFERED:
             self._whole()
@@ -299,7 +301,7 @@ class RequestSide:
         fields, remove = picked.set_headers, picked.remove_headers
         if length >= 0:
             fields = [*fields, ("content-length", str(length))]
-        elif self._mode in (STREAMED, STREAMED_UNPROMPTED) and self._exchange().renames:
+        elif self._mode != NONE and self._exchange().renames:
             remove = [*remove, "content-length"]
         mutation = header_mutation(fields, remove)
         metadata = _metadata(picked)
@@ -387,7 +389,7 @@ class RequestSide:
         if exchange is None:
             self._stream.send(_PLAIN_BODY)
             return
-        if self._shown == 1 and self._mode == STREAMED and not exchange.record.status:
+        if self._shown == 1 and self._mode == STREAMED and not exchange.answer_began:
             if end:
                 self._choose_again(exchange, body)
                 return
@@ -400,7 +402,7 @@ class RequestSide:
         renamed = renamer.feed(body) + (renamer.finish() if end else b"")
         self._stream.send(_PLAIN_BODY if renamed == body else answer(REQUEST_BODY, body=renamed))
 
-    def _choose_again(self, exchange: PickedRequest, body: bytes) -> None:
+    def _choose_again(self, exchange: ProcessedRequest, body: bytes) -> None:
         """The proxy shows the whole body, so perhaps the headers are still with it."""
         if not self._keep(body):
             return
@@ -408,20 +410,20 @@ class RequestSide:
         self._phase = COLLECTING
         self._decide(exchange.on_late_body(body, self._now()))
 
-    def _begin_renaming(self, exchange: PickedRequest, beginning: bytes) -> None:
+    def _begin_renaming(self, exchange: ProcessedRequest, beginning: bytes) -> None:
         name = exchange.late_name(beginning)
         if name is not None:
             self._renamer = ValueRenamer(TOP_LEVEL_MODEL, msgspec.json.encode(name))
 
     # ── small things ──
 
-    def _exchange(self) -> PickedRequest:
-        exchange = self._stream.exchange
+    def _exchange(self) -> ProcessedRequest:
+        exchange: ProcessedRequest | None = self._stream.exchange
         assert exchange is not None
         return exchange
 
     def _now(self) -> float:
-        return self._stream.picker.clock()
+        return self._stream.processor.clock()
 
     def _end_silence(self) -> None:
         if self._alarm is not None:
@@ -430,7 +432,7 @@ class RequestSide:
 
     def _let_go(self) -> None:
         self._chunks.clear()
-        self._stream.picker.let_go(self._held)
+        self._stream.processor.let_go(self._held)
         self._held = 0
 
 

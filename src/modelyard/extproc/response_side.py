@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from modelyard.extproc.processing_request import (
     BUFFERED,
@@ -26,7 +26,7 @@ from modelyard.extproc.processing_response import (
 from modelyard.http1.header_fields import index_fields
 
 if TYPE_CHECKING:
-    from modelyard.extproc.picker_stream import PickerStream
+    from modelyard.extproc.processor_stream import ProcessorStream
 
 _SERVED_NAMESPACE, _SERVED_KEY = "envoy.lb", "x-gateway-destination-endpoint-served"
 
@@ -36,7 +36,7 @@ class ResponseSide:
 
     __slots__ = ("_mode", "_stream", "complete", "size")
 
-    def __init__(self, stream: PickerStream) -> None:
+    def __init__(self, stream: ProcessorStream[Any]) -> None:
         self._stream = stream
         self._mode = FULL_DUPLEX_STREAMED
         self.complete = False
@@ -46,7 +46,7 @@ class ResponseSide:
     def on_headers(self, request: ProcessingRequest) -> None:
         stream = self._stream
         self._mode = stream.response_mode
-        exchange = stream.exchange
+        exchange = stream.picked
         if exchange is None:
             stream.send(plain_answer(RESPONSE_HEADERS))
             return
@@ -59,7 +59,7 @@ class ResponseSide:
             return
         served = metadata_of(request.metadata).get(_SERVED_NAMESPACE, {}).get(_SERVED_KEY)
         fields = exchange.on_response_head(
-            _status(by_name), by_name, served if isinstance(served, str) else "", stream.picker.clock()
+            _status(by_name), by_name, served if isinstance(served, str) else "", stream.processor.clock()
         )
         end = request.end_of_stream
         # What is changed later gets its length with its body, or none.
@@ -87,12 +87,12 @@ class ResponseSide:
         )
 
     def on_body(self, body: bytes, end: bool) -> None:
-        exchange = self._stream.exchange
+        exchange = self._stream.picked
         if exchange is None:
             self._give_back(body, body, end)
             return
         if not self.size and exchange.streams_events:
-            exchange.record.time_to_first_byte = self._stream.picker.clock() - exchange.record.started
+            exchange.record.time_to_first_byte = self._stream.processor.clock() - exchange.record.started
         self.size += len(body)
         out = exchange.on_response_data(body)
         if end or self._mode in (BUFFERED, BUFFERED_PARTIAL):
@@ -117,7 +117,7 @@ class ResponseSide:
 
     def on_trailers(self) -> None:
         stream = self._stream
-        exchange = stream.exchange
+        exchange = stream.picked
         if exchange is not None:
             last = exchange.on_response_end()
             if last and self._mode == FULL_DUPLEX_STREAMED:

@@ -1,0 +1,96 @@
+"""One ext_proc stream of the body-based router: fields of the request's body become headers that routes match.
+
+A client's own copies of those headers go, in whatever spelling, so that a body without the field leaves them unset. The
+body goes back byte for byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from modelyard.exchange.commands import Respond
+from modelyard.exchange.picked_request import Picked
+from modelyard.exchange.refusals import refuse
+from modelyard.exchange.routed_body import headers_of_beginning, routing_headers
+from modelyard.extproc.processing_request import ProcessingRequest
+from modelyard.extproc.processor_stream import ProcessorStream
+from modelyard.extproc.request_heads import request_head
+
+if TYPE_CHECKING:
+    from modelyard.exchange.contract import Outcome
+    from modelyard.extproc.body_based_router import BodyBasedRouter
+    from modelyard.extproc.grpc_stream import GrpcStream
+    from modelyard.http1.message_heads import Headers, RequestHead
+
+
+class RouterStream(ProcessorStream["RoutedRequest"]):
+    """Made by ``BodyBasedRouter.open``; a ``StreamHandler``."""
+
+    __slots__ = ("_router",)
+
+    def __init__(self, router: BodyBasedRouter, stream: GrpcStream) -> None:
+        super().__init__(router, stream)
+        self._router = router
+        self.fails_open = True  # where nothing can be said of a body, the request goes on as it is
+
+    def open(self, request: ProcessingRequest) -> RoutedRequest:
+        self.exchange = exchange = RoutedRequest(self._router, request_head(request.fields))
+        return exchange
+
+    def _finish_exchange(self, outcome: Outcome) -> None:
+        self.exchange = None
+
+
+class RoutedRequest:
+    """One request; a ``ProcessedRequest``."""
+
+    __slots__ = ("_forged", "_head", "_router", "resume")
+
+    renames = False
+    hopeless = False
+    answer_began = False
+    longest_wait = 0.0
+
+    def __init__(self, router: BodyBasedRouter, head: RequestHead) -> None:
+        self._router = router
+        self._head = head
+        names = router.header_names
+        self._forged = [name for name in head.by_name if name in names or name.replace("_", "-") in names]
+        self.resume: Callable[[Picked | Respond], None] | None = None
+
+    def on_request(self, body: bytes | None, now: float) -> Picked:
+        router = self._router
+        if not body:
+            return self._found([])
+        base_model = router.settings.base_model_header
+        fields = routing_headers(router.gateway, self._head, body, base_model=base_model)
+        router.on_routed(bool(fields))
+        return self._found(fields)
+
+    def on_partial(self, beginning: bytes, now: float) -> Picked:
+        router = self._router
+        base_model = router.settings.base_model_header
+        return self._found(headers_of_beginning(router.gateway, beginning, base_model=base_model))
+
+    def on_late_body(self, body: bytes, now: float) -> Picked:
+        return self.on_request(body, now)
+
+    def late_name(self, beginning: bytes) -> None:
+        return None
+
+    def _found(self, fields: Headers) -> Picked:
+        """What is set takes the place of a client's own; other spellings, and what is not set, are removed."""
+        names = {name for name, _ in fields}
+        return Picked("", None, fields, [name for name in self._forged if name not in names])
+
+    def too_large(self, limit: int) -> Respond:
+        message = f"The request body is larger than {limit} bytes: send less, or raise --max-body."
+        return refuse(413, message, code="body_too_large")
+
+    def overloaded(self) -> Respond:
+        message = "The body-based router holds as many request bodies as it may; try again soon."
+        return refuse(503, message, code="overloaded", headers=[("retry-after", "1")])
+
+    def drop_body(self) -> None:
+        """Nothing is kept of it."""

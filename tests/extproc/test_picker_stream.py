@@ -1,0 +1,851 @@
+"""The endpoint picker's stream, message by message."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from envoy.service.ext_proc.v3 import external_processor_pb2 as pb
+
+from modelyard.http2.grpc import INVALID_ARGUMENT
+
+from .conftest import (
+    BUFFERED,
+    FULL_DUPLEX,
+    GET,
+    NO_BODIES,
+    OK_JSON,
+    OK_SSE,
+    PARTIAL,
+    POST,
+    STREAMED,
+    UNPROMPTED,
+    A,
+    B,
+    C,
+    Call,
+    Yard,
+    endpoint,
+    pick_of,
+    served,
+    set_headers,
+    subset,
+)
+
+ASK = b'{"model": "m", "prompt": "hello"}'
+
+
+def streamed(answers: list[pb.ProcessingResponse], which: str = "request_body") -> tuple[bytes, bool]:
+    """Body and end of FULL_DUPLEX_STREAMED answers."""
+    pieces = [getattr(answer, which).response.body_mutation.streamed_response for answer in answers]
+    assert all(len(piece.body) <= 62_000 for piece in pieces)
+    assert not any(piece.end_of_stream for piece in pieces[:-1])
+    return b"".join(piece.body for piece in pieces), pieces[-1].end_of_stream
+
+
+def error_of(answer: pb.ProcessingResponse) -> tuple[int, dict[str, Any], dict[str, str]]:
+    immediate = answer.immediate_response
+    return immediate.status.code, json.loads(immediate.body)["error"], set_headers(immediate.headers)
+
+
+# ── request, by mode ──
+
+
+@pytest.mark.parametrize("config", [FULL_DUPLEX, None], ids=["said", "unsaid"])
+def test_full_duplex_holds_the_headers_until_the_body_is_whole(yard: Yard, config: Any) -> None:
+    call = yard.call()
+    assert call.headers(protocol_config=config) == []
+    assert call.body(ASK[:10], end=False) == []
+    first, *rest = call.body(ASK[10:])
+    picked = pick_of(first)
+    assert sorted(picked) == sorted([A, B, C])
+    assert set_headers(first.request_headers.response.header_mutation)["content-length"] == str(len(ASK))
+    assert streamed(rest) == (ASK, True)
+    assert yard.in_flight() == {picked[0]: 1}
+    call.handler.on_half_close()
+    assert call.stream.status == 0
+    yard.at_rest()
+
+
+def test_a_large_body_goes_back_in_pieces_of_62000_bytes(yard: Yard) -> None:
+    body = json.dumps({"model": "m", "prompt": "x" * 1_000_000}).encode()
+    call = yard.call()
+    call.headers(protocol_config=FULL_DUPLEX)
+    answers: list[pb.ProcessingResponse] = []
+    for at in range(0, len(body), 65536):
+        answers += call.body(body[at : at + 65536], end=at + 65536 >= len(body))
+    assert streamed(answers[1:]) == (body, True)
+
+
+def test_pieces_go_as_the_proxy_takes_them(yard: Yard) -> None:
+    body = json.dumps({"model": "m", "prompt": "x" * 500_000}).encode()
+    call = yard.call()
+    call.headers(protocol_config=FULL_DUPLEX)
+    call.stream.room = 3
+    answers = call.body(body)
+    assert len(answers) == 3
+    assert yard.picker.held_bodies == len(body)
+    call.handler.on_half_close()
+    while call.stream.status is None:
+        call.stream.room = 2
+        call.handler.on_writable()
+        answers += call.stream.answers()
+    assert streamed(answers[1:]) == (body, True)
+    yard.at_rest()
+
+
+def test_a_request_without_body_is_picked_like_any_other(yard: Yard) -> None:
+    yard.fleet(endpoint(A, waiting=50), endpoint(B), endpoint(C, waiting=50))
+    for config in (FULL_DUPLEX, STREAMED, BUFFERED, None):
+        (answer,) = yard.call().headers(*GET, end=True, protocol_config=config)
+        assert pick_of(answer)[0] == B
+        assert "content-length" not in set_headers(answer.request_headers.response.header_mutation)
+
+
+def test_buffered_is_answered_twice(yard: Yard) -> None:
+    call = yard.call()
+    (first,) = call.headers(protocol_config=BUFFERED)
+    assert first == pb.ProcessingResponse(request_headers=pb.HeadersResponse(response=pb.CommonResponse()))
+    (second,) = call.body(ASK)
+    assert len(pick_of(second)) == 3
+    assert not second.request_body.response.HasField("body_mutation")
+
+
+def test_no_body_shown_is_picked_at_once(yard: Yard) -> None:
+    (answer,) = yard.call().headers(protocol_config=NO_BODIES)
+    assert len(pick_of(answer)) == 3
+
+
+def test_streamed_is_picked_at_once_and_again_with_a_body_that_comes_whole(yard: Yard) -> None:
+    yard.fleet(endpoint(A, "m"), endpoint(B, "m", "other"))
+    call = yard.call()
+    (first,) = call.headers(protocol_config=STREAMED)
+    pick_of(first)
+    assert sum(yard.in_flight().values()) == 1
+    (second,) = call.body(b'{"model": "other"}')
+    assert pick_of(second) == [B]
+    assert yard.in_flight() == {B: 1}
+
+
+def test_streamed_in_pieces_passes(yard: Yard) -> None:
+    call = yard.call()
+    pick_of(call.headers(protocol_config=STREAMED)[0])
+    for data, end in ((ASK[:9], False), (ASK[9:], True)):
+        (answer,) = call.body(data, end=end)
+        assert answer == pb.ProcessingResponse(request_body=pb.BodyResponse(response=pb.CommonResponse()))
+
+
+def test_streamed_without_waiting_holds_everything(yard: Yard) -> None:
+    yard.fleet(endpoint(A, "m"), endpoint(B, "m", "other"))
+    call = yard.call()
+    assert call.headers(protocol_config=UNPROMPTED) == []
+    assert call.body(b'{"model": ', end=False) == []
+    first, *rest = call.body(b'"other"}')
+    assert pick_of(first) == [B]
+    assert len(rest) == 2
+    assert all(answer.HasField("request_body") for answer in rest)
+
+
+def test_streamed_without_waiting_keeps_no_proxy_waiting_for_long(yard: Yard) -> None:
+    yard.fleet(endpoint(A, "m"), endpoint(B, "m", "other"))
+    call = yard.call()
+    call.headers(protocol_config=UNPROMPTED)
+    first, second = call.body(b'{"model": "other", "prompt": "' + b"x" * 30_000, end=False)
+    assert pick_of(first) == [B]
+    assert second.HasField("request_body")
+    (third,) = call.body(b'"}')
+    assert third.HasField("request_body")
+
+
+@pytest.mark.parametrize("end", [True, False])
+def test_buffered_partial_is_picked_by_what_is_shown(yard: Yard, end: bool) -> None:
+    yard.fleet(endpoint(A, "m"), endpoint(B, "m", "other"))
+    call = yard.call()
+    call.headers(protocol_config=PARTIAL)
+    (answer,) = call.body(b'{"model": "other", "prompt": "x"}'[: None if end else 25], end=end)
+    assert pick_of(answer) == [B]
+
+
+def test_a_proxy_that_waits_and_says_nothing_is_prompted(yard: Yard) -> None:
+    call = yard.call()
+    assert call.headers() == []
+    ((seconds, _),) = yard.alarms.pending
+    assert seconds < 0.2
+    yard.alarms.ring()
+    pick_of(call.stream.answers()[0])
+    (answer,) = call.body(ASK)
+    pick_of(answer)
+    assert not answer.request_body.response.HasField("body_mutation")
+    call.response()
+    (answer,) = call.response_body(b"{}")
+    assert answer == pb.ProcessingResponse(response_body=pb.BodyResponse(response=pb.CommonResponse()))
+    yard.at_rest()
+
+
+def test_one_body_unasked_shows_that_the_next_may_be_waited_for(yard: Yard) -> None:
+    call = yard.call()
+    call.headers()
+    call.body(ASK)
+    yard.call().headers()
+    assert not yard.alarms.pending
+
+
+def test_trailers_end_a_body(yard: Yard) -> None:
+    call = yard.call()
+    call.headers(protocol_config=FULL_DUPLEX)
+    assert call.body(ASK, end=False) == []
+    first, body, trailers = call.say(request_trailers=pb.HttpTrailers())
+    pick_of(first)
+    assert "content-length" not in set_headers(first.request_headers.response.header_mutation)
+    assert streamed([body]) == (ASK, False)
+    assert trailers == pb.ProcessingResponse(request_trailers=pb.TrailersResponse())
+
+
+def test_trailers_without_body(yard: Yard) -> None:
+    call = yard.call()
+    call.headers(protocol_config=FULL_DUPLEX)
+    first, trailers = call.say(request_trailers=pb.HttpTrailers())
+    pick_of(first)
+    assert trailers.HasField("request_trailers")
+
+
+@pytest.mark.parametrize("config", [STREAMED, BUFFERED, PARTIAL, UNPROMPTED])
+def test_trailers_after_a_body(yard: Yard, config: Any) -> None:
+    call = yard.call()
+    answers = call.headers(protocol_config=config)
+    answers += call.body(ASK, end=False)
+    answers += call.say(request_trailers=pb.HttpTrailers())
+    assert [answer.WhichOneof("response") for answer in answers] == [
+        "request_headers",
+        "request_body",
+        "request_trailers",
+    ]
+
+
+# ── subset ──
+
+
+@pytest.mark.parametrize(
+    ("hint", "picked"),
+    [
+        ([A, C], {A, C}),
+        (f"{A},{C}", {A, C}),
+        (f" {A} , {C} ", {A, C}),
+        (f"{B}", {B}),
+        ([C.upper()], {C}),
+        ([B, "10.9.9.9:1"], {B}),
+        ([B, 7, None, {"a": "b"}], {B}),
+    ],
+)
+def test_only_the_subset_is_picked_from(yard: Yard, hint: Any, picked: set[str]) -> None:
+    for end in (True, False):
+        call = yard.call()
+        answers = call.headers(end=end, metadata_context=subset(hint))
+        answers += [] if end else call.body(ASK)
+        assert set(pick_of(answers[0])) == picked
+
+
+@pytest.mark.parametrize(
+    "hint", [[], "", " , ", ["10.0.0.1:9000"], ["10.0.0.1"], "10.0.0.1:80000", 5, None, [[A]], True]
+)
+@pytest.mark.parametrize("end", [True, False])
+def test_a_subset_that_allows_nothing_is_503(yard: Yard, hint: Any, end: bool) -> None:
+    call = yard.call()
+    answers = call.headers(end=end, metadata_context=subset(hint))
+    answers += call.body(ASK) if not answers else []
+    status, error, headers = error_of(answers[0])
+    assert status == 503
+    assert error["code"] == "no_ready_endpoint"
+    assert headers["x-llm-d-request-dropped-reason"] == "rejected-no-endpoints"
+    assert call.stream.status == 0
+    yard.at_rest()
+
+
+def test_other_metadata_is_no_subset(yard: Yard) -> None:
+    from .conftest import metadata_context
+
+    metadata = metadata_context(envoy__lb__subset_hint={"else": "x"}, other={"a": {"b": [1, True, None]}})
+    assert len(pick_of(yard.call().headers(end=True, metadata_context=metadata)[0])) == 3
+
+
+# ── refusals ──
+
+
+def test_no_ready_endpoint_is_503(yard: Yard) -> None:
+    yard.fleet(endpoint(A, ready=False))
+    status, error, headers = error_of(yard.call().headers(*GET, end=True)[0])
+    assert (status, error["type"]) == (503, "server_error")
+    assert headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize("path", ["/v1/completions", "", "/prefix/v1/chat/completions"])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"not json", b"[]", b"{}", b'{"prompt": "x"}', b'{"model": 5}', b'{"model": "a", "model": "b"}', b"[" * 9999],
+)
+def test_a_body_that_names_no_model_is_400(yard: Yard, path: str, body: bytes) -> None:
+    lines = [line for line in POST if line[0] != ":path"] + ([(":path", path)] if path else [])
+    call = yard.call()
+    call.headers(*lines, protocol_config=FULL_DUPLEX)
+    status, error, _ = error_of(call.body(body)[0])
+    assert status == 400
+    assert error["type"] == "invalid_request_error"
+    assert call.stream.status == 0
+    yard.at_rest()
+
+
+def test_a_path_of_no_known_api_says_nothing_of_its_body(yard: Yard) -> None:
+    call = yard.call()
+    call.headers((":method", "POST"), (":path", "/upload"), protocol_config=FULL_DUPLEX)
+    first, *rest = call.body(b"\x00\x01")
+    pick_of(first)
+    assert streamed(rest) == (b"\x00\x01", True)
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/load_lora_adapter", "/v1/load%5Flora_adapter", "/x/V1//LOAD_LORA_ADAPTER", "/v1%2Fsleep"]
+)
+def test_paths_that_control_an_engine_are_refused(yard: Yard, path: str) -> None:
+    status, error, _ = error_of(yard.call().headers((":method", "POST"), (":path", path), end=True)[0])
+    assert (status, error["code"]) == (404, "path_not_served")
+
+
+def test_a_model_that_no_endpoint_serves_is_404(yard: Yard) -> None:
+    yard.fleet(endpoint(A, "m"))
+    call = yard.call()
+    call.headers(protocol_config=FULL_DUPLEX)
+    status, error, _ = error_of(call.body(b'{"model": "gone"}')[0])
+    assert (status, error["code"]) == (404, "model_not_found")
+
+
+SHEDDABLE = """
+---
+apiVersion: inference.networking.x-k8s.io/v1alpha2
+kind: InferenceObjective
+metadata: {name: batch}
+spec: {priority: -1, poolRef: {name: pool}}
+"""
+
+
+def test_a_sheddable_request_is_429_while_the_pool_is_full() -> None:
+    from .conftest import MANIFEST
+
+    yard = Yard(MANIFEST + SHEDDABLE)
+    yard.fleet(endpoint(A, waiting=500))
+    for name in ("x-llm-d-inference-objective", "x-gateway-inference-objective"):
+        call = yard.call()
+        call.headers(*POST, (name, "batch"), protocol_config=FULL_DUPLEX)
+        status, error, headers = error_of(call.body(ASK)[0])
+        assert (status, error["code"]) == (429, "saturated")
+        assert headers["x-llm-d-request-dropped-reason"] == "rejected-saturated"
+        assert int(headers["retry-after"]) > 0
+        yard.at_rest()
+
+
+def test_a_body_above_the_limit_is_413() -> None:
+    yard = Yard(body_limit=100)
+    call = yard.call()
+    call.headers(protocol_config=FULL_DUPLEX)
+    assert call.body(b"x" * 99, end=False) == []
+    assert error_of(call.body(b"xx")[0])[0] == 413
+    yard.at_rest()
+
+
+def test_a_dialect_of_its_own_has_errors_of_its_own(yard: Yard) -> None:
+    call = yard.call()
+    call.headers((":method", "POST"), (":path", "/v1/messages"), protocol_config=FULL_DUPLEX)
+    assert json.loads(call.body(b"{}")[0].immediate_response.body)["type"] == "error"
+
+
+# ── a client's own headers ──
+
+FORGED = ["x-gateway-destination-endpoint", "x-gateway-destination-endpoint-subset", "x-prefiller-host-port"]
+FORGED += ["x_gateway_destination_endpoint", "x-data-parallel-host-port", "serve_multiplexed_model_id"]
+
+
+def test_forged_headers_select_nothing_and_are_removed(yard: Yard) -> None:
+    yard.fleet(endpoint(A), endpoint(B, waiting=100))
+    (answer,) = yard.call().headers(*GET, *((name, B) for name in FORGED), end=True)
+    assert pick_of(answer)[0] == A
+    mutation = answer.request_headers.response.header_mutation
+    assert set(mutation.remove_headers) == set(FORGED) - {"x-gateway-destination-endpoint"}
+    assert all(option.append_action == 2 for option in mutation.set_headers)
+
+
+def test_ray_endpoints_are_told_the_model(yard: Yard) -> None:
+    yard.fleet(endpoint(A, "m", engine="ray-serve"))
+    call = yard.call()
+    call.headers(*POST, ("serve_multiplexed_model_id", "evil"), protocol_config=FULL_DUPLEX)
+    mutation = call.body(ASK)[0].request_headers.response.header_mutation
+    assert set_headers(mutation)["serve_multiplexed_model_id"] == "m"
+    assert list(mutation.remove_headers) == []
+
+
+# ── model rewrite ──
+
+REWRITE = """
+---
+apiVersion: inference.networking.x-k8s.io/v1alpha2
+kind: InferenceModelRewrite
+metadata: {name: alias}
+spec:
+  poolRef: {name: pool}
+  rules: [{matches: [{model: {value: m}}], targets: [{modelRewrite: "engine-model-v2", weight: 1}]}]
+"""
+RENAMED = ASK.replace(b'"m"', b'"engine-model-v2"')
+
+
+@pytest.fixture
+def renaming() -> Yard:
+    from .conftest import MANIFEST
+
+    return Yard(MANIFEST + REWRITE)
+
+
+def test_rewrite_in_full_duplex(renaming: Yard) -> None:
+    call = renaming.call()
+    call.headers(*POST, ("accept-encoding", "gzip"), protocol_config=FULL_DUPLEX)
+    first, *rest = call.body(ASK)
+    mutation = first.request_headers.response.header_mutation
+    assert set_headers(mutation)["content-length"] == str(len(RENAMED))
+    assert list(mutation.remove_headers) == ["accept-encoding"]
+    assert streamed(rest) == (RENAMED, True)
+    (head,) = call.response(*OK_JSON, ("content-length", "999"))
+    assert list(head.response_headers.response.header_mutation.remove_headers) == ["content-length"]
+    answers = call.response_body(b'{"id": "1", "model": "engine-', end=False)
+    answers += call.response_body(b'model-v2", "usage": {"prompt_tokens": 3, "completion_tokens": 4}}')
+    assert streamed(answers, "response_body") == (
+        b'{"id": "1", "model": "m", "usage": {"prompt_tokens": 3, "completion_tokens": 4}}',
+        True,
+    )
+    (record,) = renaming.records
+    assert (record.model, record.target_model, record.input_tokens, record.output_tokens, record.status) == (
+        "m",
+        "engine-model-v2",
+        3,
+        4,
+        200,
+    )
+
+
+def test_rewrite_buffered(renaming: Yard) -> None:
+    call = renaming.call()
+    call.headers(protocol_config=BUFFERED)
+    (answer,) = call.body(ASK)
+    common = answer.request_body.response
+    assert common.body_mutation.body == RENAMED
+    assert set_headers(common.header_mutation)["content-length"] == str(len(RENAMED))
+    (head,) = call.response(*OK_JSON, ("content-length", "33"))
+    assert list(head.response_headers.response.header_mutation.remove_headers) == []
+    (answer,) = call.response_body(b'{"model": "engine-model-v2"}')
+    common = answer.response_body.response
+    assert common.body_mutation.body == b'{"model": "m"}'
+    assert set_headers(common.header_mutation)["content-length"] == "14"
+
+
+@pytest.mark.parametrize("hint", [True, False])
+def test_rewrite_streamed(renaming: Yard, hint: bool) -> None:
+    call = renaming.call()
+    lines = [*POST, ("content-length", "33"), *([("x-gateway-model-name", "m")] if hint else [])]
+    (head,) = call.headers(*lines, protocol_config=STREAMED)
+    assert ("content-length" in head.request_headers.response.header_mutation.remove_headers) == hint
+    out = b""
+    for data, end in ((ASK[:14], False), (ASK[14:20], False), (ASK[20:], True)):
+        (answer,) = call.body(data, end=end)
+        common = answer.request_body.response
+        out += common.body_mutation.body if common.HasField("body_mutation") else data
+    assert out == RENAMED
+    call.response(*OK_SSE)
+    shown = b""
+    event = b'data: {"model": "engine-model-v2", "choices": []}\n\n'
+    for data, end in ((event[:30], False), (event[30:] + event, False), (b"data: [DONE]\n\n", True)):
+        (answer,) = call.response_body(data, end=end)
+        common = answer.response_body.response
+        shown += common.body_mutation.body if common.HasField("body_mutation") else data
+    assert shown == event.replace(b"engine-model-v2", b"m") * 2 + b"data: [DONE]\n\n"
+
+
+def test_rewrite_streamed_in_one_piece(renaming: Yard) -> None:
+    call = renaming.call()
+    call.headers(protocol_config=STREAMED)
+    (answer,) = call.body(ASK)
+    assert answer.request_body.response.body_mutation.body == RENAMED
+    pick_of(answer)
+
+
+def test_rewrite_unprompted(renaming: Yard) -> None:
+    call = renaming.call()
+    call.headers(protocol_config=UNPROMPTED)
+    call.body(ASK[:7], end=False)
+    _, first, second = call.body(ASK[7:])
+    assert first.request_body.response.body_mutation.body == RENAMED
+    assert second.request_body.response.body_mutation.body == b""
+    assert second.request_body.response.HasField("body_mutation")
+
+
+def test_rewrite_partial(renaming: Yard) -> None:
+    call = renaming.call()
+    call.headers(protocol_config=PARTIAL)
+    (answer,) = call.body(ASK[:20], end=False)
+    common = answer.request_body.response
+    assert common.body_mutation.body + ASK[20:] == RENAMED
+    assert list(common.header_mutation.remove_headers) == ["content-length"]
+
+
+# ── the answer ──
+
+
+def asked(yard: Yard, config: Any = FULL_DUPLEX) -> tuple[Call, list[str]]:
+    call = yard.call()
+    answers = call.headers(protocol_config=config)
+    answers += call.body(ASK)
+    answer = next(a for a in answers if a.HasField("dynamic_metadata"))
+    return call, pick_of(answer)
+
+
+def test_events_go_back_one_by_one_and_are_counted(yard: Yard) -> None:
+    call, picked = asked(yard)
+    (head,) = call.response(*OK_SSE)
+    assert head == pb.ProcessingResponse(response_headers=pb.HeadersResponse(response=pb.CommonResponse()))
+    events = [b'data: {"choices": [{"text": "a"}]}\n\n'] * 3
+    events.append(b'data: {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 3}}\n\n')
+    yard.now = 101.5
+    for event in events:
+        assert streamed(call.response_body(event, end=False), "response_body") == (event, False)
+    assert yard.in_flight() == {picked[0]: 1}
+    assert streamed(call.response_body(b"data: [DONE]\n\n"), "response_body") == (b"data: [DONE]\n\n", True)
+    yard.at_rest()
+    (record,) = yard.records
+    assert (record.input_tokens, record.output_tokens, record.time_to_first_byte) == (7, 3, 1.5)
+    assert record.response_bytes == sum(map(len, events)) + 14
+    assert (record.reason, record.endpoint) == ("", picked[0])
+    call.handler.on_half_close()
+    assert len(yard.records) == 1
+
+
+def test_an_answer_without_body_ends_with_its_headers(yard: Yard) -> None:
+    call, _ = asked(yard)
+    call.response((":status", "204"), end=True)
+    yard.at_rest()
+    assert yard.records[0].status == 204
+
+
+def test_answers_may_have_trailers(yard: Yard) -> None:
+    call, _ = asked(yard)
+    call.response()
+    assert streamed(call.response_body(b"{}", end=False), "response_body") == (b"{}", False)
+    (answer,) = call.say(response_trailers=pb.HttpTrailers())
+    assert answer == pb.ProcessingResponse(response_trailers=pb.TrailersResponse())
+    yard.at_rest()
+
+
+@pytest.mark.parametrize("config", [STREAMED, BUFFERED, PARTIAL])
+@pytest.mark.parametrize("content_type", ["audio/mpeg", "text/plain"])
+def test_a_body_that_nobody_reads_is_not_asked_for(yard: Yard, config: Any, content_type: str) -> None:
+    call, _ = asked(yard, config)
+    (answer,) = call.response((":status", "200"), ("content-type", content_type))
+    assert answer.mode_override.response_body_mode == 0
+    assert answer.mode_override.response_header_mode == 1
+    assert answer.mode_override.response_trailer_mode == 2
+    call.handler.on_half_close()
+    yard.at_rest()
+    assert yard.records[0].reason == ""
+
+
+@pytest.mark.parametrize("config", [FULL_DUPLEX, UNPROMPTED, NO_BODIES])
+def test_modes_that_cannot_be_overridden_are_left(yard: Yard, config: Any) -> None:
+    call = yard.call()
+    call.headers(protocol_config=config)
+    if config is not NO_BODIES:
+        call.body(ASK)
+    (answer,) = call.response((":status", "200"), ("content-type", "audio/mpeg"))
+    assert not answer.HasField("mode_override")
+
+
+def test_served_elsewhere_moves_the_count_and_the_prefix(yard: Yard) -> None:
+    prompt = {"model": "m", "prompt": "once upon a time " * 200}
+    body = json.dumps(prompt).encode()
+    call = yard.call()
+    call.headers(protocol_config=FULL_DUPLEX)
+    picked = pick_of(call.body(body)[0])
+    call.response(metadata_context=served(picked[1]))
+    assert yard.in_flight() == {picked[1]: 1}
+    assert yard.failures == [(picked[0], "reset")]
+    call.response_body(b"{}")
+    yard.at_rest()
+    assert yard.records[0].endpoint == picked[1]
+    yard.now += 60.0
+    for _ in range(5):
+        again = yard.call()
+        again.headers(protocol_config=FULL_DUPLEX)
+        assert pick_of(again.body(body)[0])[0] == picked[1]
+        again.handler.on_cancelled()
+
+
+@pytest.mark.parametrize("address", ["", "nonsense", "10.0.0.1", "10.0.0.77:8000"])
+def test_served_by_an_unknown_endpoint(yard: Yard, address: str) -> None:
+    call, picked = asked(yard)
+    call.response(metadata_context=served(address))
+    known = address == "10.0.0.77:8000"
+    assert yard.in_flight() == {address if known else picked[0]: 1}
+    assert yard.failures == []
+    call.handler.on_cancelled()
+    yard.at_rest()
+
+
+def test_a_404_for_a_known_adapter_is_told(yard: Yard) -> None:
+    yard.fleet(endpoint(A, "m", "lora<m"), endpoint(B, "m"))
+    call = yard.call()
+    call.headers(protocol_config=FULL_DUPLEX)
+    assert pick_of(call.body(b'{"model": "lora"}')[0]) == [A]
+    call.response((":status", "404"), ("content-type", "application/json"))
+    assert yard.missing == [(A, "lora")]
+
+
+def test_an_answer_of_the_proxy_itself_ends_an_undecided_request(yard: Yard) -> None:
+    call = yard.call()
+    call.headers(protocol_config=FULL_DUPLEX)
+    call.body(ASK, end=False)
+    (answer,) = call.response((":status", "413"))
+    assert answer.HasField("response_headers")
+    assert call.response_body(b"too large")
+    yard.at_rest()
+    assert (yard.records[0].status, yard.records[0].endpoint) == (413, "")
+
+
+# ── order, ends, faults ──
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        ["headers", "headers"],
+        ["headers", "body", "body"],
+        ["headers", "trailers", "trailers"],
+        ["headers", "body", "trailers"],
+        ["headers-end", "body"],
+    ],
+)
+def test_what_cannot_follow_ends_the_stream_with_an_error(yard: Yard, steps: list[str]) -> None:
+    call = yard.call()
+    for step in steps:
+        assert call.stream.status is None
+        match step:
+            case "headers":
+                call.headers(protocol_config=FULL_DUPLEX)
+            case "headers-end":
+                call.headers(end=True)
+            case "body":
+                call.body(ASK)
+            case "trailers":
+                call.say(request_trailers=pb.HttpTrailers())
+    assert call.stream.status == INVALID_ARGUMENT
+    yard.at_rest()
+
+
+def test_what_is_no_message_ends_the_stream_with_an_error(yard: Yard) -> None:
+    call = yard.call()
+    call.headers(protocol_config=FULL_DUPLEX)
+    call.handler.on_message(b"\x22\xff\xff\xff\xff")
+    assert call.stream.status == INVALID_ARGUMENT
+    yard.at_rest()
+
+
+def test_phases_without_a_request_pass(yard: Yard) -> None:
+    call = yard.call()
+    assert call.response()[0].HasField("response_headers")
+    assert streamed(call.response_body(b"x", end=False), "response_body") == (b"x", False)
+    assert call.say(response_trailers=pb.HttpTrailers())[0].HasField("response_trailers")
+    assert call.say() == []
+    call.handler.on_half_close()
+    assert call.stream.status == 0
+
+
+def test_a_body_whose_headers_are_not_shown(yard: Yard) -> None:
+    for config in (BUFFERED, STREAMED):
+        (answer,) = yard.call().say(request_body=pb.HttpBody(body=ASK, end_of_stream=True), protocol_config=config)
+        pick_of(answer)
+
+
+@pytest.mark.parametrize("steps", range(5))
+@pytest.mark.parametrize("end", ["cancelled", "half-close"])
+@pytest.mark.parametrize("config", [FULL_DUPLEX, BUFFERED, STREAMED, PARTIAL, UNPROMPTED, NO_BODIES, None])
+def test_a_stream_may_end_anywhere(yard: Yard, config: Any, end: str, steps: int) -> None:
+    call = yard.call()
+    script = [
+        lambda: call.headers(protocol_config=config),
+        lambda: config is NO_BODIES or call.body(ASK),
+        lambda: call.response(),
+        lambda: config is NO_BODIES or call.response_body(b"{", end=False),
+    ]
+    for step in script[:steps]:
+        step()
+    if end == "cancelled":
+        call.handler.on_cancelled()
+    else:
+        call.handler.on_half_close()
+        assert call.stream.status == 0
+    yard.at_rest()
+    assert len(yard.records) == min(1, steps)
+    if steps == 4 and config is not NO_BODIES:
+        assert yard.records[0].reason == "client_gone"
+
+
+def test_requests_that_are_only_shown_are_not_answered(yard: Yard) -> None:
+    call = yard.call()
+    assert call.headers(end=True, observability_mode=True) == []
+    call.handler.on_half_close()
+    yard.at_rest()
+
+
+@pytest.mark.parametrize("fails_open", [True, False])
+def test_a_fault_is_one_request_s(fails_open: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    from modelyard.picking.scheduler import Scheduler
+
+    from .conftest import MANIFEST
+
+    mode = "FailOpen" if fails_open else "FailClose"
+    yard = Yard(MANIFEST.replace("{number: 9002}}", f"{{number: 9002}}, failureMode: {mode}}}"))
+
+    def broken(*args: Any, **kwargs: Any) -> None:
+        raise RuntimeError("on purpose")
+
+    monkeypatch.setattr(Scheduler, "pick", broken)
+    call = yard.call()
+    call.headers(protocol_config=FULL_DUPLEX)
+    answers = call.body(ASK)
+    if fails_open:
+        assert not answers[0].HasField("dynamic_metadata")
+        assert streamed(answers[1:]) == (ASK, True)
+    else:
+        assert error_of(answers[0])[0] == 500
+    call.handler.on_cancelled()
+    yard.at_rest()
+
+
+# ── waiting ──
+
+FLOW = """
+---
+apiVersion: inference.networking.x-k8s.io/v1alpha1
+kind: EndpointPickerConfig
+metadata: {name: pool}
+featureGates: [flowControl]
+plugins: [{type: queue-scorer}]
+schedulingProfiles: [{name: default, plugins: [{pluginRef: queue-scorer}]}]
+flowControl: {defaultRequestTTL: 30s}
+"""
+
+
+@pytest.fixture
+def queueing() -> Yard:
+    from .conftest import MANIFEST
+
+    yard = Yard(MANIFEST + FLOW)
+    yard.fleet(endpoint(A, waiting=500))
+    return yard
+
+
+@pytest.mark.parametrize("config", [FULL_DUPLEX, BUFFERED])
+def test_a_queued_request_goes_on_when_there_is_room(queueing: Yard, config: Any) -> None:
+    call = queueing.call()
+    call.headers(protocol_config=config)
+    answers = call.body(ASK)
+    if config is FULL_DUPLEX:
+        assert answers == []
+    else:
+        assert answers[0].override_message_timeout.seconds >= 30
+        assert not answers[0].WhichOneof("response")
+    call.handler.on_half_close()
+    assert call.stream.status is None
+    queueing.fleet(endpoint(A))
+    queueing.now += 1
+    queueing.gateway.step(queueing.now)
+    pick_of(call.stream.answers()[0])
+    assert call.stream.status == 0
+    queueing.at_rest()
+    assert queueing.records[0].queued == 1.0
+
+
+def test_a_queued_request_is_given_up(queueing: Yard) -> None:
+    call = queueing.call()
+    call.headers(protocol_config=FULL_DUPLEX)
+    call.body(ASK)
+    queueing.now += 31
+    queueing.gateway.step(queueing.now)
+    status, _, headers = error_of(call.stream.answers()[0])
+    assert (status, headers["x-llm-d-request-dropped-reason"]) == (429, "rejected-ttl-expired")
+    queueing.at_rest()
+
+
+def test_a_queued_request_may_lose_its_client(queueing: Yard) -> None:
+    call = queueing.call()
+    call.headers(protocol_config=FULL_DUPLEX)
+    call.body(ASK)
+    call.handler.on_cancelled()
+    queueing.fleet(endpoint(A))
+    queueing.gateway.step(queueing.now + 1)
+    assert call.stream.answers() == []
+    queueing.at_rest()
+
+
+# ── many pools ──
+
+TWO = """
+---
+apiVersion: inference.networking.k8s.io/v1
+kind: InferencePool
+metadata: {name: other, namespace: ml}
+spec:
+  selector: {matchLabels: {app: b}}
+  targetPorts: [{number: 8000}]
+  endpointPickerRef: {name: other-epp, port: {number: 9002}, failureMode: FailOpen}
+"""
+
+
+@pytest.fixture
+def two_pools() -> Yard:
+    from modelyard.fleet.fleet import BackendFleet, BackendKey, Fleet
+
+    from .conftest import MANIFEST, POOL
+
+    yard = Yard(MANIFEST + TWO)
+    other = BackendKey(kind="InferencePool", namespace="ml", name="other")
+    backends = {
+        POOL: BackendFleet(key=POOL, endpoints=(endpoint(A),), version=2),
+        other: BackendFleet(key=other, endpoints=(endpoint(B),), version=2),
+    }
+    yard.gateway.update_fleet(Fleet(backends=backends, version=2), 100.0)
+    return yard
+
+
+@pytest.mark.parametrize(
+    ("metadata", "picked"),
+    [
+        ({"x-gateway-inference-pool": "ml/other"}, B),
+        ({"x-gateway-inference-pool": "other"}, B),
+        ({"x-gateway-inference-pool": "default/pool"}, A),
+        ({":authority": "other-epp.ml.svc.cluster.local:9002"}, B),
+        ({":authority": "pool-epp"}, A),
+        ({":authority": "Other.ML:9002"}, B),
+    ],
+)
+def test_the_stream_says_for_which_pool(two_pools: Yard, metadata: dict[str, str], picked: str) -> None:
+    assert pick_of(two_pools.call(metadata).headers(*GET, end=True)[0]) == [picked]
+
+
+def test_the_route_s_metadata_says_for_which_pool(two_pools: Yard) -> None:
+    from .conftest import metadata_context
+
+    metadata = metadata_context(envoy__lb={"x-gateway-inference-pool": "ml/other"})
+    call = two_pools.call({":authority": "pool-epp"})
+    assert pick_of(call.headers(*GET, end=True, metadata_context=metadata)[0]) == [B]
+
+
+@pytest.mark.parametrize("metadata", [{}, {"x-gateway-inference-pool": "gone"}, {":authority": "localhost:9002"}])
+def test_a_pool_that_is_not_named_is_503(two_pools: Yard, metadata: dict[str, str]) -> None:
+    call = two_pools.call(metadata)
+    status, error, _ = error_of(call.headers(*GET, ("x-gateway-inference-pool", "ml/other"), end=True)[0])
+    assert (status, error["code"]) == (503, "unknown_pool")
+    assert call.stream.status == 0
