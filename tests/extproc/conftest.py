@@ -217,7 +217,9 @@ class Yard:
         self.picker = EndpointPicker(
             self.gateway, self.records.append, lambda: self.now, self.alarms.call_later, PickerSettings()
         )
-        self.router = BodyBasedRouter(self.gateway, lambda: self.now, self.alarms.call_later, RouterSettings())
+        self.router = BodyBasedRouter(
+            self.gateway, self.records.append, lambda: self.now, self.alarms.call_later, RouterSettings()
+        )
         self._version = 0
         self.fleet(endpoint(A), endpoint(B), endpoint(C))
 

@@ -92,6 +92,9 @@ def test_a_large_body_comes_back_byte_for_byte(yard: Yard) -> None:
     assert mutation_of(answers)[0] == {NAME: "travel", BASE: "google/gemma"}
     assert body_of(answers[1:]) == body
     assert yard.router.held_bodies == 0
+    call.handler.on_half_close()
+    (record,) = yard.records
+    assert (record.model, record.request_bytes, record.reason) == ("travel", len(body), "")
 
 
 @pytest.mark.parametrize(
@@ -118,6 +121,8 @@ def test_without_the_field_nothing_is_set_and_a_client_s_own_goes(
     answers += call.body(body)
     assert mutation_of(answers) == ({}, {NAME, BASE})
     assert call.stream.status is None
+    call.handler.on_cancelled()
+    assert yard.records[0].reason == ("field_not_found" if body else "")
 
 
 def test_requests_without_body(yard: Yard) -> None:

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from modelyard.http1.message_heads import Headers, RequestHead
 
 
-def routing_headers(gateway: Gateway, head: RequestHead, body: bytes, *, base_model: bool) -> Headers:
-    """The headers that a whole ``body`` gives, under the names that are configured.
+def routing_headers(
+    gateway: Gateway, head: RequestHead, body: bytes, *, base_model: bool
+) -> tuple[Headers, str | None]:
+    """The headers that a whole ``body`` gives, under the names that are configured; and its model.
 
     A field that is absent, and a body that cannot be read, give none: it is not this service that refuses a request.
     ``base_model``: the base of the body's model is wanted too.
@@ -32,7 +34,7 @@ def routing_headers(gateway: Gateway, head: RequestHead, body: bytes, *, base_mo
         value = model if item.field == "model" else _field(body, content_type, item.field)
         if value is not None:
             fields.append((item.header, on_the_wire(value)))
-    return fields + _base(gateway, model) if base_model else fields
+    return (fields + _base(gateway, model) if base_model else fields), model
 
 
 def headers_of_beginning(gateway: Gateway, beginning: bytes, *, base_model: bool) -> Headers:

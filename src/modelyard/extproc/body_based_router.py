@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from modelyard.exchange.gateway import Gateway
+from modelyard.exchange.record import ExchangeRecord
 from modelyard.exchange.trusted_headers import BASE_MODEL_NAME
 from modelyard.extproc.grpc_stream import GrpcStream
 from modelyard.extproc.processor import CallLater, Processor
-from modelyard.extproc.router_stream import RouterStream
+from modelyard.extproc.router_stream import NO_FIELD, RouterStream
 from modelyard.worker.protocol import RouterSettings
+
+__all__ = ["NO_FIELD", "BodyBasedRouter"]
 
 
 class BodyBasedRouter(Processor):
@@ -19,16 +22,16 @@ class BodyBasedRouter(Processor):
     def __init__(
         self,
         gateway: Gateway,
+        record_sink: Callable[[ExchangeRecord], None],
         clock: Callable[[], float],
         call_later: CallLater,
         settings: RouterSettings | None = None,
-        *,
-        on_routed: Callable[[bool], None] = lambda found: None,
     ) -> None:
-        """``on_routed`` hears of every request that was read, and whether its body had a field that was looked for."""
+        """``record_sink`` gets the record of every request: its model, and ``NO_FIELD`` as its reason where the body
+        had none of the fields that were looked for."""
         super().__init__(gateway, clock, call_later)
+        self.record_sink = record_sink
         self.settings = settings or RouterSettings()
-        self.on_routed = on_routed
 
     def apply(self, settings: RouterSettings) -> None:
         self.settings = settings

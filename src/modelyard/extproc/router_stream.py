@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from modelyard.exchange.commands import Respond
 from modelyard.exchange.picked_request import Picked
+from modelyard.exchange.record import ExchangeRecord
 from modelyard.exchange.refusals import refuse
 from modelyard.exchange.routed_body import headers_of_beginning, routing_headers
 from modelyard.extproc.processing_request import ProcessingRequest
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from modelyard.extproc.body_based_router import BodyBasedRouter
     from modelyard.extproc.grpc_stream import GrpcStream
     from modelyard.http1.message_heads import Headers, RequestHead
+
+NO_FIELD = "field_not_found"
+"""Reason in the record of a request whose body had none of the fields."""
 
 
 class RouterStream(ProcessorStream["RoutedRequest"]):
@@ -39,13 +43,23 @@ class RouterStream(ProcessorStream["RoutedRequest"]):
         return exchange
 
     def _finish_exchange(self, outcome: Outcome) -> None:
-        self.exchange = None
+        exchange, self.exchange = self.exchange, None
+        if exchange is not None:
+            record = exchange.record
+            record.duration = self._router.clock() - record.started
+            record.request_bytes = self._request.size
+            if outcome != "done":
+                record.reason = record.reason or outcome
+            self._router.record_sink(record)
+
+    def _outcome(self) -> Outcome:
+        return "done" if self._request.decided else "client_gone"
 
 
 class RoutedRequest:
     """One request; a ``ProcessedRequest``."""
 
-    __slots__ = ("_forged", "_head", "_router", "resume")
+    __slots__ = ("_forged", "_head", "_router", "record", "resume")
 
     renames = False
     hopeless = False
@@ -57,6 +71,8 @@ class RoutedRequest:
         self._head = head
         names = router.header_names
         self._forged = [name for name in head.by_name if name in names or name.replace("_", "-") in names]
+        self.record = ExchangeRecord(head.method, head.path, started=router.clock())
+        self.record.request_id = head.by_name.get("x-request-id", "")
         self.resume: Callable[[Picked | Respond], None] | None = None
 
     def on_request(self, body: bytes | None, now: float) -> Picked:
@@ -64,8 +80,9 @@ class RoutedRequest:
         if not body:
             return self._found([])
         base_model = router.settings.base_model_header
-        fields = routing_headers(router.gateway, self._head, body, base_model=base_model)
-        router.on_routed(bool(fields))
+        fields, model = routing_headers(router.gateway, self._head, body, base_model=base_model)
+        self.record.model = model or ""
+        self.record.reason = "" if fields else NO_FIELD
         return self._found(fields)
 
     def on_partial(self, beginning: bytes, now: float) -> Picked:
@@ -86,10 +103,12 @@ class RoutedRequest:
 
     def too_large(self, limit: int) -> Respond:
         message = f"The request body is larger than {limit} bytes: send less, or raise --max-body."
+        self.record.status = 413
         return refuse(413, message, code="body_too_large")
 
     def overloaded(self) -> Respond:
         message = "The body-based router holds as many request bodies as it may; try again soon."
+        self.record.status = 503
         return refuse(503, message, code="overloaded", headers=[("retry-after", "1")])
 
     def drop_body(self) -> None:

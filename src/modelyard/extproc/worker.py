@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from modelyard.exchange.record import ExchangeRecord
+from modelyard.extproc.body_based_router import BodyBasedRouter
 from modelyard.extproc.endpoint_picker import PROCESS, EndpointPicker
 from modelyard.extproc.grpc_server import GrpcServer
 from modelyard.extproc.grpc_stream import GrpcStream, OpenStream, StreamHandler
@@ -44,6 +45,7 @@ class ExtProcServer:
         self._bound: set[GrpcBinding] = set()
         self._objectives = ObjectiveMetrics()
         self._picker: EndpointPicker | None = None
+        self._router: BodyBasedRouter | None = None
         self._open: OpenStream | None = None
 
     @property
@@ -95,6 +97,12 @@ class ExtProcServer:
                 )
             self._picker.apply(wanted.picker, snapshot)
             self._open = self._picker.open
+        if wanted.router is not None:
+            if self._router is None:
+                loop = asyncio.get_running_loop()
+                self._router = BodyBasedRouter(self._life.gateway, self._life.record, time.monotonic, loop.call_later)
+            self._router.apply(wanted.router)
+            self._open = self._router.open
 
     async def _bind(self, binding: GrpcBinding) -> BindingFault | None:
         if binding in self._bound:
