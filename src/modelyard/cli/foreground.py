@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from rich.logging import RichHandler
 
+from modelyard.cli.edge_option import Edge, edge_envoy
 from modelyard.cli.exit_codes import ExitCode
 from modelyard.cli.manifests_option import read_or_fail, split_pipe
 from modelyard.cli.output import Output, errors, fail
@@ -37,6 +38,7 @@ def run_in_foreground(
     home: Path | None,
     run_local: bool,
     engine: EngineMode,
+    edge: Edge = Edge.MODELYARD,
     sources: Mapping[str, str] = NO_SOURCES,
     bind: str,
     ports: Sequence[str],
@@ -68,6 +70,7 @@ def run_in_foreground(
         admin_host=admin_host,
         admin_port=admin_port,
         gateway_class=gateway_class,
+        envoy=edge_envoy(edge),
         workers=worker_count(workers),
         body_limit=max_body * 1024 * 1024,
         drain_seconds=drain,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from modelyard.cli.edge_option import Edge, EdgeOption
 from modelyard.cli.exit_codes import ExitCode
 from modelyard.cli.foreground import run_in_foreground
 from modelyard.cli.gateway_options import (
@@ -38,6 +39,7 @@ def up(
         EngineMode,
         typer.Option("--engine", help="What stands behind a vLLM container: auto, vllm, or sim (simulated)."),
     ] = EngineMode.AUTO,
+    edge: EdgeOption = Edge.MODELYARD,
     source: SourceOption = None,
     bind: BindOption = "127.0.0.1",
     port: PortOption = None,
@@ -63,6 +65,8 @@ def up(
 
       modelyard up -f manifests/ --source google/gemma-3-1b-it=demo://demo-llama
 
+      modelyard up -f manifests/ --edge envoy
+
       modelyard up http://localhost:8000 http://localhost:8001
     """
     if not filename and not urls:
@@ -73,6 +77,7 @@ def up(
         home=home,
         run_local=bool(filename),
         engine=engine,
+        edge=edge,
         sources=given_sources(source),
         bind=bind,
         ports=port or (),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from modelyard.control.addresses import Binding
 from modelyard.envoy.api import Config
-from modelyard.envoy.edge import Edge, edge
+from modelyard.envoy.edge import Edge, Models, edge
 from modelyard.envoy.listeners import certificate_files
 from modelyard.envoy.pools import PoolEndpoint
 from modelyard.envoy.settings import Address, EdgeSettings
@@ -27,7 +27,7 @@ def edge_of(
     bindings: Iterable[Binding],
     settings: EdgeSettings,
     endpoints: EndpointTable,
-    models: Mapping[str, str] | None = None,
+    models: Models | None = None,
 ) -> Edge:
     """Envoy's resources for what is in force."""
     addresses = [Address(group=item.group, host=item.host, port=item.local_port) for item in bindings]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from modelyard.local.envoy import Envoy
 from modelyard.local.home import Home
 from modelyard.local.replica_plan import EngineMode
 from modelyard.resources.loading import LoadResult
@@ -41,6 +42,9 @@ class ControlSettings:
     """Serve only Gateways of this class; None: all."""
     workers: int = 1
     """Data-plane processes that share the listening ports."""
+    envoy: Envoy | None = None
+    """Envoy takes the clients' requests and asks the workers for endpoints (``--edge envoy``); None: the workers take
+    them."""
     body_limit: int = 64 * 1024 * 1024
     """Largest request body in bytes."""
     drain_seconds: float = 30.0

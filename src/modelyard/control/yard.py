@@ -15,6 +15,7 @@ from modelyard.control.adapters import YardAdapters
 from modelyard.control.addresses import Binding, NoAddress
 from modelyard.control.commands import command_routes
 from modelyard.control.configuration import Configuration
+from modelyard.control.envoy_edge import EnvoyEdge
 from modelyard.control.free_addresses import require_free
 from modelyard.control.front_door import front_door
 from modelyard.control.jobs import YardJobs
@@ -25,12 +26,13 @@ from modelyard.control.settings import ControlSettings
 from modelyard.control.sources import sources_in_force
 from modelyard.control.url_resources import url_endpoints, url_resources
 from modelyard.control.weights_provider import FetchingProvider, weights_root
-from modelyard.control.worker_pool import WorkerPool
+from modelyard.control.worker_pool import EXT_PROC, PROXY, WorkerPool
 from modelyard.control.worker_socket import default_socket_path
 from modelyard.control.yard_file import YardFile, remove_yard_file, write_yard_file
 from modelyard.control.yard_view import YardView, in_url
+from modelyard.fleet.backends import BackendSpec
 from modelyard.fleet.discovery import backends_of
-from modelyard.fleet.fleet import Fleet
+from modelyard.fleet.fleet import BackendKey, Fleet
 from modelyard.local.addresses import ONLY_LOOPBACK
 from modelyard.local.ray.runner import RayRunner
 from modelyard.local.replica_plan import EngineMode
@@ -71,9 +73,14 @@ class Yard:
         self.applied_at = _utc_now()
         self.admin_port = settings.admin_port
         self.view = YardView(self)
+        self.edge: EnvoyEdge | None = None
+        """Envoy, where it takes the clients' requests; None: the workers do."""
+        if settings.envoy is not None:
+            self.edge = EnvoyEdge(settings, settings.envoy, on_change)
         self.workers = WorkerPool(
             settings.workers,
-            default_socket_path(settings.home.root),
+            default_socket_path(settings.home.root, "workers" if self.edge is None else "pickers"),
+            kind=PROXY if self.edge is None else EXT_PROC,
             access_log=settings.access_log or str(settings.home.logs / "access.log"),
             on_failure=self._endpoint_failed,
             on_configured=on_change,
@@ -82,6 +89,7 @@ class Yard:
         self._admin = AdminServer(self.view, command_routes(self))
         self.weights = FetchingProvider(weights_root(settings.home))
         self._scraper: Scraper | None = None
+        self._backends: Mapping[BackendKey, BackendSpec] = {}
         self._local: LocalRunner | None = None
         self.ray: RayRunner | None = None
         """The runner of RayServices; None where this yard runs none."""
@@ -101,8 +109,11 @@ class Yard:
         self.settings.home.logs.mkdir(parents=True, exist_ok=True)
         self.admin_port = await self._admin.start(self.settings.admin_host, self.settings.admin_port)
         self._scraper = Scraper(self._fleet_changed)
-        if not await self.workers.listen():
+        inherited = await self.workers.listen()
+        if not inherited or self.edge is not None:
             require_free(self.bindings)
+        if self.edge is not None:
+            await self.edge.start()
         self.workers.start()
         if self.settings.run_local:
             self._local = LocalRunner(
@@ -145,6 +156,8 @@ class Yard:
         if self._watcher is not None:
             self._watcher.cancel()
             await asyncio.gather(self._watcher, return_exceptions=True)
+        if self.edge is not None:
+            await self.edge.stop()
         await self.workers.stop(self.settings.drain_seconds)
         if self.adapters is not None:
             await self.adapters.stop()
@@ -157,6 +170,8 @@ class Yard:
 
     def hurry(self) -> None:
         """End the drain of a running ``stop`` now."""
+        if self.edge is not None:
+            self.edge.hurry()
         self.workers.kill()
 
     # ── applying ──
@@ -208,18 +223,22 @@ class Yard:
         self._watch_backends()
         if self._local is not None and self.adapters is not None:
             self.adapters.apply(self.resource_set, sources)
-        self.workers.configure(
-            Configure(
-                generation=self.configuration.generation,
-                resources=encode_objects(self.resource_set),
-                bindings=tuple(
-                    SocketBinding(group=b.group, host=b.host, port=b.local_port, tls=b.tls) for b in self.bindings
-                ),
-                gateway_class=self.settings.gateway_class,
-                body_limit=self.settings.body_limit,
-                endpoint_header=self.settings.endpoint_header,
-                adapter_wait=self.settings.adapter_wait,
-            )
+        order = self._order()
+        if self.edge is not None:
+            self.edge.apply(self.snapshot, self.resource_set, self.bindings, order)
+        self.workers.configure(order)
+
+    def _order(self) -> Configure:
+        bound = self.bindings if self.edge is None else ()
+        return Configure(
+            generation=self.configuration.generation,
+            resources=encode_objects(self.resource_set),
+            bindings=tuple(SocketBinding(group=b.group, host=b.host, port=b.local_port, tls=b.tls) for b in bound),
+            gateway_class=self.settings.gateway_class,
+            body_limit=self.settings.body_limit,
+            endpoint_header=self.settings.endpoint_header,
+            adapter_wait=self.settings.adapter_wait,
+            ext_proc=None if self.edge is None else self.edge.picker,
         )
 
     def _build(self) -> Snapshot:
@@ -263,7 +282,9 @@ class Yard:
             local = self._local.endpoints() if self._local is not None else ()
             clusters = self.ray.endpoints() if self.ray is not None else ()
             pods = pod_endpoints([*local, *clusters])
-            self._scraper.set_backends(backends_of(self.resource_set, pods, self._urls))
+            self._backends = backends_of(self.resource_set, pods, self._urls)
+            self._scraper.set_backends(self._backends)
+            self._tell_edge(self._scraper)
 
     def _replicas_changed(self) -> None:
         self._watch_backends()
@@ -286,8 +307,15 @@ class Yard:
         return any(address.rpartition(":")[0] == pod.ip for address in used)
 
     def _fleet_changed(self, fleet: Fleet) -> None:
-        self.workers.update_fleet(fleet)
+        """Envoy hears first, so that no worker picks an endpoint that Envoy does not know."""
+        if self._scraper is not None:
+            self._tell_edge(self._scraper)
+        self.workers.update_fleet(fleet, checked=self._scraper is None or self._scraper.looked)
         self._on_change()
+
+    def _tell_edge(self, scraper: Scraper) -> None:
+        if self.edge is not None:
+            self.edge.update(self._backends, scraper.fleet, checked=scraper.looked)
 
     def _endpoint_failed(self, address: str, at: float) -> None:
         if self._scraper is not None:

@@ -39,7 +39,12 @@ class YardView:
         that cannot be used, is a problem of that Gateway and leaves the others serving."""
         generation, wanted = self._yard.workers.generation, self._yard.configuration.generation
         problems = [f"{fault.group} {fault.listener}: {fault.message}" for fault in self._yard.workers.faults]
-        return generation >= wanted, {"generation": generation, "wantedGeneration": wanted, "problems": problems}
+        edge = self._yard.edge
+        listening = edge is None or edge.listening
+        if not listening:
+            problems.append("Envoy does not listen yet; its log is envoy.log in the home's logs")
+        shown = {"generation": generation, "wantedGeneration": wanted, "problems": problems}
+        return generation >= wanted and listening, shown
 
     def resources(self, kind: str | None, namespace: str | None, name: str | None) -> list[dict[str, Any]]:
         """Objects with status."""

@@ -65,7 +65,9 @@ def _response(kind: str, resources: list[Config]) -> Config:
 
 def _common(settings: EdgeSettings) -> Config:
     config: Config = {}
-    if settings.admin is not None:
+    if settings.admin_socket:
+        config["admin"] = {"address": {"pipe": {"path": settings.admin_socket, "mode": 0o600}}}
+    elif settings.admin is not None:
         config["admin"] = {
             NOTE: "Whoever reaches this port can read the configuration and stop Envoy: keep it on loopback.",
             "address": socket_address(*settings.admin),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from modelyard.envoy.api import Config
-from modelyard.envoy.external_processing import PICKER_CLUSTER, PICKER_FILTER, ROUTER_CLUSTER
+from modelyard.envoy.external_processing import PICKER_CLUSTER, PICKER_FILTER, ROUTER_CLUSTER, asks_no_router
 from modelyard.envoy.listeners import ListenerChain, listener
 from modelyard.envoy.local_replies import fixed_answer, fixed_body
 from modelyard.envoy.pools import Pool, PoolEndpoint, cluster, load_assignment
@@ -22,6 +22,10 @@ from modelyard.routing.listeners import Certificate, Listener
 from modelyard.snapshot import Snapshot, backend_key
 
 Endpoints = Mapping[BackendKey, Sequence[PoolEndpoint]]
+Models = Mapping[str, Mapping[str, str]]
+"""By listener group: what is answered to ``GET`` of a path of the model list."""
+
+_GET: Config = {"name": ":method", "string_match": {"exact": "GET"}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,10 +53,10 @@ def edge(
     addresses: Iterable[Address],
     settings: EdgeSettings,
     endpoints: Endpoints | None = None,
-    models: Mapping[str, str] | None = None,
+    models: Models | None = None,
 ) -> Edge:
-    """Compile. ``endpoints`` count where they are not watched; ``models``: by listener group, the answer to
-    ``GET /v1/models``, where one is known."""
+    """Compile. ``endpoints`` count where they are not watched; ``models``: the models' lists, where
+    they are known."""
     return _Compilation(snapshot, resources, settings, endpoints or {}, models or {}).run(addresses)
 
 
@@ -62,7 +66,7 @@ class _Compilation:
     resources: ResourceSet
     settings: EdgeSettings
     endpoints: Endpoints
-    models: Mapping[str, str]
+    models: Models
     pools: dict[str, Pool] = field(default_factory=dict)
 
     def run(self, addresses: Iterable[Address]) -> Edge:
@@ -136,11 +140,13 @@ class _Compilation:
         return ListenerChain(name, of, config, asks_router, picks)
 
     def _listed_models(self, owner: Listener) -> list[Config]:
-        body = self.models.get(owner.group)
-        if body is None:
-            return []
-        match = {"path": "/v1/models", "headers": [{"name": ":method", "string_match": {"exact": "GET"}}]}
-        return [{"name": "models", "match": match, **fixed_body(200, body)}]
+        """The routes that answer ``GET /v1/models`` and its children, where the models are known."""
+        answers = self.models.get(owner.group, {})
+        asked = {"typed_per_filter_config": asks_no_router()}
+        return [
+            {"name": "models", "match": {"path": path, "headers": [_GET]}, **fixed_body(200, body), **asked}
+            for path, body in answers.items()
+        ]
 
     def _pool_of(self, ref: BackendRef, mirror: bool) -> Pool:
         key = backend_key(ref)

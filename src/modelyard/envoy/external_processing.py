@@ -57,6 +57,11 @@ def router_filter(settings: EdgeSettings, silence: float) -> Config:
     return {NOTE: note, **extension(ROUTER_FILTER, config)}
 
 
+def asks_no_router() -> Config:
+    """``typed_per_filter_config`` of a route that is chosen without the body, whatever the body says."""
+    return {ROUTER_FILTER: typed(f"{_FILTER}.ExtProcPerRoute", disabled=True)}
+
+
 def picker_filter(settings: EdgeSettings, silence: float) -> Config:
     """Asks the endpoint picker; asks nothing until a route says for which pool."""
     config = typed(

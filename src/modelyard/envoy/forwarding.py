@@ -21,6 +21,11 @@ MISSING = "modelyard-missing-backend"
 _RETRIED = "connect-failure,refused-stream,reset"
 """Failures before the first byte of an answer; nothing is repeated after it."""
 
+_ENDPOINT_FIELD: Config = {
+    "header": {"key": "x-modelyard-endpoint", "value": "%UPSTREAM_REMOTE_ADDRESS%"},
+    "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+}
+
 PoolOf = Callable[[BackendRef, bool], Pool]
 
 
@@ -44,8 +49,10 @@ def forwarding(
         **mirror_policies(chains, mirrors),
     }
     route: Config = {"route": action, "request_body_buffer_limit": settings.body_limit, **header_edits(rule.filters)}
-    if any(backend.ref.kind == "InferencePool" for backend in usable):
-        route["response_headers_to_add"] = [*route.get("response_headers_to_add", ()), SERVED_FIELD]
+    added = [SERVED_FIELD] if any(backend.ref.kind == "InferencePool" for backend in usable) else []
+    added += [_ENDPOINT_FIELD] if settings.endpoint_header else []
+    if added:
+        route["response_headers_to_add"] = [*route.get("response_headers_to_add", ()), *added]
     if len(usable) == 1 and not header_edits(usable[0].filters):
         pool = pool_of(usable[0].ref, False)
         action["cluster"] = pool.name

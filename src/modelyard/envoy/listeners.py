@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -48,8 +49,10 @@ def listener(
 
 
 def certificate_files(certificate: Certificate, folder: str) -> tuple[str, str]:
-    """Where Envoy reads the chain and the key of a certificate."""
-    name = certificate.secret.replace("/", "_")
+    """Where Envoy reads the chain and the key of a certificate. The names change with the content: Envoy reads a file
+    again when the listener that names it changes."""
+    digest = hashlib.blake2b(certificate.cert_pem + certificate.key_pem, digest_size=6).hexdigest()
+    name = f"{certificate.secret.replace('/', '_')}-{digest}"
     return f"{folder}/{name}.crt", f"{folder}/{name}.key"
 
 

@@ -43,6 +43,8 @@ class EdgeSettings:
     router: Processor = Processor(port=ROUTER_PORT)
     admin: tuple[str, int] | None = ("127.0.0.1", 9901)
     """Envoy's admin interface. Whoever reaches it can stop Envoy, so it is bound to loopback or left out (None)."""
+    admin_socket: str = ""
+    """Path of a Unix socket for the admin interface, in place of ``admin``."""
     certificate_folder: str = "certificates"
     """Where the key pairs of HTTPS listeners lie, as files; the configuration names them and holds no key."""
     watched_folder: str = ""
@@ -56,6 +58,8 @@ class EdgeSettings:
     Below one second, so that a hung picker delays no request by more than that."""
     longest_wait: float = 3600.0
     """Seconds that the picker may ask for where a request waits in its queue."""
+    endpoint_header: bool = False
+    """Tell clients which endpoint answered (``x-modelyard-endpoint``). Off: it shows internal addresses."""
     sees_answers: bool = False
     """The picker reads every answer's body, to count tokens. Off: only where a pool maps model names, since each piece
     of an answer then costs a message there and back."""
