@@ -126,3 +126,15 @@ def test_list_has_all(health: HealthService) -> None:
         EXTERNAL_PROCESSOR: SERVING,
         OVERALL: NOT_SERVING,
     }
+
+
+def test_nothing_serves_and_nobody_watches_once_it_shuts_down(health: HealthService) -> None:
+    stream, call = ask(health, "Watch", request(READINESS))
+    health.shut_down()
+    health.set(True, READINESS)
+    call.on_writable()
+    assert (stream.statuses(), stream.status) == ([SERVING, NOT_SERVING], grpc.UNAVAILABLE)
+    late, _ = ask(health, "Watch", request(READINESS))
+    assert (late.statuses(), late.status) == ([NOT_SERVING], grpc.UNAVAILABLE)
+    check, _ = ask(health, "Check", request(LIVENESS))
+    assert check.statuses() == [NOT_SERVING]

@@ -27,6 +27,8 @@ class HealthService:
     def __init__(self) -> None:
         self._status: dict[str, bytes] = {LIVENESS: SERVING}
         self._watchers: dict[_Watch, None] = {}
+        self.shutting_down = False
+        """``shut_down`` was called; ``set`` has no effect any more."""
         self.services: Services = {
             "/grpc.health.v1.Health/Check": lambda stream: _Check(stream, self),
             "/grpc.health.v1.Health/Watch": lambda stream: _Watch(stream, self),
@@ -36,11 +38,18 @@ class HealthService:
 
     def set(self, serving: bool, *names: str) -> None:
         """From now on, services ``names`` serve or do not."""
-        status = SERVING if serving else NOT_SERVING
+        status = SERVING if serving and not self.shutting_down else NOT_SERVING
         for name in names:
             self._status[name] = status
         for watch in list(self._watchers):
             watch.tell()
+
+    def shut_down(self) -> None:
+        """The process is ending: nothing serves any more, and watchers are sent away, for whom a drain would wait."""
+        self.shutting_down = True
+        self.set(False, *self._status)
+        for watch in list(self._watchers):
+            watch.send_away()
 
     def status(self, name: str) -> bytes:
         """The answer for a service; ``SERVICE_UNKNOWN`` where it never was set."""
@@ -119,12 +128,18 @@ class _Watch(_Asked):
         self._service = service
         self._health.add_watcher(self)
         self.tell()
+        if self._health.shutting_down:
+            self.send_away()
 
     def tell(self) -> None:
         status = self._health.status(self._service)
         if status != self._told and not self._full:
             self._told = status
             self._full = not self._stream.send(status)
+
+    def send_away(self) -> None:
+        self._health.remove_watcher(self)
+        self._stream.finish(grpc.UNAVAILABLE, "the server is shutting down")
 
     def on_writable(self) -> None:
         self._full = False

@@ -80,6 +80,7 @@ class ExtProcServer:
         self._server.close_listeners()
 
     async def drain(self, seconds: float) -> None:
+        self._health.shut_down()
         await self._server.drain(seconds)
         self.wheel.stop()
 
