@@ -7,9 +7,8 @@ import random
 from typing import Any
 
 import pytest
-
-from .conftest import MANIFEST, A, B, C, Yard, endpoint
-from .lawful_proxy import BUFFERED, FULL_DUPLEX, NONE, PARTIAL, STREAMED, Message, Proxy, check_length
+from ext_proc_yard import MANIFEST, A, B, C, Yard, endpoint
+from lawful_proxy import BUFFERED, FULL_DUPLEX, NONE, PARTIAL, STREAMED, Message, Proxy, check_length
 
 REWRITE = """
 ---

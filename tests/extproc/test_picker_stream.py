@@ -7,17 +7,16 @@ from typing import Any
 
 import pytest
 from envoy.service.ext_proc.v3 import external_processor_pb2 as pb
-
-from modelyard.http2.grpc import INVALID_ARGUMENT
-
-from .conftest import (
+from ext_proc_yard import (
     BUFFERED,
     FULL_DUPLEX,
     GET,
+    MANIFEST,
     NO_BODIES,
     OK_JSON,
     OK_SSE,
     PARTIAL,
+    POOL,
     POST,
     STREAMED,
     UNPROMPTED,
@@ -27,11 +26,14 @@ from .conftest import (
     Call,
     Yard,
     endpoint,
+    metadata_context,
     pick_of,
     served,
     set_headers,
     subset,
 )
+
+from modelyard.http2.grpc import INVALID_ARGUMENT
 
 ASK = b'{"model": "m", "prompt": "hello"}'
 
@@ -263,8 +265,6 @@ def test_a_subset_that_allows_nothing_is_503(yard: Yard, hint: Any, end: bool) -
 
 
 def test_other_metadata_is_no_subset(yard: Yard) -> None:
-    from .conftest import metadata_context
-
     metadata = metadata_context(envoy__lb__subset_hint={"else": "x"}, other={"a": {"b": [1, True, None]}})
     assert len(pick_of(yard.call().headers(end=True, metadata_context=metadata)[0])) == 3
 
@@ -329,8 +329,6 @@ spec: {priority: -1, poolRef: {name: pool}}
 
 
 def test_a_sheddable_request_is_429_while_the_pool_is_full() -> None:
-    from .conftest import MANIFEST
-
     yard = Yard(MANIFEST + SHEDDABLE)
     yard.fleet(endpoint(A, waiting=500))
     for name in ("x-llm-d-inference-objective", "x-gateway-inference-objective"):
@@ -398,8 +396,6 @@ RENAMED = ASK.replace(b'"m"', b'"engine-model-v2"')
 
 @pytest.fixture
 def renaming() -> Yard:
-    from .conftest import MANIFEST
-
     return Yard(MANIFEST + REWRITE)
 
 
@@ -703,8 +699,6 @@ def test_requests_that_are_only_shown_are_not_answered(yard: Yard) -> None:
 def test_a_fault_is_one_request_s(fails_open: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     from modelyard.picking.scheduler import Scheduler
 
-    from .conftest import MANIFEST
-
     mode = "FailOpen" if fails_open else "FailClose"
     yard = Yard(MANIFEST.replace("{number: 9002}}", f"{{number: 9002}}, failureMode: {mode}}}"))
 
@@ -740,8 +734,6 @@ flowControl: {defaultRequestTTL: 30s}
 
 @pytest.fixture
 def queueing() -> Yard:
-    from .conftest import MANIFEST
-
     yard = Yard(MANIFEST + FLOW)
     yard.fleet(endpoint(A, waiting=500))
     return yard
@@ -808,8 +800,6 @@ spec:
 def two_pools() -> Yard:
     from modelyard.fleet.fleet import BackendFleet, BackendKey, Fleet
 
-    from .conftest import MANIFEST, POOL
-
     yard = Yard(MANIFEST + TWO)
     other = BackendKey(kind="InferencePool", namespace="ml", name="other")
     backends = {
@@ -836,8 +826,6 @@ def test_the_stream_says_for_which_pool(two_pools: Yard, metadata: dict[str, str
 
 
 def test_the_route_s_metadata_says_for_which_pool(two_pools: Yard) -> None:
-    from .conftest import metadata_context
-
     metadata = metadata_context(envoy__lb={"x-gateway-inference-pool": "ml/other"})
     call = two_pools.call({":authority": "pool-epp"})
     assert pick_of(call.headers(*GET, end=True, metadata_context=metadata)[0]) == [B]

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 from envoy.service.ext_proc.v3 import external_processor_pb2 as pb
-
-from .conftest import (
+from ext_proc_yard import (
     BUFFERED,
     FULL_DUPLEX,
     GET,

@@ -131,11 +131,6 @@ class PickedRequest(ModelRequest[Picked], eq=False, kw_only=True):
         return self._name_models(state, now) or self._first_attempt(state, now)
 
     @property
-    def hopeless(self) -> bool:
-        """Nothing that the body says can help: the subset is empty."""
-        return self._within is not None and not self._within
-
-    @property
     def answer_began(self) -> bool:
         return self.record.status != 0
 
@@ -171,7 +166,7 @@ class PickedRequest(ModelRequest[Picked], eq=False, kw_only=True):
     def _decide(self, now: float) -> Picked | Respond | Wait:
         state = self.state
         assert state is not None
-        if self.hopeless:
+        if self._within is not None and not self._within:
             return self._empty_subset()
         self._note_facts()
         return self._name_models(state, now) or self._admit(state, now)

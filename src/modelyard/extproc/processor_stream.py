@@ -40,6 +40,8 @@ from modelyard.http2.grpc import INTERNAL, INVALID_ARGUMENT, OK
 
 log = logging.getLogger(__name__)
 
+_RESPONSE = frozenset({RESPONSE_HEADERS, RESPONSE_BODY, RESPONSE_TRAILERS})
+
 Request = TypeVar("Request", bound=ProcessedRequest)
 
 
@@ -107,6 +109,11 @@ class ProcessorStream(Generic[Request]):
             log.exception("an ext_proc stream failed")
             self._broken()
 
+    def on_message_begun(self, size: int) -> None:
+        """The proxy's patience ends while a long body is still on its way here: ask for more."""
+        if not self.ended:
+            self._request.on_body_begun(size)
+
     def on_half_close(self) -> None:
         if not self.ended:
             self._half_closed = True
@@ -137,6 +144,11 @@ class ProcessorStream(Generic[Request]):
         if request.modes is not None and self.modes is None:
             self.modes = request.modes
         phase = request.phase
+        if phase in _RESPONSE and not self._request.decided:
+            # The proxy answers by itself: the request is over.
+            self._request.drop()
+            if phase != RESPONSE_HEADERS:
+                self.answered()
         if phase == RESPONSE_BODY:
             self._response.on_body(request.body, request.end_of_stream)
         elif phase == REQUEST_HEADERS:
@@ -145,8 +157,6 @@ class ProcessorStream(Generic[Request]):
             self._request.on_body(request)
         elif phase == RESPONSE_HEADERS:
             self._answer_shown()
-            if not self._request.decided:
-                self._request.drop()
             self._response.on_headers(request)
         elif phase == REQUEST_TRAILERS:
             self._request.on_trailers()

@@ -138,12 +138,11 @@ class RequestSide:
         elif modes is not None:
             unprompted = modes.unprompted and modes.request == STREAMED
             self._mode = STREAMED_UNPROMPTED if unprompted else min(modes.request, FULL_DUPLEX_STREAMED)
-        exchange = self._stream.open(request)
-        if exchange is None:
+        if self._stream.open(request) is None:
             return
         self._phase = COLLECTING
         self._owes_headers = True
-        if self._mode in (NONE, STREAMED) or exchange.hopeless:
+        if self._mode in (NONE, STREAMED):
             self._choose_unseen()
         elif self._mode in (BUFFERED, BUFFERED_PARTIAL):
             self._owes_headers = False

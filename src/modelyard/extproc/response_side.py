@@ -52,7 +52,6 @@ class ResponseSide:
             return
         by_name = index_fields(request.fields)
         if not stream.decided:
-            # The proxy answers by itself: the request is over.
             exchange.record.status = _status(by_name)
             stream.answered()
             stream.send(plain_answer(RESPONSE_HEADERS))

@@ -62,7 +62,6 @@ class RoutedRequest:
     __slots__ = ("_forged", "_head", "_router", "record", "resume")
 
     renames = False
-    hopeless = False
     answer_began = False
     longest_wait = 0.0
 

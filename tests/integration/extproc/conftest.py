@@ -1,0 +1,6 @@
+"""Tests over real gRPC use what those without sockets use."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "extproc"))
