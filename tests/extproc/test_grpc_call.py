@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import hpack
@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modelyard.extproc.grpc_call import LONG
 from modelyard.extproc.grpc_connection import GrpcConnection
 from modelyard.extproc.grpc_limits import GrpcLimits
 from modelyard.extproc.grpc_server import GrpcServer
@@ -20,6 +21,15 @@ from modelyard.http2.frames import FrameCutter, frame
 
 METHOD = "/a.B/C"
 LIMITS = GrpcLimits(max_message=1000, max_kept=2500)
+
+loop = asyncio.new_event_loop()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_loop() -> Iterator[None]:
+    """Making a loop costs more than a test."""
+    yield
+    loop.close()
 
 
 class Recorder:
@@ -35,6 +45,9 @@ class Recorder:
         if self._at_message is not None:
             self._at_message(self, message)
 
+    def on_message_begun(self, size: int) -> None:
+        self.heard.append(("begun", size))
+
     def on_half_close(self) -> None:
         self.heard.append("half-closed")
 
@@ -49,7 +62,7 @@ class Wire:
     """A transport that keeps what is written, and the client's half of the connection."""
 
     def __init__(self, open_stream: Callable[[GrpcStream], StreamHandler], limits: GrpcLimits = LIMITS) -> None:
-        self.loop = asyncio.new_event_loop()
+        self.loop = loop
         self.written = b""
         self.closed = False
         self.handlers: list[Any] = []
@@ -123,7 +136,6 @@ class Wire:
 
     def end(self) -> None:
         self.server.close()
-        self.loop.close()
 
 
 def message(data: bytes) -> bytes:
@@ -210,6 +222,21 @@ def test_a_call_that_began_paused_hears_nothing_until_it_goes_on() -> None:
     assert handler.heard == [b"a", b"b", "half-closed"]
     handler.stream.resume_reading()
     assert handler.heard[-1] == "half-closed"
+    wire.end()
+
+
+def test_a_long_message_is_announced_once() -> None:
+    wire = Wire(Recorder, GrpcLimits())
+    handler = wire.begin(1)
+    long = message(bytes(LONG))
+    wire.give(data(1, message(b"short")), data(1, long[:3]))
+    assert handler.heard == [b"short"]
+    for at in range(3, len(long), 100_000):
+        wire.give(data(1, long[at : at + 100_000]))
+        assert handler.heard[1] == ("begun", LONG)
+    assert handler.heard == [b"short", ("begun", LONG), bytes(LONG)]
+    wire.give(data(1, long[:10]))
+    assert handler.heard[3:] == [("begun", LONG)]
     wire.end()
 
 

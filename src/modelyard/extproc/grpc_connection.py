@@ -53,8 +53,6 @@ class GrpcConnection(asyncio.Protocol):
         self._in_turn = True
         """What is sent now will be written without further ado."""
         self._leaving = False
-        """The last bytes are written. The peer is to close: if this side did while something of the peer's is unread,
-        TCP would reset the connection and the peer might lose the answer."""
         self._transport: asyncio.Transport | None = None
         self._http2 = ServerConnection(self._new_call, limits.http2, self._began, self._output)
 
@@ -120,9 +118,16 @@ class GrpcConnection(asyncio.Protocol):
         self._in_turn = False
         if (self._http2.ended or self._http2.drained) and not self._leaving:
             self._leaving = True
-            if transport.can_write_eof():
-                transport.write_eof()
+            self._leave(transport)
+
+    def _leave(self, transport: asyncio.Transport) -> None:
+        """The last bytes are written. The peer is to close: if this side did while something of the peer's is unread,
+        TCP would reset the connection and the peer might lose the answer. TLS has its own way to wait for that."""
+        if transport.can_write_eof():
+            transport.write_eof()
             self.loop.call_later(self._limits.linger, transport.close)
+        else:
+            transport.close()
 
     # ── what the server asks ──
 
@@ -132,8 +137,9 @@ class GrpcConnection(asyncio.Protocol):
 
     def abort(self) -> None:
         """End everything now."""
-        if self._transport is not None:
-            self._transport.abort()
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.abort()
             self._http2.lost()
 
     def look(self, now: float) -> None:

@@ -29,5 +29,6 @@ class GrpcLimits:
     write_stall: float = 60.0
     """A connection that takes nothing of what is written for so long is cut."""
     linger: float = 1.0
-    """How long a connection that is over waits for the client to close it."""
+    """How long a connection that is over waits for the client to close it, after the last bytes and the end of writing
+    (TLS: close_notify)."""
     http2: ServerLimits = field(default_factory=ServerLimits)

@@ -11,10 +11,8 @@ from modelyard.extproc.grpc_connection import GrpcConnection
 from modelyard.extproc.grpc_limits import GrpcLimits
 from modelyard.extproc.grpc_stream import GrpcStream, OpenStream, Services, StreamHandler
 
-__all__ = ["ALPN", "GrpcLimits", "GrpcServer", "GrpcStream", "OpenStream", "Services", "StreamHandler"]
+__all__ = ["GrpcLimits", "GrpcServer", "GrpcStream", "OpenStream", "Services", "StreamHandler"]
 
-ALPN = ["h2"]
-"""What a TLS context for this server must offer (RFC 9113, section 3.2)."""
 BACKLOG = 1024
 """Connections that the kernel holds while the process is busy."""
 LOOK_EVERY = 2.0
@@ -38,7 +36,8 @@ class GrpcServer:
     ) -> tuple[str, int]:
         """Serve ``services`` on an address; host and port as bound.
 
-        ``tls``: a context that offers ``ALPN``; its ``sni_callback`` may choose other certificates at any time.
+        ``tls``: a context that offers ``h2`` (ALPN, RFC 9113 section 3.2); its ``sni_callback`` may choose other
+        certificates at any time.
         ``reuse_port``: other processes bind the same port, and the kernel spreads connections over them. Raises
         ``OSError``.
         """
@@ -50,6 +49,7 @@ class GrpcServer:
                 backlog=BACKLOG,
                 ssl=tls,
                 ssl_handshake_timeout=self.limits.preface_timeout if tls is not None else None,
+                ssl_shutdown_timeout=self.limits.linger if tls is not None else None,
             )
         except BaseException:
             sock.close()

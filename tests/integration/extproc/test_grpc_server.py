@@ -17,10 +17,12 @@ import uvloop
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from modelyard.extproc.grpc_limits import GrpcLimits
-from modelyard.extproc.grpc_server import ALPN, GrpcServer, OpenStream
+from modelyard.extproc.grpc_server import GrpcServer, OpenStream
 from modelyard.extproc.grpc_stream import GrpcStream
 from modelyard.extproc.health_service import OVERALL, READINESS, HealthService
 from modelyard.http2 import frames
+from modelyard.routing.listeners import Certificate
+from modelyard.worker.certificates import HTTP_2, CertificateTable
 
 pytestmark = pytest.mark.integration
 
@@ -40,6 +42,9 @@ class Echo:
     def on_message(self, message: bytes) -> None:
         if not self.stream.send(message):
             self.stream.pause_reading()
+
+    def on_message_begun(self, size: int) -> None:
+        pass
 
     def on_half_close(self) -> None:
         self.stream.finish()
@@ -502,31 +507,35 @@ def test_a_peer_that_is_gone_without_a_word_is_cut() -> None:
     run(test)
 
 
-def tls_context(authority: trustme.CA, name: str) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.set_alpn_protocols(ALPN)
-    authority.issue_cert(name).configure_cert(context)
-    return context
+def issued(authority: trustme.CA, name: str) -> Certificate:
+    pair = authority.issue_cert(name)
+    return Certificate(secret="", cert_pem=pair.cert_chain_pems[0].bytes(), key_pem=pair.private_key_pem.bytes())
 
 
-def test_tls_with_a_certificate_that_changes() -> None:
+def trusting(authority: trustme.CA, target: str, name: str) -> grpc.aio.Channel:
+    options = [*OPTIONS, ("grpc.ssl_target_name_override", name)] if name else OPTIONS
+    return grpc.aio.secure_channel(target, grpc.ssl_channel_credentials(authority.cert_pem.bytes()), options=options)
+
+
+@pytest.mark.parametrize("name", ["picker.example", ""], ids=["asked for by name", "asked for by address"])
+def test_tls_with_a_certificate_that_is_replaced(name: str) -> None:
     async def test() -> None:
-        authority = trustme.CA()
-        base = tls_context(authority, "old.example")
-        current = [base]
-
-        def choose(handshake: Any, name: str | None, context: ssl.SSLContext) -> None:
-            handshake.context = current[0]
-
-        base.sni_callback = choose
-        async with serving(tls=base) as (server, target):
-            for name in ("old.example", "new.example"):
-                options = [*OPTIONS, ("grpc.ssl_target_name_override", name)]
-                trusted = grpc.ssl_channel_credentials(authority.cert_pem.bytes())
-                async with grpc.aio.secure_channel(target, trusted, options=options) as client:
-                    big = bytes(500_000)
-                    assert await exchange(client.stream_stream(METHOD)(), b"a", big) == [b"a", big]
-                current[0] = tls_context(authority, "new.example")
+        old, new = trustme.CA(), trustme.CA()
+        table = CertificateTable(HTTP_2)
+        table.serve(issued(old, name or "127.0.0.1"))
+        big = bytes(500_000)
+        async with serving(tls=table.base) as (server, target), trusting(old, target, name) as before:
+            standing = before.stream_stream(METHOD)()
+            await standing.write(b"a")
+            assert await standing.read() == b"a"
+            table.serve(issued(new, name or "127.0.0.1"))
+            async with trusting(new, target, name) as after:
+                assert await exchange(after.stream_stream(METHOD)(), b"b", big) == [b"b", big]
+            assert await exchange(standing, big) == [big]
+            async with trusting(old, target, name) as refused:
+                with pytest.raises(grpc.aio.AioRpcError) as caught:
+                    await refused.unary_unary(METHOD)(b"c", timeout=10)
+                assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
             await server.drain(5)
 
     run(test)
