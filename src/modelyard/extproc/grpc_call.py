@@ -23,12 +23,14 @@ _FAILED = "the server failed; its log says why"
 
 LARGE = 16 << 10
 """Bytes from which a message is not copied to stand behind its prefix, but sent as data of its own."""
+LONG = 1 << 20
+"""Bytes from which a handler hears of a message that is on its way."""
 
 
 class GrpcCall(ServerStream):
     """A ``GrpcStream``."""
 
-    __slots__ = ("_client", "_delivering", "_end_seen", "_handler", "_head", "_kept", "_reader", "_timer")
+    __slots__ = ("_begun", "_client", "_delivering", "_end_seen", "_handler", "_head", "_kept", "_reader", "_timer")
 
     def __init__(
         self, client: GrpcConnection, connection: ServerConnection, number: int, send_window: int, receive_window: int
@@ -42,6 +44,8 @@ class GrpcCall(ServerStream):
         """None as long as messages come one to a frame, as small ones do."""
         self._kept = 0
         """Bytes in ``_reader`` that the server was told of."""
+        self._begun = False
+        """The handler heard of the message that is on its way."""
         self._delivering = False
         self._end_seen = False
         self._timer: asyncio.TimerHandle | None = None
@@ -142,6 +146,7 @@ class GrpcCall(ServerStream):
             self._reader = MessageReader(self._client.max_message)
         self._reader.feed(data)
         self._deliver()
+        self._tell_begun()
 
     def on_reset(self) -> None:
         self._cancel()
@@ -178,6 +183,17 @@ class GrpcCall(ServerStream):
             self._failed()
         finally:
             self._delivering = False
+
+    def _tell_begun(self) -> None:
+        """Say once of a long message that it is on its way."""
+        reader, handler = self._reader, self._handler
+        awaited = 0 if reader is None or handler is None else reader.awaited
+        begun, self._begun = self._begun, awaited >= LONG
+        if handler is not None and self._begun and not begun:
+            try:
+                handler.on_message_begun(awaited)
+            except Exception:
+                self._failed()
 
     def _half_close(self, handler: StreamHandler) -> None:
         self._end_seen = False

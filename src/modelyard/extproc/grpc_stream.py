@@ -58,6 +58,9 @@ class StreamHandler(Protocol):
     def on_message(self, message: bytes) -> None:
         """One whole message."""
 
+    def on_message_begun(self, size: int) -> None:
+        """A long message (``grpc_call.LONG``) is on its way; ``on_message`` follows when it is whole."""
+
     def on_half_close(self) -> None:
         """The client sends no more; it still reads."""
 

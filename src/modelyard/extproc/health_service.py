@@ -81,6 +81,9 @@ class _Asked:
             return
         self._request = message
 
+    def on_message_begun(self, size: int) -> None:
+        """A question to a health service is short."""
+
     def on_half_close(self) -> None:
         if self._request is None:
             self._stream.finish(grpc.INVALID_ARGUMENT, "a request is expected")

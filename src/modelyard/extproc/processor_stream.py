@@ -110,9 +110,7 @@ class ProcessorStream(Generic[Request]):
             self._broken()
 
     def on_message_begun(self, size: int) -> None:
-        """The proxy's patience ends while a long body is still on its way here: ask for more."""
-        if not self.ended:
-            self._request.on_body_begun(size)
+        self.later(self._request.on_body_begun)
 
     def on_half_close(self) -> None:
         if not self.ended:

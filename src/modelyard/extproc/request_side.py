@@ -67,6 +67,8 @@ to the headers: half of the time for which Envoy waits by default (``message_tim
 HELD_WHEN_STREAMED = 24 * 1024
 """Bytes of a body that a proxy may be kept waiting for in STREAMED without prompting: it sends no more than its own
 buffer holds (32 KiB in hardened configurations) before it has an answer."""
+LONG_BODY_SECONDS = 30.0
+"""How long the largest body may take from the proxy to here, and to be read, on a machine that has much to do."""
 WAIT_MARGIN = 1.0
 """Seconds that a proxy should wait longer than a request may."""
 
@@ -228,6 +230,12 @@ class RequestSide:
             self._mode in (STREAMED, STREAMED_UNPROMPTED) and self.size >= HELD_WHEN_STREAMED
         ):
             self._partial()
+
+    def on_body_begun(self) -> None:
+        """A long message is on its way: the proxy's patience began when it sent the first of its bytes. Proxies give
+        more time once per message, so what is asked for here holds for a wait as well."""
+        if self._mode == BUFFERED and self._phase == COLLECTING:
+            self._stream.send(more_time(self._exchange().longest_wait + LONG_BODY_SECONDS))
 
     def _whole(self) -> None:
         """The body is here; or there is none, and trailers came instead."""

@@ -88,6 +88,11 @@ class MessageReader:
         return message
 
     @property
+    def awaited(self) -> int:
+        """Length of the message whose end has not come; 0: none has begun."""
+        return max(self._length, 0)
+
+    @property
     def partial(self) -> bool:
         """A message began whose end has not come."""
         return self.kept > 0 or self._length >= 0
