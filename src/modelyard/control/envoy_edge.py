@@ -165,11 +165,11 @@ class EnvoyEdge:
         if self._keeper is None:
             self._keeper = asyncio.create_task(self._keep())
 
-    def update(self, backends: Mapping[BackendKey, BackendSpec], fleet: Fleet, *, checked: bool) -> None:
+    def update(self, backends: Mapping[BackendKey, BackendSpec], fleet: Fleet) -> None:
         """Tell Envoy which endpoints there are: before the workers are told, so that none picks what Envoy does not
-        know. Raises OSError."""
+        know. The router needs no endpoint, only what they say of adapters' base models. Raises OSError."""
         self._backends, self._fleet = backends, fleet
-        self._router.update_fleet(fleet, checked=checked)
+        self._router.update_fleet(fleet, checked=True)
         self._write()
 
     def _write(self) -> None:

@@ -315,7 +315,7 @@ class Yard:
 
     def _tell_edge(self, scraper: Scraper) -> None:
         if self.edge is not None:
-            self.edge.update(self._backends, scraper.fleet, checked=scraper.looked)
+            self.edge.update(self._backends, scraper.fleet)
 
     def _endpoint_failed(self, address: str, at: float) -> None:
         if self._scraper is not None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from modelyard.envoy.api import Config
 from modelyard.envoy.external_processing import PICKER_CLUSTER, PICKER_FILTER, ROUTER_CLUSTER, asks_no_router
 from modelyard.envoy.listeners import ListenerChain, listener
-from modelyard.envoy.local_replies import fixed_answer, fixed_body
+from modelyard.envoy.local_replies import fixed_answer, fixed_body, no_route
 from modelyard.envoy.pools import Pool, PoolEndpoint, cluster, load_assignment
 from modelyard.envoy.processor_clusters import processor_cluster
 from modelyard.envoy.rules import RuleCompiler
@@ -120,7 +120,7 @@ class _Compilation:
         picks = False
         for pattern, owner in hosts_of(table, members):
             if of is not None and owner is not of:
-                hosts.append(_virtual_host(pattern, [_misdirected()]))
+                hosts.append(_virtual_host(pattern, [_misdirected()], self.settings))
                 continue
             routes = self._listed_models(owner)
             for entry in entries_in_order(table.attached(owner), pattern):
@@ -128,7 +128,7 @@ class _Compilation:
                 found = list(rules.routes(entry, tls=of is not None, listener_port=owner.port))
                 routes += found
                 picks = picks or any(PICKER_FILTER in str(route) for route in found)
-            hosts.append(_virtual_host(pattern, routes))
+            hosts.append(_virtual_host(pattern, [*routes, no_route()], self.settings))
         asks_router = not reads.isdisjoint({*self._body_headers, BASE_MODEL_NAME, MODEL_NAME})
         config = {
             "name": name,
@@ -168,8 +168,14 @@ class _Compilation:
 _LARGEST_ANSWER = 4 * 1024 * 1024
 
 
-def _virtual_host(pattern: str, routes: list[Config]) -> Config:
-    return {"name": domain(pattern), "domains": [domain(pattern)], "routes": routes}
+def _virtual_host(pattern: str, routes: list[Config], settings: EdgeSettings) -> Config:
+    """The limit of bodies stands here, since the body is read before the route that counts is known."""
+    return {
+        "name": domain(pattern),
+        "domains": [domain(pattern)],
+        "request_body_buffer_limit": settings.body_limit,
+        "routes": routes,
+    }
 
 
 def _misdirected() -> Config:

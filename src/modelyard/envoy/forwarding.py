@@ -48,7 +48,7 @@ def forwarding(
         **rewrite_action(rewrite, rule.matched_prefix),
         **mirror_policies(chains, mirrors),
     }
-    route: Config = {"route": action, "request_body_buffer_limit": settings.body_limit, **header_edits(rule.filters)}
+    route: Config = {"route": action, **header_edits(rule.filters)}
     added = [SERVED_FIELD] if any(backend.ref.kind == "InferencePool" for backend in usable) else []
     added += [_ENDPOINT_FIELD] if settings.endpoint_header else []
     if added:

@@ -10,27 +10,51 @@ import msgspec
 
 from modelyard.bodies.errors import error_type
 from modelyard.envoy.api import Config, extension, typed
+from modelyard.exchange.trusted_headers import MODEL_NAME
+
+_NOTHING_THERE = "No route for %REQ(:METHOD)% %REQ(:PATH)% on host %REQ(:AUTHORITY)%."
+_NO_MODEL = f"The model '%REQ({MODEL_NAME})%' does not exist here. GET /v1/models lists what there is."
+
+
+_BROKEN = ("UF", "UC", "UR", "LR", "UPE", "UO", "URX")
+
+
+def _by_expression(expression: str) -> Config:
+    chosen = typed("extensions.access_loggers.filters.cel.v3.ExpressionFilter", expression=expression)
+    return {"extension_filter": extension("envoy.access_loggers.extension_filters.cel", chosen)}
+
+
+def _and(*filters: Config) -> Config:
+    return {"and_filter": {"filters": list(filters)}}
+
+
+_NO_ROUTE = _by_expression("xds.route_name == 'no_route'")
+_NAMES_MODEL: Config = {"header_filter": {"header": {"name": MODEL_NAME, "present_match": True}}}
 
 
 def local_reply_config() -> Config:
     """``local_reply_config`` of a connection manager."""
     return {
         "mappers": [
-            _by_flag(("NR",), 404, "no_route", "No route for %REQ(:METHOD)% %REQ(:PATH)% on host %REQ(:AUTHORITY)%."),
+            _by_status(413, "body_too_large", "The request body is too large."),
+            _by_details("ext_proc_error", 503, "router_unavailable", "The router does not answer: try again soon."),
+            _by_details("path_normalization_failed", 400, "invalid_path", "The path cannot be read."),
+            _mapper(_and(_NO_ROUTE, _NAMES_MODEL), 404, "model_not_found", _NO_MODEL, param="model"),
+            _mapper(_NO_ROUTE, 404, "no_route", _NOTHING_THERE),
+            _by_flag(("NR",), 404, "no_route", _NOTHING_THERE),
             _by_flag(("NC",), 500, "backend_invalid", "The route's backend does not exist."),
             _by_flag(("UH",), 503, "no_ready_endpoint", "No endpoint was picked for this request: try again soon."),
             _by_flag(("UT", "DT"), 504, "upstream_timeout", "The endpoint did not answer in time."),
-            _by_flag(
-                ("UF", "UC", "UR", "LR", "UPE", "UO", "URX"),
-                502,
-                "upstream_failed",
-                "The endpoint could not be reached or broke off.",
-            ),
-            _by_details("ext_proc_error", 503, "router_unavailable", "The router does not answer: try again soon."),
-            _by_details("path_normalization_failed", 400, "invalid_path", "The path cannot be read."),
-            _by_status(413, "body_too_large", "The request body is too large."),
+            _by_flag(_BROKEN, 502, "upstream_failed", "The endpoint could not be reached or broke off."),
         ]
     }
+
+
+def no_route() -> Config:
+    """The last route of a host. Envoy takes the limit of bodies from the route, and only from one that forwards, so
+    every request has one from the first byte; it leads nowhere."""
+    action = {"cluster": "modelyard-no-route", "cluster_not_found_response_code": "NOT_FOUND"}
+    return {"name": "no_route", "match": {"prefix": "/"}, "route": action}
 
 
 def fixed_answer(status: int, code: str, message: str) -> Config:
@@ -48,8 +72,8 @@ def fixed_body(status: int, body: str) -> Config:
     }
 
 
-def _error_object(status: int, code: str, message: str) -> Config:
-    return {"error": {"message": message, "type": error_type(status), "param": None, "code": code}}
+def _error_object(status: int, code: str, message: str, param: str | None = None) -> Config:
+    return {"error": {"message": message, "type": error_type(status), "param": param, "code": code}}
 
 
 def _by_flag(flags: tuple[str, ...], status: int, code: str, message: str) -> Config:
@@ -63,21 +87,15 @@ def _by_status(status: int, code: str, message: str) -> Config:
 
 def _by_details(begin: str, status: int, code: str, message: str) -> Config:
     """By what Envoy says of its own answer; the picker's and the router's answers say other words."""
-    chosen = typed(
-        "extensions.access_loggers.filters.cel.v3.ExpressionFilter",
-        expression=f"response.code_details.startsWith('{begin}')",
-    )
-    return _mapper(
-        {"extension_filter": extension("envoy.access_loggers.extension_filters.cel", chosen)}, status, code, message
-    )
+    return _mapper(_by_expression(f"response.code_details.startsWith('{begin}')"), status, code, message)
 
 
-def _mapper(chosen: Config, status: int, code: str, message: str) -> Config:
+def _mapper(chosen: Config, status: int, code: str, message: str, param: str | None = None) -> Config:
     return {
         "filter": chosen,
         "status_code": status,
         "body_format_override": {
-            "json_format": _error_object(status, code, message),
+            "json_format": _error_object(status, code, message, param),
             "content_type": "application/json",
         },
     }
