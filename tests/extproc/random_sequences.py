@@ -1,6 +1,6 @@
 """Message sequences at random through picker and router: lawful ones, broken ones, streams that end anywhere.
 
-As a script: ``python tests/extproc/random_sequences.py 100000`` says what it did and how memory went.
+As a script: ``python tests/extproc/random_sequences.py 100000 [SEED]`` says what it did and how memory went.
 """
 
 from __future__ import annotations
@@ -75,6 +75,7 @@ class Sequences:
         for name in ("extproc.processor_stream",):
             logging.getLogger(f"modelyard.{name}").addFilter(self._count_fault)
         self._open: list[Call] = []
+        self._scripts: dict[Call, list[int]] = {}
 
     def _count_fault(self, record: logging.LogRecord) -> bool:
         self.faults += 1
@@ -86,8 +87,11 @@ class Sequences:
         for _ in range(count):
             self.streams += 1
             self._open.append(self.yard.call() if rng.random() < 0.8 else self.yard.route())
-            while len(self._open) > rng.randrange(1, 12):
-                self._step(rng.choice(self._open))
+            for _ in range(rng.randrange(20)):
+                if self._open:
+                    self._step(rng.choice(self._open[-8:]))
+            while len(self._open) > 8:
+                self._end(self._open[0])
             self._time_passes()
         while self._open:
             self._end(self._open[-1])
@@ -115,17 +119,27 @@ class Sequences:
         if self.rng.random() < 0.02:
             call.handler.on_message(self.rng.randbytes(self.rng.randrange(40)))
         else:
-            call.handler.on_message(self._message().SerializeToString())
+            call.handler.on_message(self._message(call).SerializeToString())
         if self.rng.random() < 0.2:
             call.stream.room = self.rng.choice([None, 1, 2, 5])
         if call.stream.status is None and self.rng.random() < 0.2:
             call.handler.on_writable()
         self._look(call)
 
-    def _message(self) -> pb.ProcessingRequest:
+    def _natural(self) -> list[int]:
+        """Kinds of messages in the order of a request and its answer, the last one first."""
+        rng = self.rng
+        kinds = [0, *[1] * rng.randrange(3), *[2] * rng.randrange(2), *[5] * (rng.random() < 0.1)]
+        kinds += [3, *[4] * rng.randrange(5), *[6] * (rng.random() < 0.1)]
+        return kinds[::-1]
+
+    def _message(self, call: Call) -> pb.ProcessingRequest:
         rng = self.rng
         message = pb.ProcessingRequest()
-        match rng.choices(range(7), (5, 6, 2, 4, 4, 1, 1))[0]:
+        natural = self._scripts.setdefault(call, self._natural())
+        strays = not natural or rng.random() < 0.06
+        kind = rng.choices(range(7), (5, 6, 2, 4, 4, 1, 1))[0] if strays else natural.pop()
+        match kind:
             case 0:
                 lines = [(":method", rng.choice(["POST", "GET"])), (":path", rng.choice(_PATHS))]
                 lines += rng.sample(_EXTRA, rng.randrange(len(_EXTRA)))
@@ -137,7 +151,7 @@ class Sequences:
                 body = rng.choice(_BODIES)
                 cut = rng.randrange(len(body) + 1) if rng.random() < 0.4 else len(body)
                 message.request_body.body = body[:cut]
-                message.request_body.end_of_stream = rng.random() < 0.5
+                message.request_body.end_of_stream = 1 not in natural and 2 not in natural and 5 not in natural
             case 3:
                 lines = [(":status", rng.choice(["200", "404", "503", "x"])), ("content-type", rng.choice(_KINDS))]
                 message.response_headers.CopyFrom(http_headers(lines, rng.random() < 0.1))
@@ -146,12 +160,12 @@ class Sequences:
                     message.metadata_context.CopyFrom(metadata_context(envoy__lb=served))
             case 4:
                 message.response_body.body = rng.choice(_ANSWERS)
-                message.response_body.end_of_stream = rng.random() < 0.3
+                message.response_body.end_of_stream = 4 not in natural
             case 5:
                 message.request_trailers.SetInParent()
             case _:
                 message.response_trailers.SetInParent()
-        if rng.random() < 0.4:
+        if kind == 0 and rng.random() < 0.8:
             message.protocol_config.request_body_mode = rng.randrange(6)
             message.protocol_config.response_body_mode = rng.randrange(6)
             message.protocol_config.send_body_without_waiting_for_header_response = rng.random() < 0.3
@@ -165,6 +179,7 @@ class Sequences:
 
     def _end(self, call: Call) -> None:
         self._open.remove(call)
+        self._scripts.pop(call, None)
         if call.stream.status is None:
             if self.rng.random() < 0.5:
                 call.handler.on_half_close()
@@ -194,8 +209,8 @@ def memory() -> int:
     return tracemalloc.get_traced_memory()[0]
 
 
-def main(count: int) -> None:
-    sequences = Sequences()
+def main(count: int, seed: int = 1) -> None:
+    sequences = Sequences(seed)
     sequences.run(2000)
     tracemalloc.start()
     sequences.run(500)
@@ -216,4 +231,4 @@ def main(count: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000)
+    main(*map(int, sys.argv[1:]))

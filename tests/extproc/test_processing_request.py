@@ -126,6 +126,6 @@ def test_a_message_that_is_damaged_anywhere(data: st.DataObject, headers: Any) -
 @given(header_maps())
 def test_unknown_fields_are_stepped_over(headers: Any) -> None:
     message, wanted = headers
-    unknown = number_field(900, 5) + nested(901, b"abc") + b"\xb5\x38" + b"1234" + b"\xb1\x38" + b"12345678"
+    unknown = number_field(900, 5) + b"\xaa\x38\x03abc" + b"\xb5\x38" + b"1234" + b"\xb1\x38" + b"12345678"
     data = unknown + pb.ProcessingRequest(request_headers=message).SerializeToString() + unknown
     assert read_request(data).fields == wanted

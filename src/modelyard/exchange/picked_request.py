@@ -235,12 +235,13 @@ class PickedRequest(ModelRequest[Picked], eq=False, kw_only=True):
         target, state = self.target_model, self.state
         endpoints: Sequence[Endpoint] = decision.targets[:1]
         if self.most_endpoints > 1:
+            endpoints = decision.targets[: self.most_endpoints]
             place = state.places.get(target)
-            names = {} if place is None else place.names
-            asked = names.get(endpoints[0].address, target)
-            # One body goes to whichever of them the proxy reaches.
-            same = [item for item in decision.targets if names.get(item.address, target) == asked]
-            endpoints = same[: self.most_endpoints]
+            if place is not None and place.names:
+                # One body goes to whichever of them the proxy reaches.
+                names = place.names
+                asked = names.get(endpoints[0].address, target)
+                endpoints = [item for item in endpoints if names.get(item.address, target) == asked]
         self.targets = endpoints
         targets = ",".join([endpoint.address for endpoint in endpoints])
         fields: Headers = [(DESTINATION, targets)]

@@ -64,7 +64,7 @@ _lines: dict[bytes, FieldLine] = {}
 def read_request(data: bytes) -> ProcessingRequest:
     """Raises MalformedMessage."""
     message = ProcessingRequest()
-    for number, kind, at, stop in fields(data, 0, len(data)):
+    for number, kind, at, stop in fields(data, _plain_body(message, data), len(data)):
         if kind == LENGTH:
             if number in (REQUEST_BODY, RESPONSE_BODY):
                 message.phase = number
@@ -81,6 +81,32 @@ def read_request(data: bytes) -> ProcessingRequest:
         elif number == _OBSERVABILITY and kind == VARINT:
             message.observability = at != 0
     return message
+
+
+def _plain_body(message: ProcessingRequest, data: bytes) -> int:
+    """Read a body at the beginning of ``data``, written as proxies write it, and say where it ends; 0: read it anew."""
+    try:
+        phase = _BODIES.get(data[0])
+        if phase is None:
+            return 0
+        size, at = read_varint(data, 1)
+        end = at + size
+        if size == 0 or end > len(data) or data[at] != _INNER_BODY:
+            return 0
+        length, at = read_varint(data, at + 1)
+    except IndexError:
+        return 0
+    rest = end - at - length
+    if rest and (rest != len(_INNER_END) or not data.startswith(_INNER_END, at + length)):
+        return 0
+    message.phase = phase
+    message.body = data[at : at + length]
+    message.end_of_stream = rest != 0
+    return end
+
+
+_BODIES = {REQUEST_BODY << 3 | LENGTH: REQUEST_BODY, RESPONSE_BODY << 3 | LENGTH: RESPONSE_BODY}
+_INNER_BODY, _INNER_END = 1 << 3 | LENGTH, b"\x10\x01"
 
 
 def _read_body(message: ProcessingRequest, data: bytes, start: int, end: int) -> None:
@@ -130,6 +156,24 @@ _LINE = 1 << 3 | LENGTH
 
 def _header_line(raw: bytes) -> FieldLine:
     """A HeaderValue. Proxies send ``raw_value``; ``value`` is the older form."""
+    size = len(raw)
+    split = raw[1] + 2 if size > 4 and raw[0] == _LINE and raw[1] < 0x80 else size
+    if split + 2 < size and raw[split] in _VALUES and raw[split + 1] == size - split - 2 < 0x80:
+        name, value = raw[2:split], raw[split + 2 :]
+    else:
+        name, value = _name_and_value(raw)
+    line = (name.decode("latin-1").lower(), value.decode("latin-1"))
+    if line[0] in _REMEMBERED_NAMES and len(raw) <= _REMEMBERED_LENGTH and "?" not in line[1]:
+        if len(_lines) >= _REMEMBERED_LINES:
+            _lines.clear()
+        _lines[raw] = line
+    return line
+
+
+_VALUES = frozenset({2 << 3 | LENGTH, 3 << 3 | LENGTH})
+
+
+def _name_and_value(raw: bytes) -> tuple[bytes, bytes]:
     name = value = b""
     for number, kind, at, stop in fields(raw, 0, len(raw)):
         if kind == LENGTH:
@@ -137,12 +181,7 @@ def _header_line(raw: bytes) -> FieldLine:
                 name = raw[at:stop]
             elif number in (2, 3) and stop > at:
                 value = raw[at:stop]
-    line = (name.decode("latin-1").lower(), value.decode("latin-1"))
-    if line[0] in _REMEMBERED_NAMES and len(raw) <= _REMEMBERED_LENGTH and "?" not in line[1]:
-        if len(_lines) >= _REMEMBERED_LINES:
-            _lines.clear()
-        _lines[raw] = line
-    return line
+    return name, value
 
 
 def _read_modes(data: bytes, start: int, end: int) -> BodyModes:

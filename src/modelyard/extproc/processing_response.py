@@ -14,7 +14,7 @@ from modelyard.extproc.processing_request import (
     RESPONSE_TRAILERS,
 )
 from modelyard.extproc.protobuf_struct import struct_of
-from modelyard.extproc.protobuf_wire import nested, number_field
+from modelyard.extproc.protobuf_wire import LENGTH, nested, number_field, varint
 
 LARGEST_PIECE = 62_000
 """Bytes of one piece of a body (Endpoint Picker Protocol, section "chunking"): with what surrounds it, below the 64 KiB
@@ -43,6 +43,7 @@ def header_mutation(set_fields: Fields, remove: Sequence[str] = ()) -> bytes:
     return b"".join(lines + [nested(2, name.encode("latin-1")) for name in remove])
 
 
+@lru_cache(maxsize=4096)
 def _set(name: str, value: str) -> bytes:
     return nested(1, nested(1, nested(1, name.encode("latin-1")), nested(3, value.encode("latin-1"))), _OVERWRITE)
 
@@ -69,12 +70,17 @@ def answer(
 ) -> bytes:
     """The answer to a headers or body message. ``mutation``: see ``header_mutation``; ``body``: what takes the place of
     the body that came (not in FULL_DUPLEX_STREAMED: see ``pieces``); ``metadata``: see ``picked_metadata``."""
-    common = nested(2, mutation) if mutation else b""
+    parts = []
+    if mutation:
+        parts.append(nested(2, mutation))
     if body is not None:
-        common += nested(3, nested(1, body))
+        parts.append(nested(3, nested(1, body)))
     if clear_route_cache:
-        common += number_field(5, 1)
-    return nested(ANSWERS[phase], nested(1, common)) + metadata + mode_override
+        parts.append(_CLEAR)
+    return b"".join((nested(ANSWERS[phase], nested(1, *parts)), metadata, mode_override))
+
+
+_CLEAR = number_field(5, 1)
 
 
 def trailers_answer(phase: int, metadata: bytes = b"") -> bytes:
@@ -83,11 +89,25 @@ def trailers_answer(phase: int, metadata: bytes = b"") -> bytes:
 
 
 def piece(phase: int, data: bytes | memoryview, *, end: bool) -> bytes:
-    """One piece of a body in FULL_DUPLEX_STREAMED."""
-    streamed = nested(1, data) if len(data) else b""
-    if end:
-        streamed += number_field(2, 1)
-    return nested(ANSWERS[phase], nested(1, nested(3, nested(3, streamed))))
+    """One piece of a body in FULL_DUPLEX_STREAMED: five messages in one another, written from the inside."""
+    size = len(data)
+    parts: list[bytes | memoryview] = [_END] if end else []
+    inner = len(_END) if end else 0
+    if size:
+        length = varint(size)
+        parts += (data, length, _BODY)
+        inner += size + len(length) + 1
+    for tag in (_STREAMED, _STREAMED, _COMMON, _OUTER[phase]):
+        length = varint(inner)
+        parts += (length, tag)
+        inner += len(length) + 1
+    parts.reverse()
+    return b"".join(parts)
+
+
+_BODY, _COMMON, _STREAMED = (bytes((number << 3 | LENGTH,)) for number in (1, 1, 3))
+_END = number_field(2, 1)
+_OUTER = {phase: bytes((number << 3 | LENGTH,)) for phase, number in ANSWERS.items()}
 
 
 def pieces(phase: int, body: bytes, *, end: bool) -> Iterator[bytes]:

@@ -77,8 +77,10 @@ def _size(kind: int) -> int:
 
 def varint(value: int) -> bytes:
     """``value`` (0 and above) on the wire."""
-    if value < 0x80:
-        return bytes((value,))
+    return _SMALL[value] if value < _MANY else _varint(value)
+
+
+def _varint(value: int) -> bytes:
     out = bytearray()
     while value >= 0x80:
         out.append(value & 0x7F | 0x80)
@@ -87,16 +89,18 @@ def varint(value: int) -> bytes:
     return bytes(out)
 
 
-def tag(number: int, kind: int) -> bytes:
-    return varint(number << 3 | kind)
+_MANY = 4096
+_SMALL = [_varint(value) for value in range(_MANY)]
+"""Nearly every length that is written."""
+_TAGS = [_varint(number << 3 | LENGTH) for number in range(32)]
 
 
 def nested(number: int, *parts: bytes | memoryview) -> bytes:
-    """A field of bytes, text or a message, whose content is all ``parts`` in order."""
+    """A field (number below 32) of bytes, text or a message, whose content is all ``parts`` in order."""
     size = sum(map(len, parts))
-    return b"".join((tag(number, LENGTH), varint(size), *parts))
+    return b"".join((_TAGS[number], varint(size), *parts))
 
 
 def number_field(number: int, value: int) -> bytes:
     """A field of a number, an enumeration value or a boolean; nothing for 0, the default."""
-    return tag(number, VARINT) + varint(value) if value else b""
+    return _varint(number << 3 | VARINT) + varint(value) if value else b""
