@@ -195,10 +195,8 @@ EXTENSION_PREFIXES = Metric(
 
 ROUTER_INFO = Metric("bbr_info", "gauge", "Always 1; `build_ref` is Modelyard's version.", ("commit", "build_ref"))
 ROUTER_SUCCESS = Metric("bbr_success_total", "counter", "Requests whose headers were set from the body.")
-ROUTER_NOT_FOUND = Metric(
-    "bbr_body_field_not_found_total", "counter", "Requests whose JSON body has no such field.", ("field",)
+ROUTER_NOT_IN_BODY = Metric(
+    "bbr_model_not_in_body_total", "counter", "Requests with a body that has none of the fields that were looked for."
 )
-ROUTER_NOT_IN_BODY = Metric("bbr_model_not_in_body_total", "counter", "Requests whose body names no model.")
-ROUTER_NOT_PARSED = Metric("bbr_model_not_parsed_total", "counter", "Requests whose body is no JSON object.")
 
 CATALOGUE: tuple[Metric, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Metric))
