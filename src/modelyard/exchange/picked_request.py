@@ -270,7 +270,7 @@ class PickedRequest(ModelRequest[Picked], eq=False, kw_only=True):
             self._served_elsewhere(state, served, now)
         if self.lacks_model(status):
             self._gateway.model_missing(state, self._in_flight_at, self.engine_model or self.target_model, now)
-        if self.facts.dialect or self.renames:
+        if self.facts.dialect or self.facts.model is not None:
             self._observe(ResponseHead(status, "", [], by_name=by_name))
         self.forget_request()
         fields: Headers = []
