@@ -41,6 +41,7 @@ Layers; each imports only what stands below it (import-linter holds us to it)::
     bodies       API dialects, one file each: body -> facts; model rewrite; usage out of answers
     routing      HTTPRoutes compiled into one table; conditions; model targets
     http1        strict HTTP/1.1 codec
+    http2        HTTP/2 and gRPC as a server speaks them
     shortform    kind Yard expanded to the objects that it stands for
     findings     remarks of ``check`` on manifests that are right by the letter
     sizing       GPUs and memory that a replica asks for, and whether they are there

@@ -153,6 +153,6 @@ class GrpcConnection(asyncio.Protocol):
             over = self._asked and now - self._heard > limits.quiet + limits.quiet_timeout
         if over:
             self.abort()
-        elif not self._asked and self.open_calls and now - self._heard > limits.quiet:
+        elif not self._asked and now - self._heard > limits.quiet:
             self._asked = True
             self._http2.ping()

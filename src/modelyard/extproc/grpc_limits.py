@@ -21,7 +21,7 @@ class GrpcLimits:
     preface_timeout: float = 10.0
     """From a connection's beginning to its first SETTINGS; TLS has as much again for its handshake."""
     quiet: float = 60.0
-    """A connection that says nothing for so long while it has calls is asked whether it is still there (PING)…"""
+    """A connection that says nothing for so long is asked whether it is still there (PING)…"""
     quiet_timeout: float = 20.0
     """…and cut when it does not answer within this: a peer whose machine is gone never says so."""
     write_high_water: int = 256 << 10

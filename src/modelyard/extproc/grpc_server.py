@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 import ssl
 
@@ -17,6 +18,9 @@ BACKLOG = 1024
 """Connections that the kernel holds while the process is busy."""
 LOOK_EVERY = 2.0
 """Seconds between two looks at connections that may have been left."""
+_TELL_EVERY = 60.0
+
+log = logging.getLogger(__name__)
 
 
 class GrpcServer:
@@ -29,6 +33,7 @@ class GrpcServer:
         self._connections: set[GrpcConnection] = set()
         self._emptied: asyncio.Event | None = None
         self._draining = False
+        self._told_full = -_TELL_EVERY
         self._looking = loop.call_later(LOOK_EVERY, self._look)
 
     async def listen(
@@ -98,11 +103,18 @@ class GrpcServer:
     def admit(self, connection: GrpcConnection) -> bool:
         """Count a connection in; False: there are as many as there may be."""
         if len(self._connections) >= self.limits.max_connections:
+            self._tell_full()
             return False
         self._connections.add(connection)
         if self._draining:
             connection.drain()
         return True
+
+    def _tell_full(self) -> None:
+        now = self.loop.time()
+        if now - self._told_full > _TELL_EVERY:
+            self._told_full = now
+            log.warning("connections are refused: there are %d, the limit", self.limits.max_connections)
 
     def dismiss(self, connection: GrpcConnection) -> None:
         """A connection is gone."""

@@ -461,7 +461,7 @@ def test_drain_cuts_what_does_not_finish() -> None:
     run(test)
 
 
-def test_connections_above_the_limit_are_closed() -> None:
+def test_connections_above_the_limit_are_closed(caplog: pytest.LogCaptureFixture) -> None:
     async def test() -> None:
         async with serving(limits=GrpcLimits(max_connections=1)) as (server, target), channel(target) as client:
             await exchange(client.stream_stream(METHOD)(), b"a")
@@ -472,6 +472,7 @@ def test_connections_above_the_limit_are_closed() -> None:
             writer.close()
             assert await exchange(client.stream_stream(METHOD)(), b"b") == [b"b"]
             assert server.open_connections == 1
+            assert "connections are refused" in caplog.text
 
     run(test)
 
