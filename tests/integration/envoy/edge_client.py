@@ -1,0 +1,90 @@
+"""Requests through Envoy, and what became of them."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import json
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+BODY = b'{"model": "tiny", "messages": []}'
+PATH = "/v1/chat/completions"
+
+
+@dataclass(slots=True)
+class Answer:
+    """What came back. ``status`` 0: the connection broke."""
+
+    status: int
+    seconds: float
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    sent: bytes = b""
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def unchanged(self) -> bool:
+        """The backend got the bytes that were sent."""
+        return bool(self.json["sha256"] == hashlib.sha256(self.sent).hexdigest())
+
+
+def send(
+    address: tuple[str, int],
+    host: str,
+    *,
+    body: bytes | None = BODY,
+    path: str = PATH,
+    headers: dict[str, str] | None = None,
+    timeout: float = 30.0,
+) -> Answer:
+    """One request on a connection of its own."""
+    began = time.monotonic()
+    connection = http.client.HTTPConnection(*address, timeout=timeout)
+    fields = {"host": host, "content-type": "application/json", **(headers or {})}
+    try:
+        connection.request("GET" if body is None else "POST", path, body, fields)
+        answer = connection.getresponse()
+        data = answer.read()
+    except (OSError, http.client.HTTPException) as problem:
+        return Answer(0, time.monotonic() - began, repr(problem).encode(), sent=body or b"")
+    finally:
+        connection.close()
+    named = {name.lower(): value for name, value in answer.getheaders()}
+    return Answer(answer.status, time.monotonic() - began, data, named, body or b"")
+
+
+class Load:
+    """Clients that send one request after the other until they are told to stop."""
+
+    def __init__(self, address: tuple[str, int], host: str, *, clients: int = 4, body: bytes = BODY) -> None:
+        self.answers: list[Answer] = []
+        self._going = True
+        work = (address, host, body)
+        self._threads = [threading.Thread(target=self._client, args=work, daemon=True) for _ in range(clients)]
+        for thread in self._threads:
+            thread.start()
+
+    def _client(self, address: tuple[str, int], host: str, body: bytes) -> None:
+        while self._going:
+            self.answers.append(send(address, host, body=body))
+
+    def wait_for(self, count: int, seconds: float = 30.0) -> None:
+        """Until ``count`` more answers came."""
+        until, wanted = time.monotonic() + seconds, len(self.answers) + count
+        while len(self.answers) < wanted:
+            assert time.monotonic() < until, f"{len(self.answers)} answers of {wanted} in {seconds} s"
+            time.sleep(0.01)
+
+    def end(self) -> Counter[int]:
+        """Stop; how many answers had which status."""
+        self._going = False
+        for thread in self._threads:
+            thread.join(30)
+        return Counter(answer.status for answer in self.answers)

@@ -1,0 +1,140 @@
+"""A real Envoy with the configuration of ``modelyard envoy-config``, real pickers and routers, and their ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from edge_manifests import manifests
+
+from modelyard.local.envoy import find_envoy
+
+SECONDS = 60.0
+
+
+def until(what: Callable[[], bool], why: str, seconds: float = SECONDS) -> None:
+    """Poll ``what`` until it holds."""
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, why
+        time.sleep(0.05)
+
+
+def takes_connections(host: str, port: int) -> bool:
+    """Whether somebody listens."""
+    try:
+        socket.create_connection((host, port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
+class Running:
+    """One process with its children."""
+
+    def __init__(self, command: list[str], log: Path) -> None:
+        self.log = log
+        with log.open("ab") as file:
+            self.process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
+
+    def family(self) -> list[int]:
+        """The process and all that it started."""
+        found, at = [self.process.pid], 0
+        while at < len(found):
+            with contextlib.suppress(OSError):
+                text = Path(f"/proc/{found[at]}/task/{found[at]}/children").read_text()
+                found += [int(word) for word in text.split()]
+            at += 1
+        return found
+
+    def signal(self, number: int) -> None:
+        """To the process and all that it started, itself first: it must not start what died anew."""
+        for pid in self.family():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def terminate(self) -> None:
+        """SIGTERM, as Kubernetes sends it."""
+        self.process.send_signal(signal.SIGTERM)
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.signal(signal.SIGCONT)
+            self.signal(signal.SIGKILL)
+        self.process.wait(10)
+
+
+def modelyard(*arguments: str) -> list[str]:
+    """The command line of a subcommand."""
+    return [sys.executable, "-m", "modelyard.cli.main", *arguments]
+
+
+class Setup:
+    """Envoy on one address, picker and router on others, with manifests and logs in ``folder``."""
+
+    def __init__(self, folder: Path, block: str) -> None:
+        """``block``: the first three numbers of a /24 of loopback addresses that is ours."""
+        self.folder = folder
+        self.edge, self.picker_host, self.router_host = f"{block}.1", f"{block}.2", f"{block}.5"
+        self.backend_hosts = (f"{block}.3", f"{block}.4")
+        self.manifests = folder / "manifests.yaml"
+        self.manifests.write_text(manifests(self.backend_hosts))
+        self._running: list[Running] = []
+
+    def envoy(self, *options: str) -> Running:
+        """Make the configuration and run Envoy with it."""
+        config = self.folder / "envoy.yaml"
+        picker, router = f"{self.picker_host}:9002", f"{self.router_host}:9004"
+        options = ("--picker", picker, "--router", router, "--bind", self.edge, *options)
+        command = modelyard("envoy-config", "-f", str(self.manifests), "--output", str(config), *options)
+        command += ["--access-log", str(self.folder / "access.log")]
+        subprocess.run(command, check=True, capture_output=True, timeout=SECONDS)
+        found = find_envoy()
+        assert found is not None
+        flags = ("--disable-hot-restart", "--concurrency", "1", "--log-level", "error")
+        running = self._run([found.path, "-c", str(config), *flags], "envoy.log")
+        until(lambda: takes_connections(self.edge, 8080), f"Envoy does not listen: {running.log.read_text()}")
+        return running
+
+    def picker(self, *options: str) -> Running:
+        """``modelyard epp`` for every pool of the manifests, ready to pick."""
+        ports = ("--grpc-port", "9002", "--grpc-health-port", "9003", "--metrics-port", "9090")
+        return self._server("epp", self.picker_host, 9002, *ports, *options)
+
+    def router(self) -> Running:
+        """``modelyard bbr``."""
+        ports = ("--grpc-port", "9004", "--grpc-health-port", "9005", "--metrics-port", "9091")
+        return self._server("bbr", self.router_host, 9004, *ports)
+
+    def _server(self, name: str, host: str, port: int, *options: str) -> Running:
+        home = self.folder / f"{name}-home"
+        common = ("-f", str(self.manifests), "--bind", host, "--no-secure-serving", "--home", str(home))
+        running = self._run(modelyard(name, *common, *options), f"{name}.log")
+        until(lambda: takes_connections(host, port), f"{name} does not listen: {running.log.read_text()}")
+        return running
+
+    def _run(self, command: list[str], log: str) -> Running:
+        running = Running(command, self.folder / log)
+        self._running.append(running)
+        return running
+
+    def close(self) -> None:
+        for running in reversed(self._running):
+            running.close()
+
+
+@contextlib.contextmanager
+def setup(folder: Path, block: str) -> Iterator[Setup]:
+    """A :class:`Setup` that leaves nothing behind."""
+    made = Setup(folder, block)
+    try:
+        yield made
+    finally:
+        made.close()
