@@ -837,3 +837,29 @@ def test_a_pool_that_is_not_named_is_503(two_pools: Yard, metadata: dict[str, st
     status, error, _ = error_of(call.headers(*GET, ("x-gateway-inference-pool", "ml/other"), end=True)[0])
     assert (status, error["code"]) == (503, "unknown_pool")
     assert call.stream.status == 0
+
+
+def test_pieces_that_come_while_the_request_waits_are_kept() -> None:
+    yard = Yard(MANIFEST + REWRITE + FLOW)
+    yard.fleet(endpoint(A, waiting=500))
+    call = yard.call()
+    call.headers(protocol_config=UNPROMPTED)
+    long = ASK[:-2] + b"x" * 30_000
+    answers = call.body(long[:9], end=False)
+    answers += call.body(long[9:], end=False)
+    (timeout,) = answers
+    assert timeout.HasField("override_message_timeout")
+    assert call.body(b'"}') == []
+    yard.fleet(endpoint(A))
+    yard.now += 1
+    yard.gateway.step(yard.now)
+    head, *bodies = call.stream.answers()
+    pick_of(head)
+    came = [long[:9], long[9:], b'"}']
+    out = b""
+    for data, body in zip(came, bodies, strict=True):
+        common = body.request_body.response
+        out += common.body_mutation.body if common.HasField("body_mutation") else data
+    assert out == (long + b'"}').replace(b'"m"', b'"engine-model-v2"')
+    call.handler.on_cancelled()
+    yard.at_rest()

@@ -136,3 +136,22 @@ def test_forgetting_an_unknown_endpoint_is_nothing() -> None:
 @pytest.mark.parametrize("prompt", [b"", b"\xff" * 300, bytes(range(256)) * 3])
 def test_any_bytes_are_a_prompt(prompt: bytes) -> None:
     assert new_index().chain("modèle", prompt) == new_index().chain("modèle", bytes(prompt))
+
+
+def test_recording_tells_what_is_new_and_retracting_takes_exactly_that_back() -> None:
+    index = new_index()
+    head = random.Random(1).randbytes(1024)
+    short, long = index.chain("m", head), index.chain("m", head + b"more" * 400)
+    assert index.record(1, short) == len(short) == 4
+    assert index.record(1, short) == 0
+    new = index.record(1, long)
+    assert new == len(long) - 4
+    index.record(2, long)
+    index.retract(1, long[-new:])
+    assert index.depth(1, long) == 4
+    assert index.depth(2, long) == len(long)
+    assert [slots for _, slots in index.groups(long)] == [(2,), {1, 2}]
+    index.retract(1, long)
+    index.retract(7, long)
+    assert index.depth(1, long) == 0
+    assert len(index) == len(long)

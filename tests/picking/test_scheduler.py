@@ -228,3 +228,26 @@ def test_caches_stay_bounded_between_two_fleet_versions(build: Any) -> None:
     assert len(profile._log) < 10_000
     assert len(profile._views) <= 16
     assert all(len(view._rankings) <= 64 for view in profile._views.values())
+
+
+def test_a_request_that_was_served_elsewhere_takes_its_count_and_its_prefix_along(build: Any) -> None:
+    scheduler = build.scheduler(build.equal_fleet(3))
+    first, second = build.address(0), build.address(1)
+    new = scheduler.started(first, CHAT)
+    assert new > 0
+    assert scheduler.started(first, CHAT) == 0
+    scheduler.finished(first, CHAT.prompt_tokens)
+    scheduler.moved(first, second, CHAT, new)
+    assert dict(scheduler.in_flight) == {second: 1}
+    scheduler.finished(second, CHAT.prompt_tokens)
+    assert not dict(scheduler.in_flight)
+    assert all(scheduler.pick(CHAT, 30.0).targets[0].address == second for _ in range(10))
+
+
+def test_a_request_may_be_served_by_an_endpoint_that_left(build: Any) -> None:
+    scheduler = build.scheduler(build.equal_fleet(2))
+    new = scheduler.started(build.address(0), CHAT)
+    scheduler.moved(build.address(0), "10.99.0.1:1", CHAT, new)
+    assert dict(scheduler.in_flight) == {"10.99.0.1:1": 1}
+    scheduler.finished("10.99.0.1:1")
+    assert not dict(scheduler.in_flight)

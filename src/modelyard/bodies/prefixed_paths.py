@@ -35,7 +35,7 @@ _CONTROLS = frozenset(
 def controls_engine(path: str) -> bool:
     """Whether ``path`` could reach more of an engine than its model API: it names a control path, or its spelling
     leaves open what it names."""
-    normal = normalise_path(path)
+    normal = normalise_path(path) if path.startswith("/") else None
     if normal is None:
         return True
     return not _CONTROLS.isdisjoint(normal.lower().replace("%", "/").split("/"))
@@ -44,7 +44,7 @@ def controls_engine(path: str) -> bool:
 @lru_cache(maxsize=4096)
 def prefixed_dialect(method: str, path: str) -> Dialect | None:
     """The API that a request to ``path``, or to the end of it, speaks."""
-    normal = normalise_path(path)
+    normal = normalise_path(path) if path.startswith("/") else None
     at = 0
     while normal is not None and at >= 0:
         dialect = dialect_for(method, normal[at:])

@@ -1,0 +1,61 @@
+"""Which pool a stream is about."""
+
+from __future__ import annotations
+
+import pytest
+
+from modelyard.extproc.pool_choice import POOL_KEY, PoolChoice
+from modelyard.fleet.fleet import BackendKey
+from modelyard.picking.config import scheduler_config
+from modelyard.routing.model_targets import ModelTargets
+from modelyard.snapshot import PoolPlan
+
+
+def plan(namespace: str, name: str, picker: str = "") -> PoolPlan:
+    key = BackendKey(kind="InferencePool", namespace=namespace, name=name)
+    return PoolPlan(key, ModelTargets(), scheduler_config(None), picker)
+
+
+A, B, TWIN = plan("default", "a", "a-epp"), plan("ml", "b", "b-epp"), plan("ml", "a")
+
+
+def test_the_only_pool_needs_no_name() -> None:
+    choice = PoolChoice([A])
+    assert choice.choose({}, {}) is A
+    assert choice.choose({":authority": "anything:9002"}, {"envoy.lb": {"x": "y"}}) is A
+
+
+def test_the_only_pool_is_not_another() -> None:
+    choice = PoolChoice([A])
+    assert choice.choose({POOL_KEY: "ml/b"}, {}) is None
+    assert choice.choose({}, {"envoy.lb": {POOL_KEY: "ml/b"}}) is None
+
+
+def test_what_is_served_alone() -> None:
+    assert PoolChoice([A, B], "ml/b").choose({}, {}) is B
+    assert PoolChoice([A, B], "ml/gone").choose({}, {}) is None
+
+
+@pytest.mark.parametrize(
+    ("stream", "metadata", "chosen"),
+    [
+        ({POOL_KEY: "default/a"}, {}, A),
+        ({POOL_KEY: "ml/a"}, {}, TWIN),
+        ({POOL_KEY: "a"}, {}, None),  # two namespaces have it
+        ({POOL_KEY: "b"}, {}, B),
+        ({POOL_KEY: "b", ":authority": "a-epp.default"}, {}, B),
+        ({}, {"envoy.lb": {POOL_KEY: "ml/b"}}, B),
+        ({}, {"modelyard": {POOL_KEY: "ml/b"}}, B),
+        ({}, {"other": {POOL_KEY: "ml/b"}}, None),
+        ({}, {"envoy.lb": {POOL_KEY: 5}}, None),
+        ({":authority": "b-epp.ml.svc:9002"}, {}, B),
+        ({":authority": "a.ml"}, {}, TWIN),
+        ({":authority": "b-epp.other.svc:9002"}, {}, B),
+        ({":authority": ""}, {}, None),
+        ({}, {}, None),
+    ],
+)
+def test_one_of_several(
+    stream: dict[str, str], metadata: dict[str, dict[str, object]], chosen: PoolPlan | None
+) -> None:
+    assert PoolChoice([A, B, TWIN]).choose(stream, metadata) is chosen  # type: ignore[arg-type]
