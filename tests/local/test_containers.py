@@ -50,3 +50,18 @@ def test_what_has_no_meaning_here_says_why(image: str, command: list[str], args:
 )
 def test_a_lora_syncers_work_is_done_here(image: str, command: list[str], args: list[str]) -> None:
     assert isinstance(recognise(image, command, args), DoneByModelyard)
+
+
+@pytest.mark.parametrize(
+    ("image", "command", "args", "told"),
+    [
+        ("registry.k8s.io/gateway-api-inference-extension/epp:v0.3.0", [], ["-poolName", "p"], "modelyard epp"),
+        ("registry.k8s.io/gateway-api-inference-extension/bbr:v1.0.1", [], ["--streaming"], "modelyard bbr"),
+        ("registry/modelyard:1", ["modelyard", "epp"], ["--pool-name", "p"], "modelyard epp"),
+        ("registry/modelyard:1", [], ["bbr"], "modelyard bbr"),
+    ],
+)
+def test_a_pickers_and_a_routers_work_is_done_here(image: str, command: list[str], args: list[str], told: str) -> None:
+    found = recognise(image, command, args)
+    assert isinstance(found, DoneByModelyard)
+    assert found.reason.endswith(told)

@@ -131,6 +131,16 @@ def test_a_deployment_without_a_model_server_is_skipped_whole() -> None:
     assert plan.skipped[0].name == ""
 
 
+def test_a_picker_or_router_is_skipped_whole_and_says_who_does_its_work() -> None:
+    image = "registry.k8s.io/gateway-api-inference-extension/epp:v0.3.0"
+    text = DEPLOYMENT.replace("vllm/vllm-openai:v0.32.0", image).replace(
+        '        - {name: sidecar, image: "nginx:1"}\n', ""
+    )
+    plan = only(plan_deployments(resources(text), CONTEXT))
+    assert plan.replicas == ()
+    assert [(one.name, one.reason.endswith("modelyard epp")) for one in plan.skipped] == [("", True)]
+
+
 def test_a_missing_probe_is_vllms_health() -> None:
     replica = first()
     assert replica.readiness is not None

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
+
+from modelyard.resources.extension_deployments import Role, extension_role
 
 SERVER_MODULE = "vllm.entrypoints.openai.api_server"
 
@@ -21,6 +23,12 @@ _PYTHON = re.compile(r"^(?:.*/)?python(?:3(?:\.\d+)?)?$")
 _SHELL = re.compile(r"^(?:.*/)?(?:ba|da)?sh$")
 _SHELL_SYNTAX = re.compile(r"[;&|<>`$\n(){}*?\[\]~#]")
 """Characters that would need a real shell; a manifest's shell script is never run here."""
+
+
+_BUILT_IN: Mapping[Role, str] = {
+    "epp": "Modelyard picks endpoints itself here, by the same pool and EndpointPickerConfig; alone: modelyard epp",
+    "bbr": "Modelyard routes by the body itself here, with the same plugins and ConfigMaps; alone: modelyard bbr",
+}
 
 
 class VllmCommand(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +55,9 @@ def recognise(image: str, command: Sequence[str], args: Sequence[str]) -> VllmCo
     line = [*command, *args]
     if "lora-sync" in line or (not command and _LORA_SYNCER.search(image.partition("@")[0])):
         return DoneByModelyard(reason="the adapters of its ConfigMap are loaded by Modelyard (modelyard lora ls)")
+    role = extension_role(image, command, args)
+    if role is not None:
+        return DoneByModelyard(reason=_BUILT_IN[role])
     if not command:
         if not _IMAGE.search(image):
             return NotHere(reason=f"image {image or '(none)'} is not known to be a vLLM server")

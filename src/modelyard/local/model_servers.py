@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from modelyard.local import arguments as argv
-from modelyard.local.containers import NotHere, VllmCommand, recognise
+from modelyard.local.containers import VllmCommand, recognise
 from modelyard.local.environment import expand
 from modelyard.local.model_files import SERVED_NAME, model_names
 
@@ -33,7 +33,7 @@ class ModelServer(msgspec.Struct, frozen=True, kw_only=True):
 def server_container(deployment: Deployment) -> Container | None:
     """The first container that is a model server."""
     for container in deployment.spec.template.spec.containers:
-        if not isinstance(recognise(container.image, container.command, container.args), NotHere):
+        if isinstance(recognise(container.image, container.command, container.args), VllmCommand):
             return container
     return None
 

@@ -103,6 +103,13 @@ def _skipped(deployment: Deployment, server: Container | None) -> Iterator[Skipp
         yield Skipped(namespace=meta.namespace, deployment=meta.name, name=container.name, reason=reason)
 
 
+def _why_none_runs(deployment: Deployment) -> str:
+    """Where all that it does is done by Modelyard, that; else that there is no model server."""
+    known = [recognise(one.image, one.command, one.args) for one in deployment.spec.template.spec.containers]
+    done = [one.reason for one in known if isinstance(one, DoneByModelyard)]
+    return done[0] if done and len(done) == len(known) else "none of its containers is a model server that can run here"
+
+
 def _with_links(plan: ReplicaPlan, links: Mapping[str, str]) -> ReplicaPlan:
     if not links:
         return plan
@@ -147,7 +154,7 @@ class _Plans:
         replicas: tuple[ReplicaPlan, ...] = ()
         problem = ""
         if server is None:
-            whole = "none of its containers is a model server that can run here"
+            whole = _why_none_runs(deployment)
             skipped = (Skipped(namespace=key[0], deployment=key[1], name="", reason=whole), *skipped)
         else:
             try:

@@ -13,6 +13,7 @@ from modelyard.manifests.files import find_files, os_error, vanished
 from modelyard.resources.bases import Origin
 from modelyard.resources.chart_pools import chart_pools
 from modelyard.resources.errors import ResourceError
+from modelyard.resources.extension_deployments import extension_settings
 from modelyard.resources.kinds import AnyResource
 from modelyard.resources.loading import MAX_BYTES, LoadResult, load_documents
 from modelyard.resources.ray_serve_service import serve_services
@@ -35,9 +36,9 @@ class ReadResult(msgspec.Struct, frozen=True, kw_only=True):
 def read_manifests(paths: Iterable[str | Path], extra: LoadResult | None = None) -> ReadResult:
     """Reads files and folders (recursively, ``*.yaml``, ``*.yml``, ``*.json``, by name). Never raises.
 
-    After each Yard come the objects that it stands for, and last what a cluster makes: the Services of RayServices, and
-    InferencePools of charts. ``extra`` is what the
-    caller loaded from elsewhere, for example from standard input; it comes first.
+    After each Yard come the objects that it stands for, and last what a cluster makes: the Services of RayServices,
+    InferencePools of charts, and what Deployments of endpoint pickers and body-based routers are told. ``extra`` is
+    what the caller loaded from elsewhere, for example from standard input; it comes first.
     """
     given = [str(path) for path in paths]
     found = find_files(given)
@@ -48,7 +49,9 @@ def read_manifests(paths: Iterable[str | Path], extra: LoadResult | None = None)
         objects.extend(loaded.objects)
         errors.extend(loaded.errors)
     whole = list(_with_expansions(objects, errors))
-    resource_set, duplicates = ResourceSet.of([*whole, *serve_services(whole), *chart_pools(whole)])
+    settings = extension_settings(whole)
+    errors.extend(settings.errors)
+    resource_set, duplicates = ResourceSet.of([*whole, *serve_services(whole), *chart_pools(whole), *settings.objects])
     return ReadResult(resource_set=resource_set, errors=(*errors, *duplicates), files=found.files)
 
 
