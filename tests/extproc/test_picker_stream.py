@@ -839,6 +839,14 @@ def test_a_pool_that_is_not_named_is_503(two_pools: Yard, metadata: dict[str, st
     assert call.stream.status == 0
 
 
+def test_a_name_in_what_is_not_shown_stays(renaming: Yard) -> None:
+    call = renaming.call()
+    call.headers(*POST, ("x-gateway-model-name", "m"), protocol_config=PARTIAL)
+    (answer,) = call.body(b'{"prompt": "x', end=False)
+    pick_of(answer)
+    assert not answer.request_body.response.HasField("body_mutation")
+
+
 def test_pieces_that_come_while_the_request_waits_are_kept() -> None:
     yard = Yard(MANIFEST + REWRITE + FLOW)
     yard.fleet(endpoint(A, waiting=500))

@@ -108,8 +108,9 @@ class PickedRequest(ModelRequest[Picked], eq=False, kw_only=True):
 
     def on_partial(self, beginning: bytes, now: float) -> Picked | Respond | Wait:
         """Only ``beginning`` of the body is shown: the model may be named in it, nothing else can be known."""
-        self.body = beginning
         self.facts = self._scanned(beginning)
+        # A name that stands in what is not shown cannot be changed.
+        self.body = beginning if self.facts.dialect else None
         return self._decide(now)
 
     def on_late_body(self, body: bytes, now: float) -> Picked | Respond | Wait:
