@@ -25,6 +25,7 @@ from modelyard.bodies.api_paths import ALLOWED_PATHS
 from modelyard.bodies.dialects import BY_PATH
 from modelyard.cli.exit_codes import ExitCode
 from modelyard.cli.main import app
+from modelyard.cli.operator_flags import PICKER
 from modelyard.fleet.engine import Engine
 from modelyard.fleet.engines import ENGINES
 from modelyard.fleet.health import HealthCheck, PassiveSettings
@@ -274,6 +275,12 @@ def _metrics() -> str:
 
 
 _EXTENSION_NAMES = ("inference_", "bbr_")
+
+
+@table("picker-flags")
+def _picker_flags() -> str:
+    told = {name: flag.told or "nothing is lost" for name, flag in PICKER.items()}
+    return rows(("flag", "what is said"), [(f"`--{name}`", text) for name, text in sorted(told.items())])
 
 
 @table("extension-metrics")

@@ -75,7 +75,7 @@ def told(*texts: str) -> LoadResult:
     [
         ("registry.k8s.io/gateway-api-inference-extension/epp:v0.3.0", [], [], "epp"),
         ("registry.k8s.io/gateway-api-inference-extension/epp@sha256:" + "0" * 64, ["/epp"], [], "epp"),
-        ("ghcr.io/llm-d/llm-d-inference-scheduler:v0.5", [], [], "epp"),
+        ("registry/llm-d/llm-d-inference-scheduler:v0.5", [], [], "epp"),
         ("localhost:5000/bbr", [], [], "bbr"),
         ("modelyard:1", ["/usr/bin/modelyard"], ["bbr"], "bbr"),
         ("modelyard:1", [], ["epp", "-poolName", "p"], "epp"),
