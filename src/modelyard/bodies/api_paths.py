@@ -73,9 +73,9 @@ ALLOWED_PATHS: dict[str, frozenset[str]] = {
 MODEL_API_PATHS: frozenset[str] = frozenset().union(*ALLOWED_PATHS.values())
 """Of any engine."""
 
-PATHS_BELOW = (
-    r"/v1/(?:models/[A-Za-z0-9._~:@+-]+(?:/[A-Za-z0-9._~:@+-]+)*|responses/[A-Za-z0-9_-]+(?:/cancel|/input_items)?)"
-)
+MODELS_BELOW = r"/v1/models(?:/[A-Za-z0-9._~:@+-]+)+"
+RESPONSES_BELOW = r"/v1/responses/[A-Za-z0-9_-]+(?:/cancel|/input_items)?"
+PATHS_BELOW = rf"/v1(?:{MODELS_BELOW.removeprefix('/v1')}|{RESPONSES_BELOW.removeprefix('/v1')})"
 """Paths with an id in them, of any engine. No dot segment can be among them: the path is normalised."""
 
 _BELOW = re.compile(PATHS_BELOW)

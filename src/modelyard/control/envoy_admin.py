@@ -57,11 +57,12 @@ class EnvoyAdmin:
         if not head_bytes.startswith(b"HTTP/1.1 200") and not head_bytes.startswith(b"HTTP/1.1 503"):
             raise ValueError(f"Envoy's admin interface answers {head_bytes[:60]!r}")
         if b"transfer-encoding: chunked" in head_bytes.lower():
-            body = _unchunked(body)
+            body = unchunked(body)
         return body.decode("utf-8", "replace")
 
 
-def _unchunked(body: bytes) -> bytes:
+def unchunked(body: bytes) -> bytes:
+    """A chunked body (RFC 9112 section 7.1) put together."""
     found = b""
     while body:
         size, _, rest = body.partition(b"\r\n")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from modelyard.bodies.api_paths import MODEL_API_PATHS, PATHS_BELOW, is_model_api
+from modelyard.bodies.api_paths import MODEL_API_PATHS, MODELS_BELOW, PATHS_BELOW, RESPONSES_BELOW, is_model_api
 from modelyard.routing.filters.path_changes import PathChange
 
 ANY_PATH = ".*"
@@ -26,15 +26,20 @@ def paths_before(change: PathChange | None, matched_prefix: str | None) -> str |
 
 def _expression(sent: str, replaced: str) -> str | None:
     """Paths that begin with ``sent`` in place of ``replaced``."""
-    rests = sorted(path[len(replaced) :] for path in MODEL_API_PATHS if path.startswith(f"{replaced}/"))
-    choices = [re.escape(rest) for rest in rests]
-    below = _below(replaced)
+    rests = {path[len(replaced) :] for path in MODEL_API_PATHS if path.startswith(f"{replaced}/")}
+    if sent and replaced in MODEL_API_PATHS:
+        rests.add("")
+    choices = [re.escape(rest) for rest in sorted(rests, reverse=True)]
+    below = _BELOW.get(replaced)
     if below is not None:
-        choices.append(below)
+        choices.insert(0, below)
     return f"{re.escape(sent)}(?:{'|'.join(choices)}){_QUERY}" if choices else None
 
 
-def _below(replaced: str) -> str | None:
-    if not replaced:
-        return PATHS_BELOW
-    return PATHS_BELOW.removeprefix(replaced) if PATHS_BELOW.startswith(f"{replaced}/") else None
+_BELOW = {
+    "": PATHS_BELOW,
+    "/v1": PATHS_BELOW.removeprefix("/v1"),
+    "/v1/models": MODELS_BELOW.removeprefix("/v1/models"),
+    "/v1/responses": RESPONSES_BELOW.removeprefix("/v1/responses"),
+}
+"""What may follow a prefix of the paths with an id in them. Deeper prefixes name one model or answer: not served."""

@@ -23,7 +23,6 @@ _STATUS = {
     308: "PERMANENT_REDIRECT",
 }
 _WELL_KNOWN_PORT = {"http": 80, "https": 443}
-_UNTOUCHABLE = ("host", ":")
 
 
 def header_edits(chain: FilterChain) -> Config:
@@ -35,7 +34,7 @@ def refused_edits(chain: FilterChain) -> list[str]:
     """Names of header fields that Envoy lets no route change."""
     edits = [edit for edit in (chain.request_headers, chain.response_headers) if edit is not None]
     names = [name for edit in edits for name, _ in (*edit.set, *edit.add)] + [n for e in edits for n in e.remove]
-    return sorted({name for name in names if name.startswith(_UNTOUCHABLE)})
+    return sorted({name for name in names if not _may(name)})
 
 
 def _edit(side: str, edit: HeaderEdit | None) -> Config:
@@ -53,7 +52,7 @@ def _edit(side: str, edit: HeaderEdit | None) -> Config:
 
 
 def _may(name: str) -> bool:
-    return not name.startswith(_UNTOUCHABLE)
+    return name != "host" and not name.startswith(":")
 
 
 def _field(name: str, value: str, action: str) -> Config:

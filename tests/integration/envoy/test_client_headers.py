@@ -79,7 +79,7 @@ def test_a_forged_field_selects_nothing_and_reaches_no_backend(edge: FaultyEdge,
 
 
 def test_the_model_header_is_the_bodys_alone(edge: FaultyEdge) -> None:
-    """Sent twice, in other letters, and with underscores; with a body that names a model, and with one that does not."""
+    """Sent twice, in other letters, with underscores; with a body that names a model, and with one that does not."""
     lines = "X-Gateway-Model-Name: open\r\nx-gateway-model-name: closed\r\nx_gateway_model_name: open\r\n"
     head, body = _raw(edge.by_model, lines, BODY)
     assert b" 200 " in head
