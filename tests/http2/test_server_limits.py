@@ -30,7 +30,7 @@ IDLE = {
     "unknown": frame(0x99, 0, 0, b"x"),
     "GOAWAY": frames.go_away(0, 0),
     "RST_STREAM of what is over": frames.reset(3, frames.CANCEL),
-    "DATA of what is over": data(3, b"x"),
+    "empty DATA of what is over": data(3),
     "WINDOW_UPDATE of what is over": frames.window_update(3, 1),
 }
 
@@ -107,6 +107,16 @@ def test_streams_that_are_cancelled_after_their_answer_began_are_ordinary() -> N
         stream.send_headers(OK)
         stream.send_data(b"answer")
         peer.send(frames.reset(number, frames.INTERNAL_ERROR))
+    assert peer.error is None
+
+
+def test_bodies_that_are_still_coming_when_their_answer_is_out_are_ordinary() -> None:
+    """As when many large requests are turned away at once."""
+    peer = Peer(TIGHT)
+    for number in range(1, 2 * MOST, 2):
+        peer.begin(number).end(OK)
+        peer.listen()
+        peer.send(*(data(number, bytes(1000)) for _ in range(16)), frames.reset(number, frames.NO_ERROR))
     assert peer.error is None
 
 

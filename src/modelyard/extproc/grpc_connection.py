@@ -122,12 +122,16 @@ class GrpcConnection(asyncio.Protocol):
 
     def _leave(self, transport: asyncio.Transport) -> None:
         """The last bytes are written. The peer is to close: if this side did while something of the peer's is unread,
-        TCP would reset the connection and the peer might lose the answer. TLS has its own way to wait for that."""
-        if transport.can_write_eof():
-            transport.write_eof()
+        TCP would reset the connection and the peer might lose the answer. TLS has its own way to wait for that. Who
+        broke the rules is not waited for beyond that, whether he reads or not."""
+        if self._http2.ended:
+            self.loop.call_later(self._limits.linger, transport.abort)
+        elif transport.can_write_eof():
             self.loop.call_later(self._limits.linger, transport.close)
         else:
             transport.close()
+        if transport.can_write_eof():
+            transport.write_eof()
 
     # ── what the server asks ──
 

@@ -29,6 +29,7 @@ class GrpcLimits:
     write_stall: float = 60.0
     """A connection that takes nothing of what is written for so long is cut."""
     linger: float = 1.0
-    """How long a connection that is over waits for the client to close it, after the last bytes and the end of writing
-    (TLS: close_notify)."""
+    """How long a connection that is over waits for the client to close it, once everything is written."""
+    tls_linger: float = 3.0
+    """The same with TLS, from the end of its calls: to write what is left, and for the client's close_notify."""
     http2: ServerLimits = field(default_factory=ServerLimits)

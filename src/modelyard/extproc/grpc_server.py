@@ -54,7 +54,7 @@ class GrpcServer:
                 backlog=BACKLOG,
                 ssl=tls,
                 ssl_handshake_timeout=self.limits.preface_timeout if tls is not None else None,
-                ssl_shutdown_timeout=self.limits.linger if tls is not None else None,
+                ssl_shutdown_timeout=self.limits.tls_linger if tls is not None else None,
             )
         except BaseException:
             sock.close()

@@ -196,7 +196,8 @@ class ServerConnection(Housekeeping):
         self._receive_window -= len(payload)
         if self._receive_window < 0:
             raise ConnectionFault(frames.FLOW_CONTROL_ERROR, "more data than the connection's window")
-        self._spend()
+        if not payload:
+            self._spend()
         self.release(len(payload))
 
     def release(self, size: int) -> None:
