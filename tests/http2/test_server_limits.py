@@ -98,6 +98,17 @@ def test_making_the_server_reset_streams_ends_too(fault: str) -> None:
     assert len(peer.resets()) <= 160
 
 
+def test_all_streams_of_a_connection_may_be_given_up_at_once() -> None:
+    peer = Peer()
+    numbers = range(1, 2 * ServerLimits().max_streams, 2)
+    for _ in range(2):
+        start = peer.made[-1].number + 1 if peer.made else 0
+        peer.send(*(peer.headers(start + number) for number in numbers))
+        peer.send(*(frames.reset(start + number, frames.CANCEL) for number in numbers))
+    assert peer.error is None
+    assert len(peer.made) == 2 * len(numbers)
+
+
 def test_streams_that_are_cancelled_after_their_answer_began_are_ordinary() -> None:
     """Envoy ends every ext_proc stream so."""
     peer = Peer(TIGHT)

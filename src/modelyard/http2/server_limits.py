@@ -28,8 +28,9 @@ class ServerLimits:
     for each that carries something."""
     idle_frames_per_second: float = 1_000.0
     """How fast that allowance comes back."""
-    early_resets: int = 2_000
+    early_resets: int = 10_000
     """Streams that may be reset unanswered at once, beyond one for each that was answered (rapid reset,
-    CVE-2023-44487). Ten times what a busy proxy cancels in a second."""
-    early_resets_per_second: float = 200.0
-    """How fast that allowance comes back."""
+    CVE-2023-44487). More than twice ``max_streams``: all clients of a proxy may leave at one moment while they wait,
+    and come back."""
+    early_resets_per_second: float = 1_000.0
+    """How fast that allowance comes back: what an attacker may go on with costs a few per cent of a core."""
