@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hpack
 import pytest
 from http2_peer import Peer
 
@@ -86,3 +87,27 @@ def test_acknowledgements_mean_nothing_else(acknowledged: bytes) -> None:
     else:
         assert peer.send(frame(frames.SETTINGS, frames.ACK, 0)) == []
     assert peer.error is None
+
+
+@pytest.mark.parametrize("sizes", [(0,), (4095,), (8192, 100), (100, 8192, 50, 0)])
+def test_a_smaller_header_table_is_acknowledged_by_the_next_block(sizes: tuple[int, ...]) -> None:
+    """RFC 7541, section 4.2; decoders end the connection where it is not."""
+    peer = Peer()
+    for size in sizes:
+        peer.send(frames.settings({frames.HEADER_TABLE_SIZE: size}))
+    for number in (1, 3):
+        peer.begin(number, end=True).end(OK)
+    peer.listen()
+    first, second = (one for one in peer.said if one.kind == frames.HEADERS)
+    decoder = hpack.Decoder()
+    decoder.max_allowed_table_size = min(sizes)
+    assert [decoder.decode(one.payload) for one in (first, second)] == [[(":status", "200")]] * 2
+    assert (first.payload[:1], second.payload) == (b"\x20", OK)
+
+
+def test_a_larger_header_table_is_left_unused() -> None:
+    peer = Peer(settings={frames.HEADER_TABLE_SIZE: 8192})
+    stream = peer.begin(1, end=True)
+    stream.send_headers(OK)
+    (said,) = peer.listen()
+    assert said.payload == OK

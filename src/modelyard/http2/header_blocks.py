@@ -87,6 +87,9 @@ def constant_block(fields: FieldList) -> bytes:
     return b"".join(_STATIC.get(field) or _literal(*field) for field in fields)
 
 
+EMPTY_TABLE = b"\x20"
+"""What may stand before such a block: the table has no room from here on (RFC 7541, section 6.3)."""
+
 _STATIC = {
     (":status", "200"): b"\x88",
     (":status", "204"): b"\x89",

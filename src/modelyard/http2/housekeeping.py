@@ -40,6 +40,8 @@ class Housekeeping:
         self._draining = False
         self._first_window = frames.DEFAULT_WINDOW
         """What a new stream may send, as the peer's SETTINGS say."""
+        self._table_size = frames.DEFAULT_TABLE_SIZE
+        """Room in the peer's header table, as it was told."""
         self._idle_frames = Allowance(limits.idle_frames, limits.idle_frames_per_second, now)
         self._early_resets = Allowance(limits.early_resets, limits.early_resets_per_second, now)
 
@@ -118,6 +120,9 @@ class Housekeeping:
             return
         self._spend(1 + len(self.streams) // 16)  # each of them may get another window
         chosen = peer_settings(payload)
+        if chosen.get(frames.HEADER_TABLE_SIZE, self._table_size) < self._table_size:
+            self._table_size = 0  # nothing is ever put into it, so that is always right
+            self.outgoing.table_update_due = True
         self.outgoing.frame_size = chosen.get(frames.MAX_FRAME_SIZE, self.outgoing.frame_size)
         self._change_first_window(chosen.get(frames.INITIAL_WINDOW_SIZE, self._first_window))
         self.outgoing.add(frames.frame(frames.SETTINGS, frames.ACK, 0))

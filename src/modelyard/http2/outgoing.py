@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from modelyard.http2 import frames
+from modelyard.http2.header_blocks import EMPTY_TABLE
 
 if TYPE_CHECKING:
     from modelyard.http2.server_stream import ServerStream
@@ -31,6 +32,7 @@ class Outgoing:
         "_size",
         "_waiting",
         "frame_size",
+        "table_update_due",
         "updates_due",
         "window",
     )
@@ -43,12 +45,21 @@ class Outgoing:
         """Longest payload that the peer takes."""
         self.updates_due = 0
         """WINDOW_UPDATEs that the DATA sent so far may be answered with: for its stream, and for the connection."""
+        self.table_update_due = False
+        """The peer made its header table smaller, which the next block must acknowledge (RFC 7541, section 4.2)."""
         self._on_output = on_output
         self._parts: list[bytes | memoryview] = []
         self._size = 0
         self._waiting: OrderedDict[ServerStream, None] = OrderedDict()
         self._blocked = False
         self._quiet = False
+
+    def add_headers(self, stream: int, flags: int, block: bytes) -> None:
+        """A HEADERS frame of a whole block (see ``header_blocks.constant_block``)."""
+        if self.table_update_due:
+            self.table_update_due = False
+            block = EMPTY_TABLE + block
+        self.add(frames.frame(frames.HEADERS, flags | frames.END_HEADERS, stream, block))
 
     def add(self, frame: bytes) -> None:
         """A whole frame that no window holds back."""

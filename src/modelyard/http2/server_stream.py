@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from modelyard.http2.request_heads import RequestHead
     from modelyard.http2.server_connection import ServerConnection
 
-HEADERS_WHOLE = frames.END_HEADERS
-HEADERS_LAST = frames.END_HEADERS | frames.END_STREAM
-
 
 class ServerStream:
     """A request and its answer."""
@@ -111,7 +108,7 @@ class ServerStream:
         """The head of an answer that has a body."""
         if not self.over:
             self.answered = True
-            self.connection.outgoing.add(frames.frame(frames.HEADERS, HEADERS_WHOLE, self.number, block))
+            self.connection.outgoing.add_headers(self.number, 0, block)
 
     def send_data(self, data: bytes) -> bool:
         """Body bytes. False: they wait for the peer; ``on_writable`` tells when they are gone."""
@@ -189,5 +186,5 @@ class ServerStream:
 
     def _finish(self) -> None:
         assert self._trailers is not None
-        self.connection.outgoing.add(frames.frame(frames.HEADERS, HEADERS_LAST, self.number, self._trailers))
+        self.connection.outgoing.add_headers(self.number, frames.END_STREAM, self._trailers)
         self.connection.end_stream(self, None)

@@ -110,6 +110,17 @@ def test_messages_of_all_sizes_come_back() -> None:
     run(test)
 
 
+def test_a_client_without_a_header_table() -> None:
+    async def test() -> None:
+        async with serving() as (_, target):
+            options = [*OPTIONS, ("grpc.http2.hpack_table_size.decoder", 0)]
+            async with grpc.aio.insecure_channel(target, options=options) as client:
+                for _ in range(3):
+                    assert await exchange(client.stream_stream(METHOD)(), b"a") == [b"a"]
+
+    run(test)
+
+
 def test_many_streams_at_a_time() -> None:
     async def test() -> None:
         async with serving() as (server, target), channel(target) as client:
