@@ -14,6 +14,7 @@ from modelyard.cli.ext_proc_options import (
     AccessLogOption,
     BindOption,
     CertPathOption,
+    DrainDelayOption,
     DrainTimeoutOption,
     SecureServingOption,
     VerbosityOption,
@@ -21,6 +22,7 @@ from modelyard.cli.ext_proc_options import (
     default_host,
     seconds,
 )
+from modelyard.cli.ext_proc_options import drain_delay as given_drain_delay
 from modelyard.cli.foreground import worker_count
 from modelyard.cli.gateway_options import BodyOption
 from modelyard.cli.go_flags import go_command
@@ -69,6 +71,7 @@ def bbr(
     cert_path: CertPathOption = None,
     workers: WorkersOption = "1",
     drain_timeout: DrainTimeoutOption = "30s",
+    drain_delay: DrainDelayOption = "",
     access_log: AccessLogOption = "",
     home: HomeOption = None,
     v: VerbosityOption = 2,
@@ -109,6 +112,7 @@ def bbr(
         socket_path=socket_path(Role.ROUTER, host, ports.grpc, home),
         workers=worker_count(workers),
         drain_seconds=seconds("--drain-timeout", drain_timeout),
+        drain_delay=given_drain_delay(drain_delay),
         body_limit=max_body * 1024 * 1024,
         access_log=access_log,
         router=RouterSettings(streaming=streaming),

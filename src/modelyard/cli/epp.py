@@ -15,6 +15,7 @@ from modelyard.cli.ext_proc_options import (
     AccessLogOption,
     BindOption,
     CertPathOption,
+    DrainDelayOption,
     DrainTimeoutOption,
     SecureServingOption,
     VerbosityOption,
@@ -22,6 +23,7 @@ from modelyard.cli.ext_proc_options import (
     default_host,
     seconds,
 )
+from modelyard.cli.ext_proc_options import drain_delay as given_drain_delay
 from modelyard.cli.foreground import worker_count
 from modelyard.cli.gateway_options import AdapterWaitOption, BodyOption
 from modelyard.cli.go_flags import go_command
@@ -98,6 +100,7 @@ def epp(
     cert_path: CertPathOption = None,
     workers: WorkersOption = "1",
     drain_timeout: DrainTimeoutOption = "30s",
+    drain_delay: DrainDelayOption = "",
     access_log: AccessLogOption = "",
     home: HomeOption = None,
     v: VerbosityOption = 2,
@@ -153,6 +156,7 @@ def epp(
         socket_path=socket_path(Role.PICKER, host, ports.grpc, home),
         workers=worker_count(workers),
         drain_seconds=seconds("--drain-timeout", drain_timeout),
+        drain_delay=given_drain_delay(drain_delay),
         refresh_seconds=interval,
         body_limit=max_body * 1024 * 1024,
         adapter_wait=adapter_wait,

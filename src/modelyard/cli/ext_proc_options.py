@@ -44,6 +44,14 @@ DrainTimeoutOption = Annotated[
     str,
     typer.Option("--drain-timeout", help="How long open streams may go on after SIGTERM.", rich_help_panel=PROCESS),
 ]
+DrainDelayOption = Annotated[
+    str,
+    typer.Option(
+        "--drain-delay",
+        help="How long new streams are taken after SIGTERM, until gateways know. Default: 0s, in a Kubernetes Pod 5s.",
+        rich_help_panel=PROCESS,
+    ),
+]
 AccessLogOption = Annotated[
     str,
     typer.Option(
@@ -59,7 +67,16 @@ VerbosityOption = Annotated[
 
 def default_host() -> str:
     """Loopback, since opening a picker to the network is a decision; in a Pod that decision has been made."""
-    return "0.0.0.0" if "KUBERNETES_SERVICE_HOST" in os.environ else "127.0.0.1"
+    return "0.0.0.0" if _in_pod() else "127.0.0.1"
+
+
+def drain_delay(text: str) -> float:
+    """``--drain-delay``; a Service goes on sending connections to a Pod that ends for a few seconds."""
+    return seconds("--drain-delay", text) if text else 5.0 if _in_pod() else 0.0
+
+
+def _in_pod() -> bool:
+    return "KUBERNETES_SERVICE_HOST" in os.environ
 
 
 def seconds(option: str, text: str) -> float:

@@ -106,8 +106,8 @@ class WorkerPool:
         self._keeping = [asyncio.create_task(keeper.run()) for keeper in self._keepers]
         self._silence = asyncio.create_task(end_silent(self.workers))
 
-    async def stop(self, drain_seconds: float) -> None:
-        """Drain and end every worker; kill those that outstay the drain."""
+    async def stop(self, drain_seconds: float, *, after: float = 0.0) -> None:
+        """Drain and end every worker; kill those that outstay the drain. ``after``: as in ``protocol.Drain``."""
         self._stopping = True
         if self._silence is not None:
             self._silence.cancel()
@@ -115,11 +115,11 @@ class WorkerPool:
             keeper.stopping = True
         for worker in self.workers:
             if worker.connected:
-                worker.send(protocol.Drain(seconds=drain_seconds))
+                worker.send(protocol.Drain(seconds=drain_seconds, after=after))
             elif worker.process is not None and worker.process.returncode is None:
                 worker.process.terminate()
         try:
-            async with asyncio.timeout(drain_seconds + 3.0):
+            async with asyncio.timeout(after + drain_seconds + 3.0):
                 await asyncio.gather(*self._keeping, return_exceptions=True)
         except TimeoutError:
             self.kill()

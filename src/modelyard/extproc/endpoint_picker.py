@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 from modelyard.exchange.gateway import Gateway
+from modelyard.exchange.picked_request import PickedRequest
 from modelyard.exchange.record import ExchangeRecord
 from modelyard.extproc.grpc_stream import GrpcStream
 from modelyard.extproc.picker_stream import PickerStream
@@ -30,6 +32,8 @@ class EndpointPicker(Processor):
         """``record_sink`` gets the record of every finished request."""
         super().__init__(gateway, clock, call_later)
         self.record_sink = record_sink
+        self.open_requests: set[PickedRequest] = set()
+        """Of all streams."""
         self.shows_answers = False
         """Some stream has got as far as an answer: one that ends before has lost its client."""
         self.apply(settings or PickerSettings(), gateway.snapshot)
@@ -38,6 +42,10 @@ class EndpointPicker(Processor):
         """Serve the pools of ``snapshot``, which is in force in the gateway; open streams end as they began."""
         self.settings = settings
         self.pools = PoolChoice(snapshot.pools.values(), settings.only_pool)
+
+    def running(self) -> dict[str, int]:
+        """Requests that endpoints are busy with now, by the model that was asked for."""
+        return dict(Counter(one.record.model for one in self.open_requests if one.record.endpoint))
 
     def open(self, stream: GrpcStream) -> PickerStream:
         """What the server calls for every stream of ``PROCESS``."""

@@ -54,6 +54,7 @@ class PickerStream(ProcessorStream[PickedRequest]):
             self.respond(refuse(503, message, code="unknown_pool"))
             return None
         self.exchange = exchange
+        picker.open_requests.add(exchange)
         return exchange
 
     @property
@@ -75,6 +76,7 @@ class PickerStream(ProcessorStream[PickedRequest]):
         exchange, self.exchange = self.exchange, None
         if exchange is not None:
             picker = self._picker
+            picker.open_requests.discard(exchange)
             exchange.resume = None
             record = exchange.on_end(outcome, picker.clock())
             record.request_bytes = self._request.size

@@ -61,7 +61,12 @@ class ExtProcServer:
             )
             for state in self._life.gateway.pool_states()
         }
-        return msgspec.structs.replace(stats, server_rows=_encode_rows(self._objectives.drain()), pools=pools)
+        return msgspec.structs.replace(
+            stats,
+            server_rows=_encode_rows(self._objectives.drain()),
+            pools=pools,
+            running=self._picker.running() if self._picker is not None else {},
+        )
 
     async def apply(self, order: Configure, snapshot: Snapshot) -> Sequence[BindingFault]:
         wanted = order.ext_proc

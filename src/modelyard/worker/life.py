@@ -49,6 +49,7 @@ DRAIN_SECONDS = 30.0
 _GC_THRESHOLDS = (50_000, 20, 50)
 """Requests make no cycles, so the collector has little to find; it should not walk every open stream for it."""
 _BIND_AGAIN_SECONDS = 2.0
+_LOOK_SECONDS = 0.1
 
 
 class Server(Protocol):
@@ -95,6 +96,8 @@ class WorkerLife:
         """Every endpoint was looked at once, so what is ready is known."""
         self.stopping = asyncio.Event()
         """Set when the drain begins."""
+        self._leaving: asyncio.Task[None] | None = None
+        """Waits for the drain to begin."""
         self._binding = asyncio.Lock()
         self._wanted: tuple[protocol.Configure, Snapshot] | None = None
         """What is in force."""
@@ -127,7 +130,7 @@ class WorkerLife:
         self.server.close()
         await self.server.drain(self._drain_seconds)
         self._report(time.monotonic())
-        for task in (link, orphanhood, binding):
+        for task in (link, orphanhood, binding, *((self._leaving,) if self._leaving is not None else ())):
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
@@ -137,7 +140,8 @@ class WorkerLife:
     @property
     def ready(self) -> bool:
         """A configuration is in force, endpoints were looked at, and the worker is not about to end."""
-        return self._wanted is not None and self.fleet_checked and not self.stopping.is_set()
+        leaving = self._leaving is not None or self.stopping.is_set()
+        return self._wanted is not None and self.fleet_checked and not leaving
 
     def record(self, record: ExchangeRecord) -> None:
         """Count and log a finished exchange."""
@@ -145,8 +149,19 @@ class WorkerLife:
         if self._access_log is not None:
             self._access_log.record(record)
 
-    def _stop(self, drain_seconds: float) -> None:
+    def _stop(self, drain_seconds: float, after: float = 0.0) -> None:
         self._drain_seconds = drain_seconds
+        if after <= 0:
+            self.stopping.set()
+        elif self._leaving is None:
+            self._leaving = asyncio.create_task(self._leave(after))
+
+    async def _leave(self, after: float) -> None:
+        """Serve on for so long, or until nobody is connected any more."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(after):
+                while self.server.open_connections:  # noqa: ASYNC110 - connections end by themselves
+                    await asyncio.sleep(_LOOK_SECONDS)
         self.stopping.set()
 
     def _endpoints(self) -> list[str]:
@@ -163,7 +178,7 @@ class WorkerLife:
             case protocol.Explain():
                 self._explain(message)
             case protocol.Drain():
-                self._stop(message.seconds)
+                self._stop(message.seconds, message.after)
 
     async def _configure(self, order: protocol.Configure) -> None:
         """Compile aside, swap at once."""

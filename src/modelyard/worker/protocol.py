@@ -86,6 +86,8 @@ class Stats(Message, frozen=True, kw_only=True):
     """What this kind of worker counts beside ``rows``, as msgpack: opaque here."""
     pools: dict[str, PoolGauges] = {}
     """By backend label."""
+    running: dict[str, int] = {}
+    """Requests that endpoints are busy with, by the model that was asked for. Of endpoint pickers only."""
 
 
 class EndpointFailed(Message, frozen=True, kw_only=True):
@@ -223,6 +225,9 @@ class Drain(Message, frozen=True, kw_only=True):
     """Close the listeners, let open exchanges end within ``seconds``, then exit."""
 
     seconds: float
+    after: float = 0.0
+    """Seconds to go on as before, but for health checks: those who send requests need them to learn of the end. Cut
+    short when nobody is connected."""
 
 
 FromWorker = Hello | Configured | Stats | EndpointFailed | ModelMissing | Explained

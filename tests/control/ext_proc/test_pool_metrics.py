@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from modelyard.control.ext_proc.pool_metrics import pool_metrics
+from modelyard.control.ext_proc.pool_metrics import pool_metrics, running_requests
 from modelyard.fleet.endpoints import Endpoint, EndpointState, EngineLoad
 from modelyard.fleet.fleet import BackendFleet, BackendKey, Fleet
 from modelyard.telemetry import catalogue
@@ -62,3 +62,8 @@ def test_workers_together() -> None:
     assert shown[catalogue.EXTENSION_SATURATION] == [(("chat",), 0.6)]
     assert shown[catalogue.EXTENSION_QUEUE] == [(("chat",), 3)]
     assert shown[catalogue.EXTENSION_PREFIXES] == [((), 15)]
+
+
+def test_running_requests_of_all_workers() -> None:
+    shown = running_requests([{"a": 1, "b": 2}, {"a": 3}])
+    assert shown == {catalogue.OBJECTIVE_RUNNING: [(("a",), 4), (("b",), 2)]}

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import ssl
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -169,6 +170,19 @@ def test_metrics_under_the_names_that_dashboards_know(start: Start, sims: list[S
     assert value("inference_extension_info") == 1
     assert value("inference_extension_scheduler_attempts_total") == 1
     assert value("modelyard_ready_endpoints") == 2
+    stub = external_processor_pb2_grpc.ExternalProcessorStub(epp.channel())
+    unanswered = threading.Event()
+
+    def messages() -> object:
+        yield headers()
+        yield body()
+        unanswered.wait(20)
+
+    stream = stub.Process(messages(), timeout=30)
+    until(lambda: 'inference_objective_running_requests{model_name="sim"} 1' in epp.get("/metrics"), "it runs")
+    unanswered.set()
+    assert len(picked(list(stream))) == 2
+    until(lambda: "inference_objective_running_requests{" not in epp.get("/metrics"), "it runs no more")
     assert {"inference_pool_average_kv_cache_utilization", "inference_pool_per_pod_queue_size"} <= families().keys()
 
 
@@ -215,11 +229,24 @@ def test_sigterm_lets_an_open_stream_end(start: Start, sims: list[SimHandle]) ->
 
     stub = external_processor_pb2_grpc.ExternalProcessorStub(epp.channel())
     stream = stub.Process(messages(), timeout=30)
-    until(lambda: 'modelyard_open_connections{worker="0"} 1' in epp.get("/metrics"), "the stream is open")
+    until(lambda: 'modelyard_open_exchanges{worker="0"} 1' in epp.get("/metrics"), "the stream is open")
     epp.send_signal(signal.SIGTERM)
     until(lambda: epp.health("readiness") in (0, NOT_SERVING), "it is no longer ready")
     sent.append(body())
     assert len(picked(list(stream))) == 2
+    assert epp.wait() == 0
+
+
+def test_new_streams_are_taken_until_gateways_know_of_the_end(start: Start, sims: list[SimHandle]) -> None:
+    """Health checks say so at once; without a connection nothing is waited for."""
+    epp = start("epp", "--endpoint", addresses(sims), "--drain-delay", "4s")
+    channel = epp.channel()
+    assert len(picked(epp.process(headers(), body(), channel=channel))) == 2
+    epp.send_signal(signal.SIGTERM)
+    until(lambda: epp.health("readiness") == NOT_SERVING, "it is no longer ready")
+    assert epp.health("liveness") == SERVING
+    assert len(picked(epp.process(headers(), body()))) == 2
+    assert len(picked(epp.process(headers(), body(), channel=channel))) == 2
     assert epp.wait() == 0
 
 

@@ -13,6 +13,14 @@ from modelyard.telemetry.exposition import Sample
 from modelyard.worker.protocol import PoolGauges
 
 
+def running_requests(workers: Iterable[Mapping[str, int]]) -> dict[Metric, list[Sample]]:
+    """Requests at endpoints by model. ``workers``: what each worker says."""
+    total: Counter[str] = Counter()
+    for running in workers:
+        total.update(running)
+    return {catalogue.OBJECTIVE_RUNNING: [((model,), count) for model, count in sorted(total.items())]}
+
+
 def pool_metrics(fleet: Fleet, workers: Sequence[Mapping[str, PoolGauges]]) -> dict[Metric, list[Sample]]:
     """Gauges of every pool. ``workers``: what each worker says of pools, by backend label.
 

@@ -104,7 +104,7 @@ class ExtProcControl:
         for task in self._following:
             task.cancel()
         await asyncio.gather(*self._following, return_exceptions=True)
-        await self.workers.stop(self.settings.drain_seconds)
+        await self.workers.stop(self.settings.drain_seconds, after=self.settings.drain_delay)
         if self._scraper is not None:
             await self._scraper.close()
         await self._metrics.stop()

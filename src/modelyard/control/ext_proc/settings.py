@@ -68,6 +68,8 @@ class ExtProcSettings:
     workers: int = 1
     drain_seconds: float = 30.0
     """How long open streams may go on after SIGTERM."""
+    drain_delay: float = 0.0
+    """How long new streams are still taken after SIGTERM, while health checks say that it ends."""
     refresh_seconds: float = 0.2
     """Between two readings of an endpoint's metrics."""
     body_limit: int = 64 * 1024 * 1024

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from modelyard import __version__
-from modelyard.control.ext_proc.pool_metrics import pool_metrics
+from modelyard.control.ext_proc.pool_metrics import pool_metrics, running_requests
 from modelyard.control.ext_proc.router_metrics import router_metrics
 from modelyard.control.ext_proc.settings import Role
 from modelyard.control.fleet_report import fleet_gauges
@@ -68,6 +68,7 @@ class ExtProcView:
         if self._control.settings.role is not Role.PICKER:
             return render(gauges | router_metrics(workers.rows.values()), workers.rows.values())
         gauges |= pool_metrics(self._control.fleet, [worker.stats.pools for worker in workers.workers])
+        gauges |= running_requests(worker.stats.running for worker in workers.workers)
         return render(gauges, workers.rows.values(), self._control.objectives.values())
 
 
