@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 import msgspec
 
 from modelyard.extproc.protobuf_struct import Plain, map_entry, read_struct
-from modelyard.extproc.protobuf_wire import LENGTH, VARINT, MalformedMessage, fields, read_varint
+from modelyard.extproc.protobuf_wire import LENGTH, VARINT, fields, read_varint, varint
 
 REQUEST_HEADERS, RESPONSE_HEADERS, REQUEST_BODY, RESPONSE_BODY, REQUEST_TRAILERS, RESPONSE_TRAILERS = range(2, 8)
 _METADATA, _OBSERVABILITY, _PROTOCOL = 8, 10, 11
@@ -44,21 +46,6 @@ class ProcessingRequest(msgspec.Struct):
     modes: BodyModes | None = None
     observability: bool = False
     """The proxy only shows what it does and waits for no answer."""
-
-
-_REMEMBERED_NAMES = frozenset(
-    {
-        ":method", ":scheme", ":authority", ":path", ":status", "accept", "accept-encoding", "accept-language",
-        "content-type", "server", "user-agent", "x-forwarded-proto", "x-stainless-arch", "x-stainless-async",
-        "x-stainless-lang", "x-stainless-os", "x-stainless-package-version", "x-stainless-raw-response",
-        "x-stainless-read-timeout", "x-stainless-retry-count", "x-stainless-runtime", "x-stainless-runtime-version",
-        "x-stainless-timeout", "x-envoy-expected-rq-timeout-ms",
-    }
-)  # fmt: skip
-"""Lines of these are mostly the same in every request; others are secrets, or differ each time."""
-_REMEMBERED_LINES = 2048
-_REMEMBERED_LENGTH = 256
-_lines: dict[bytes, FieldLine] = {}
 
 
 def read_request(data: bytes) -> ProcessingRequest:
@@ -127,61 +114,43 @@ def _read_headers(message: ProcessingRequest, data: bytes, start: int, end: int)
             message.end_of_stream = at != 0
 
 
-def _header_lines(data: bytes, at: int, end: int) -> list[FieldLine]:
+def _header_lines(data: bytes, start: int, end: int) -> list[FieldLine]:
     """The lines of a HeaderMap."""
-    lines: list[FieldLine] = []
-    try:
-        while at < end:
-            if data[at] != _LINE:
-                return lines + [
-                    _header_line(data[a:b]) for n, kind, a, b in fields(data, at, end) if n == 1 and kind == 2
-                ]
-            size = data[at + 1]
-            at += 2
-            if size >= 0x80:
-                size, at = read_varint(data, at - 1)
-            stop = at + size
-            raw = data[at:stop]
-            lines.append(_lines.get(raw) or _header_line(raw))
-            at = stop
-    except IndexError:
-        raise MalformedMessage("a header map that ends too early") from None
-    if at != end:
-        raise MalformedMessage("a header line that is longer than its map")
-    return lines
+    text = data[start:end].decode("latin-1")
+    if _USUAL_LINES.fullmatch(text):
+        name_sizes, names, value_sizes, values = zip(*_USUAL_LINE.findall(text), strict=True)
+        if _as_long(names, name_sizes) and _as_long(values, value_sizes):
+            return list(zip(names, values, strict=True))
+    return [
+        _header_line(data, at, stop)
+        for number, kind, at, stop in fields(data, start, end)
+        if (number, kind) == (1, LENGTH)
+    ]
 
 
-_LINE = 1 << 3 | LENGTH
+_SIZE = r"[\x80-\xff][\x00-\x7f]|[\x00-\x7f]"
+_LINE = rf"\n(?:{_SIZE})\n([\x00-\x7f])([!-@\[-~]++)[\x12\x1a]({_SIZE})([^\n]*+)"
+_USUAL_LINE = re.compile(_LINE)
+_USUAL_LINES = re.compile(rf"(?:{_LINE})++")
+"""Entries of a header map whose name is in lower case and whose value has no line feed, which none in HTTP has: each
+begins with one. What the pattern takes for sizes is compared with what it found, so that it can only be right."""
+_SIZES = {varint(size).decode("latin-1"): size for size in range(2048)}
 
 
-def _header_line(raw: bytes) -> FieldLine:
+def _as_long(texts: Sequence[str], sizes: Sequence[str]) -> bool:
+    return list(map(len, texts)) == list(map(_SIZES.get, sizes))
+
+
+def _header_line(data: bytes, start: int, end: int) -> FieldLine:
     """A HeaderValue. Proxies send ``raw_value``; ``value`` is the older form."""
-    size = len(raw)
-    split = raw[1] + 2 if size > 4 and raw[0] == _LINE and raw[1] < 0x80 else size
-    if split + 2 < size and raw[split] in _VALUES and raw[split + 1] == size - split - 2 < 0x80:
-        name, value = raw[2:split], raw[split + 2 :]
-    else:
-        name, value = _name_and_value(raw)
-    line = (name.decode("latin-1").lower(), value.decode("latin-1"))
-    if line[0] in _REMEMBERED_NAMES and len(raw) <= _REMEMBERED_LENGTH and "?" not in line[1]:
-        if len(_lines) >= _REMEMBERED_LINES:
-            _lines.clear()
-        _lines[raw] = line
-    return line
-
-
-_VALUES = frozenset({2 << 3 | LENGTH, 3 << 3 | LENGTH})
-
-
-def _name_and_value(raw: bytes) -> tuple[bytes, bytes]:
     name = value = b""
-    for number, kind, at, stop in fields(raw, 0, len(raw)):
+    for number, kind, at, stop in fields(data, start, end):
         if kind == LENGTH:
             if number == 1:
-                name = raw[at:stop]
+                name = data[at:stop]
             elif number in (2, 3) and stop > at:
-                value = raw[at:stop]
-    return name, value
+                value = data[at:stop]
+    return name.decode("latin-1").lower(), value.decode("latin-1")
 
 
 def _read_modes(data: bytes, start: int, end: int) -> BodyModes:

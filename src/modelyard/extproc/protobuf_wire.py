@@ -42,21 +42,29 @@ def fields(data: bytes, start: int, end: int) -> Iterator[tuple[int, int, int, i
     at = start
     try:
         while at < end:
-            tag, at = read_varint(data, at)
-            number, kind = tag >> 3, tag & 7
-            if not number:
+            tag = data[at]
+            if tag < 0x80:
+                at += 1
+            else:
+                tag, at = read_varint(data, at)
+            kind = tag & 7
+            if tag < 8:
                 raise MalformedMessage("a field without a number")
-            if kind == VARINT:
-                value, at = read_varint(data, at)
-                yield number, kind, value, at
-                continue
-            size = _size(kind)
-            if size < 0:
-                size, at = read_varint(data, at)
+            if kind in (LENGTH, VARINT):
+                size = data[at]
+                if size < 0x80:
+                    at += 1
+                else:
+                    size, at = read_varint(data, at)
+                if kind == VARINT:
+                    yield tag >> 3, kind, size, at
+                    continue
+            else:
+                size = _size(kind)
             stop = at + size
             if stop > end:
                 raise MalformedMessage("a field that is longer than its message")
-            yield number, kind, at, stop
+            yield tag >> 3, kind, at, stop
             at = stop
     except IndexError:
         raise MalformedMessage("a message that ends too early") from None
@@ -65,9 +73,7 @@ def fields(data: bytes, start: int, end: int) -> Iterator[tuple[int, int, int, i
 
 
 def _size(kind: int) -> int:
-    """Bytes of a field of that wire type; -1: its own length comes first. Groups are long gone."""
-    if kind == LENGTH:
-        return -1
+    """Bytes of a field of that wire type. Groups are long gone."""
     if kind == FIXED64:
         return 8
     if kind == FIXED32:

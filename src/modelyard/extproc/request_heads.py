@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
-from modelyard.exchange.trusted_headers import BASE_MODEL_NAME, MODEL_NAME, is_trusted
+from modelyard.exchange.trusted_headers import BASE_MODEL_NAME, MODEL_NAME, TRUSTED_NAMES, TRUSTED_PREFIXES, is_trusted
 from modelyard.extproc.processing_request import FieldLine
 from modelyard.http1.header_fields import index_fields
 from modelyard.http1.message_heads import RequestHead
 
 _SET_BY_ROUTER = (MODEL_NAME, BASE_MODEL_NAME)
 """What a body-based router before the picker sets, after removing what the client sent."""
+
+_BEGINNINGS = "|".join([*TRUSTED_PREFIXES, *(TRUSTED_NAMES - set(_SET_BY_ROUTER))]).replace("-", "[-_]")
+_SUSPECT = re.compile(f"^(?:{_BEGINNINGS})", re.M)
+"""Finds in no time that nearly no request has a forged header."""
 
 
 def request_head(lines: Sequence[FieldLine]) -> RequestHead:
@@ -25,7 +30,9 @@ def request_head(lines: Sequence[FieldLine]) -> RequestHead:
 def take_forged(head: RequestHead) -> list[str]:
     """Take a client's copies of headers that only Modelyard sets out of ``head``; their names, as sent."""
     by_name = head.by_name
-    forged = [name for name in by_name if name[:1] in "xs" and is_trusted(name) and name not in _SET_BY_ROUTER]
+    if not _SUSPECT.search("\n".join(by_name)):
+        return []
+    forged = [name for name in by_name if is_trusted(name) and name not in _SET_BY_ROUTER]
     for name in forged:
         del by_name[name]
     return forged
