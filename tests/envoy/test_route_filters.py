@@ -70,6 +70,45 @@ def test_header_edits() -> None:
         assert found[f"{side}_headers_to_remove"] == ["x-c"]
 
 
+_FIELDS = st.lists(
+    st.tuples(st.sampled_from(["a", "b", "c"]), st.sampled_from(["1", "2"])), max_size=2, unique_by=lambda f: f[0]
+)
+
+
+@st.composite
+def _edits(draw: st.DrawFn) -> HeaderEdit:
+    """An edit as manifests may write one: no name with two actions."""
+    set_ = draw(_FIELDS)
+    add = [field for field in draw(_FIELDS) if field[0] not in dict(set_)]
+    rest = frozenset({"a", "b", "c"}) - {name for name, _ in (*set_, *add)}
+    return HeaderEdit(
+        set=tuple(set_),
+        add=tuple(add),
+        remove=draw(st.frozensets(st.sampled_from(sorted(rest)))) if rest else frozenset(),
+    )
+
+
+def _as_envoy_does(found: dict[str, Any], headers: list[tuple[str, str]]) -> dict[str, list[str]]:
+    """Removes, then adds in order."""
+    edited = [field for field in headers if field[0] not in found.get("request_headers_to_remove", ())]
+    for item in found.get("request_headers_to_add", ()):
+        name = item["header"]["key"]
+        if item["append_action"] == "OVERWRITE_IF_EXISTS_OR_ADD":
+            edited = [field for field in edited if field[0] != name]
+        edited.append((name, item["header"]["value"]))
+    return {name: [value for field, value in edited if field == name] for name in "abc"}
+
+
+@given(_edits(), _edits(), st.lists(st.tuples(st.sampled_from(["a", "b", "c"]), st.just("0")), max_size=3, unique=True))
+def test_the_edits_of_a_rule_and_of_its_backend_in_one(
+    first: HeaderEdit, second: HeaderEdit, headers: list[tuple[str, str]]
+) -> None:
+    found = header_edits(FilterChain(request_headers=first), FilterChain(request_headers=second))
+    wanted = second.apply(first.apply(headers))
+    split = {name: [one for field, value in wanted if field == name for one in value.split(",")] for name in "abc"}
+    assert _as_envoy_does(found, headers) == split
+
+
 def test_the_host_header_cannot_be_edited_and_is_named() -> None:
     chain = FilterChain(request_headers=HeaderEdit(set=(("host", "x"),), remove=frozenset({":path"})))
     assert refused_edits(chain) == [":path", "host"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from modelyard.cli.edge_option import Edge, EdgeOption
 from modelyard.cli.exit_codes import ExitCode
 from modelyard.cli.foreground import run_in_foreground
 from modelyard.cli.gateway_options import (
@@ -25,6 +26,7 @@ from modelyard.local.replica_plan import EngineMode
 
 def gateway(
     filename: ManifestsOption = None,
+    edge: EdgeOption = Edge.MODELYARD,
     bind: BindOption = "127.0.0.1",
     port: PortOption = None,
     admin: AdminOption = "127.0.0.1:9901",
@@ -55,6 +57,7 @@ def gateway(
         home=home,
         run_local=False,
         engine=EngineMode.AUTO,
+        edge=edge,
         bind=bind,
         ports=port or (),
         admin=admin,

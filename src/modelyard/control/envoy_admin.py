@@ -25,6 +25,15 @@ class EnvoyAdmin:
             "listener_manager.total_listeners_warming"
         )
 
+    async def versions(self) -> frozenset[str]:
+        """The versions in force of everything that is watched."""
+        answer = await self._ask("GET", "/stats?filter=version_text$&type=TextReadouts")
+        return frozenset(line.rpartition(": ")[2].strip('"') for line in answer.splitlines())
+
+    async def refusals(self) -> int:
+        """How often Envoy refused what it was given."""
+        return sum((await self._stats("update_rejected$")).values())
+
     async def open_requests(self) -> int:
         """Requests of clients that are open. The admin interface counts its own as well."""
         stats = await self._stats("^http\\..*downstream_rq_active$")

@@ -32,7 +32,7 @@ from modelyard.control.ext_proc.ports import free_ports
 from modelyard.control.settings import ControlSettings
 from modelyard.control.worker_pool import EXT_PROC, WorkerPool
 from modelyard.control.worker_socket import default_socket_path
-from modelyard.envoy.bootstrap import watched_bootstrap, watched_files
+from modelyard.envoy.bootstrap import VERSION, watched_bootstrap, watched_files
 from modelyard.envoy.edge import Edge
 from modelyard.envoy.settings import EdgeSettings, Processor
 from modelyard.envoy.text import commented_yaml
@@ -96,8 +96,16 @@ class EnvoyEdge:
         self._keeper: asyncio.Task[None] | None = None
         self._stopping = False
         self._hurried = asyncio.Event()
+        self._wanted: frozenset[str] = frozenset()
+        """Versions of what was written last and that Envoy tells of."""
+        self._written = asyncio.Event()
         self.listening = False
         """Envoy has taken what was written first, and answers."""
+        self.generation = 0
+        """Of the manifests that Envoy has in force."""
+        self.problem = ""
+        """What Envoy refused last, for people."""
+        self._written_generation = 0
         self.restarts = 0
 
     @property
@@ -162,6 +170,7 @@ class EnvoyEdge:
         self._router.configure(msgspec.structs.replace(order, ext_proc=router))
         self._seen = None
         self._write()
+        self._written_generation = order.generation
         if self._keeper is None:
             self._keeper = asyncio.create_task(self._keep())
 
@@ -191,8 +200,12 @@ class EnvoyEdge:
     def _write_files(self, made: Edge, endpoints: EndpointTable) -> None:
         write_certificates(made, self._folder / "certificates")
         replace_file(self._folder / "bootstrap.yaml", commented_yaml(watched_bootstrap(self._settings)).encode())
-        for name, config in watched_files(made, endpoints).items():
+        files = watched_files(made, endpoints)
+        for name, config in files.items():
             write_config(self._folder / name, config)
+        told = (name for name in files if not name.startswith("endpoints_"))
+        self._wanted = frozenset(files[name][VERSION] for name in told)
+        self._written.set()
         for remark in made.remarks:
             log.warning("envoy: %s", remark)
 
@@ -204,7 +217,7 @@ class EnvoyEdge:
         while True:
             began = time.monotonic()
             code = await self._run()
-            self.listening, self._process = False, None
+            self.listening, self.generation, self._process = False, 0, None
             self.restarts += 1
             pause = _FIRST_PAUSE if time.monotonic() - began > 10 * _LONGEST_PAUSE else min(2 * pause, _LONGEST_PAUSE)
             log.error("Envoy ended with code %s; it is started again in %.1f s (log: %s)", code, pause, self._log)
@@ -221,15 +234,37 @@ class EnvoyEdge:
             self._process = process = await EngineProcess.start(command, env={}, directory=Path("/"), log=self._log)
         except OSError as problem:
             return str(problem)
-        watching = asyncio.create_task(self._await_listening())
+        watching = asyncio.create_task(self._follow())
         try:
             return await process.wait()
         finally:
             watching.cancel()
 
-    async def _await_listening(self) -> None:
-        while not self.listening:
+    async def _follow(self) -> None:
+        """Learn what Envoy has in force, after every change of the files."""
+        refused = 0
+        while True:
+            self._written.clear()
+            wanted, generation = self._wanted, self._written_generation
             with contextlib.suppress(OSError, ValueError, TimeoutError):
-                self.listening = await self._admin.is_live()
+                refused = await self._settled(wanted, refused)
+                if not self.listening or generation != self.generation:
+                    self.listening, self.generation = True, generation
+                    self._on_change()
+                await self._written.wait()
+                continue
             await asyncio.sleep(_LOOK_SECONDS)
-        self._on_change()
+
+    async def _settled(self, wanted: frozenset[str], refused: int) -> int:
+        """Wait until Envoy is live and has ``wanted`` in force, or refused it; how often it has refused so far."""
+        while not await self._admin.is_live() or not wanted <= await self._admin.versions():
+            now = await self._admin.refusals()
+            if now > refused:
+                self.problem = f"Envoy refused a part of its configuration and keeps the last one; its log: {self._log}"
+                log.error("%s", self.problem)
+                return now
+            if wanted != self._wanted:
+                return refused
+            await asyncio.sleep(_LOOK_SECONDS / 5)
+        self.problem = ""
+        return refused

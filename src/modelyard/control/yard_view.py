@@ -40,11 +40,10 @@ class YardView:
         generation, wanted = self._yard.workers.generation, self._yard.configuration.generation
         problems = [f"{fault.group} {fault.listener}: {fault.message}" for fault in self._yard.workers.faults]
         edge = self._yard.edge
-        listening = edge is None or edge.listening
-        if not listening:
-            problems.append("Envoy does not listen yet; its log is envoy.log in the home's logs")
-        shown = {"generation": generation, "wantedGeneration": wanted, "problems": problems}
-        return generation >= wanted and listening, shown
+        if edge is not None:
+            generation = min(generation, edge.generation)
+            problems += [edge.problem] if edge.problem else []
+        return generation >= wanted, {"generation": generation, "wantedGeneration": wanted, "problems": problems}
 
     def resources(self, kind: str | None, namespace: str | None, name: str | None) -> list[dict[str, Any]]:
         """Objects with status."""

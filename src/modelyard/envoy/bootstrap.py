@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import blake2b
 from typing import Any
+
+import msgspec
 
 from modelyard.envoy.api import NOTE, Config, seconds, socket_address, without_notes
 from modelyard.envoy.edge import Edge, Endpoints
@@ -11,6 +14,7 @@ from modelyard.envoy.listeners import route_file
 from modelyard.envoy.pools import watched_file
 from modelyard.envoy.settings import EdgeSettings
 
+VERSION = "version_info"
 LISTENERS_FILE, CLUSTERS_FILE = "listeners.json", "clusters.json"
 
 _RUNTIME = {"re2.max_program_size.error_level": 100_000, "re2.max_program_size.warn_level": 100_000}
@@ -60,7 +64,9 @@ def watched_files(edge: Edge, endpoints: Endpoints) -> dict[str, Config]:
 
 
 def _response(kind: str, resources: list[Config]) -> Config:
-    return {"resources": [{"@type": _TYPES[kind], **without_notes(item)} for item in resources]}
+    """A discovery response. Its version is made of its content: Envoy tells which version it has in force."""
+    found = [{"@type": _TYPES[kind], **without_notes(item)} for item in resources]
+    return {VERSION: blake2b(msgspec.json.encode(found), digest_size=8).hexdigest(), "resources": found}
 
 
 def _common(settings: EdgeSettings) -> Config:

@@ -134,6 +134,7 @@ class _Compilation:
             "name": name,
             "ignore_port_in_host_matching": True,
             "validate_clusters": False,
+            "request_headers_to_remove": ["x-envoy-external-address"],
             "max_direct_response_body_size_bytes": {"value": _LARGEST_ANSWER},
             "virtual_hosts": hosts,
         }

@@ -48,12 +48,13 @@ def forwarding(
         **rewrite_action(rewrite, rule.matched_prefix),
         **mirror_policies(chains, mirrors),
     }
-    route: Config = {"route": action, **header_edits(rule.filters)}
+    own_edits = any(header_edits(backend.filters) for backend in usable)
+    route: Config = {"route": action, **({} if own_edits else header_edits(rule.filters))}
     added = [SERVED_FIELD] if any(backend.ref.kind == "InferencePool" for backend in usable) else []
     added += [_ENDPOINT_FIELD] if settings.endpoint_header else []
     if added:
         route["response_headers_to_add"] = [*route.get("response_headers_to_add", ()), *added]
-    if len(usable) == 1 and not header_edits(usable[0].filters):
+    if len(usable) == 1 and not own_edits:
         pool = pool_of(usable[0].ref, False)
         action["cluster"] = pool.name
         return (
@@ -61,7 +62,7 @@ def forwarding(
             if pool.picked
             else route
         )
-    action["weighted_clusters"] = {"clusters": [_weighted(backend, pool_of) for backend in usable]}
+    action["weighted_clusters"] = {"clusters": [_weighted(rule, backend, pool_of, own_edits) for backend in usable]}
     return route
 
 
@@ -88,11 +89,12 @@ def _chains(rule: CompiledRule, usable: Sequence[CompiledBackend]) -> list[Filte
     return [rule.filters, *(backend.filters for backend in usable)] if len(usable) == 1 else [rule.filters]
 
 
-def _weighted(backend: CompiledBackend, pool_of: PoolOf) -> Config:
+def _weighted(rule: CompiledRule, backend: CompiledBackend, pool_of: PoolOf, own_edits: bool) -> Config:
     if backend.error:
         return {"name": MISSING, "weight": backend.weight}
     pool = pool_of(backend.ref, False)
-    found: Config = {"name": pool.name, "weight": backend.weight, **header_edits(backend.filters)}
+    edits = header_edits(rule.filters, backend.filters) if own_edits else {}
+    found: Config = {"name": pool.name, "weight": backend.weight, **edits}
     rewrite = backend.filters.rewrite
     if rewrite is not None and rewrite.hostname:
         found["host_rewrite_literal"] = rewrite.hostname

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from modelyard.envoy.api import Config, typed
 from modelyard.routing.backends import BackendRef
-from modelyard.routing.filters.chain import FilterChain
+from modelyard.routing.filters.chain import NO_FILTERS, FilterChain
 from modelyard.routing.filters.cors import Cors
 from modelyard.routing.filters.headers import HeaderEdit
 from modelyard.routing.filters.path_changes import PathChange
@@ -25,9 +25,26 @@ _STATUS = {
 _WELL_KNOWN_PORT = {"http": 80, "https": 443}
 
 
-def header_edits(chain: FilterChain) -> Config:
-    """Fields of a route or of one weighted cluster that set, add and remove headers."""
-    return {**_edit("request", chain.request_headers), **_edit("response", chain.response_headers)}
+def header_edits(rule: FilterChain, backend: FilterChain = NO_FILTERS) -> Config:
+    """Fields of a route or of one weighted cluster that set, add and remove headers: those of a rule, then those of its
+    backend towards the backend, and the other way round on the way back. Envoy removes first, and its own order among
+    routes and clusters is another."""
+    return {
+        **_edit("request", _joined(rule.request_headers, backend.request_headers)),
+        **_edit("response", _joined(backend.response_headers, rule.response_headers)),
+    }
+
+
+def _joined(first: HeaderEdit | None, second: HeaderEdit | None) -> HeaderEdit | None:
+    """One edit that does what two do in a row."""
+    if first is None or second is None:
+        return first or second
+    undone = second.remove.union(name for name, _ in second.set)
+    return HeaderEdit(
+        set=(*(field for field in first.set if field[0] not in undone), *second.set),
+        add=(*(field for field in first.add if field[0] not in undone), *second.add),
+        remove=first.remove | second.remove,
+    )
 
 
 def refused_edits(chain: FilterChain) -> list[str]:
