@@ -549,6 +549,20 @@ def test_a_body_that_nobody_reads_is_not_asked_for(yard: Yard, config: Any, cont
     assert yard.records[0].reason == ""
 
 
+@pytest.mark.parametrize("obeys", [True, False])
+def test_an_event_stream_is_not_to_be_collected(renaming: Yard, obeys: bool) -> None:
+    call, _ = asked(renaming, BUFFERED)
+    (answer,) = call.response(*OK_SSE)
+    assert answer.mode_override.response_body_mode == 1
+    assert answer.mode_override.request_body_mode == 2
+    event = b'data: {"model": "engine-model-v2"}\n\n'
+    wanted = event.replace(b"engine-model-v2", b"m")
+    for data, end in ((event, False), (event, True)) if obeys else ((event * 2, True),):
+        (answer,) = call.response_body(data, end=end)
+        assert answer.response_body.response.body_mutation.body == wanted * (len(data) // len(event))
+    renaming.at_rest()
+
+
 @pytest.mark.parametrize("config", [FULL_DUPLEX, UNPROMPTED, NO_BODIES])
 def test_modes_that_cannot_be_overridden_are_left(yard: Yard, config: Any) -> None:
     call = yard.call()

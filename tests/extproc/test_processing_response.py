@@ -69,11 +69,12 @@ def test_immediate() -> None:
     assert immediate.headers.set_headers[0].header.key == "retry-after"
 
 
-def test_more_time_and_no_body() -> None:
+def test_more_time_and_other_modes() -> None:
     timeout = pb.ProcessingResponse.FromString(outgoing.more_time(61.5)).override_message_timeout
     assert (timeout.seconds, timeout.nanos) == (61, 500_000_000)
-    override = pb.ProcessingResponse.FromString(outgoing.NO_RESPONSE_BODY).mode_override
-    assert (override.response_header_mode, override.response_body_mode, override.response_trailer_mode) == (1, 0, 2)
+    override = pb.ProcessingResponse.FromString(outgoing.response_mode(2, 1)).mode_override
+    assert (override.response_header_mode, override.response_body_mode, override.response_trailer_mode) == (1, 1, 2)
+    assert (override.request_header_mode, override.request_body_mode, override.request_trailer_mode) == (0, 2, 0)
 
 
 @given(

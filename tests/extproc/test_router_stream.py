@@ -21,6 +21,8 @@ from ext_proc_yard import (
     snapshot_of,
 )
 
+from modelyard.worker.protocol import RouterSettings
+
 ROUTER = """
 apiVersion: v1
 kind: ConfigMap
@@ -179,6 +181,17 @@ def test_answers_pass(yard: Yard) -> None:
     assert answer.response_body.response.body_mutation.streamed_response.body == b"data"
     call.handler.on_half_close()
     assert call.stream.status == 0
+
+
+def test_where_bodies_are_not_streamed_the_headers_are_answered_at_once(yard: Yard) -> None:
+    yard.router.apply(RouterSettings(streaming=False))
+    call = yard.route()
+    (first,) = call.headers()
+    assert first.HasField("request_headers")
+    fields, _ = mutation_of(call.body(ASK))
+    assert fields == WANTED
+    call = yard.route()
+    assert call.headers(protocol_config=FULL_DUPLEX) == []
 
 
 def test_streams_may_end_anywhere(yard: Yard) -> None:

@@ -144,5 +144,11 @@ def more_time(seconds: float) -> bytes:
     return nested(_TIMEOUT, number_field(1, int(seconds)), number_field(2, int(seconds % 1 * 1e9)))
 
 
-NO_RESPONSE_BODY = nested(_MODE_OVERRIDE, number_field(2, 1), number_field(6, 2))
-"""``mode_override`` in the answer to response headers: neither body nor trailers of the answer are wanted."""
+@lru_cache(maxsize=64)
+def response_mode(request: int, response: int) -> bytes:
+    """What the answer to response headers carries to say how the answer's body is to come, from here on: in mode
+    ``response``, without trailers. ``request`` is said again, since it would be changed too."""
+    return nested(_MODE_OVERRIDE, number_field(2, 1), number_field(3, request), number_field(4, response), _NO_TRAILERS)
+
+
+_NO_TRAILERS = number_field(6, 2)

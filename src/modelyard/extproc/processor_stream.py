@@ -139,7 +139,7 @@ class ProcessorStream(Generic[Request]):
     # ── messages ──
 
     def _take(self, request: ProcessingRequest) -> None:
-        if request.modes is not None and self.modes is None:
+        if request.modes is not None:
             self.modes = request.modes
         phase = request.phase
         if phase in _RESPONSE and not self._request.decided:

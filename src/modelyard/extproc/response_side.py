@@ -12,20 +12,22 @@ from modelyard.extproc.processing_request import (
     RESPONSE_BODY,
     RESPONSE_HEADERS,
     RESPONSE_TRAILERS,
+    STREAMED,
     ProcessingRequest,
     metadata_of,
 )
 from modelyard.extproc.processing_response import (
-    NO_RESPONSE_BODY,
     answer,
     header_mutation,
     pieces,
     plain_answer,
+    response_mode,
     trailers_answer,
 )
 from modelyard.http1.header_fields import index_fields
 
 if TYPE_CHECKING:
+    from modelyard.exchange.picked_request import PickedRequest
     from modelyard.extproc.processor_stream import ProcessorStream
 
 _SERVED_NAMESPACE, _SERVED_KEY = "envoy.lb", "x-gateway-destination-endpoint-served"
@@ -61,29 +63,38 @@ class ResponseSide:
             _status(by_name), by_name, served if isinstance(served, str) else "", stream.processor.clock()
         )
         end = request.end_of_stream
+        override = b"" if end else self._override(exchange)
         # What is changed later gets its length with its body, or none.
         without_length = exchange.changes_length and not end and self._mode != BUFFERED
         remove = ("content-length",) if without_length and "content-length" in by_name else ()
-        unneeded = not end and self._may_skip() and not (exchange.observes or exchange.streams_events)
-        if not fields and not remove and not unneeded:
+        if not fields and not remove and not override:
             stream.send(plain_answer(RESPONSE_HEADERS))
         else:
             mutation = header_mutation(fields, remove)
-            override = NO_RESPONSE_BODY if unneeded else b""
             stream.send(answer(RESPONSE_HEADERS, mutation=mutation, mode_override=override))
-        self.complete = end or unneeded or self._mode == NONE
+        self.complete = end or self._mode == NONE
         if end:
             stream.answered()
 
-    def _may_skip(self) -> bool:
-        """Whether the proxy may be told not to send the answer's body."""
+    def _override(self, exchange: PickedRequest) -> bytes:
+        """Have no body sent that nobody reads, and no event stream collected; where the proxy lets itself be told."""
         modes = self._stream.modes
-        return (
-            modes is not None
-            and modes.response not in (NONE, FULL_DUPLEX_STREAMED)
-            and modes.request != FULL_DUPLEX_STREAMED
-            and not modes.unprompted
-        )
+        if (
+            modes is None
+            or modes.unprompted
+            or modes.response in (NONE, FULL_DUPLEX_STREAMED)
+            or modes.request == FULL_DUPLEX_STREAMED
+        ):
+            return b""
+        if exchange.streams_events:
+            if modes.response != BUFFERED:
+                return b""
+            self._mode = STREAMED
+        elif exchange.observes:
+            return b""
+        else:
+            self._mode = NONE
+        return response_mode(modes.request, self._mode)
 
     def on_body(self, body: bytes, end: bool) -> None:
         exchange = self._stream.picked

@@ -14,7 +14,7 @@ from modelyard.exchange.picked_request import Picked
 from modelyard.exchange.record import ExchangeRecord
 from modelyard.exchange.refusals import refuse
 from modelyard.exchange.routed_body import headers_of_beginning, routing_headers
-from modelyard.extproc.processing_request import ProcessingRequest
+from modelyard.extproc.processing_request import BUFFERED, BodyModes, ProcessingRequest
 from modelyard.extproc.processor_stream import ProcessorStream
 from modelyard.extproc.request_heads import request_head
 
@@ -36,6 +36,8 @@ class RouterStream(ProcessorStream["RoutedRequest"]):
     def __init__(self, router: BodyBasedRouter, stream: GrpcStream) -> None:
         super().__init__(router, stream)
         self._router = router
+        if not router.settings.streaming:
+            self.modes = BodyModes(BUFFERED, BUFFERED)
         self.fails_open = True  # where nothing can be said of a body, the request goes on as it is
 
     def open(self, request: ProcessingRequest) -> RoutedRequest:
