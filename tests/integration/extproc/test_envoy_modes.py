@@ -52,6 +52,8 @@ class Endpoint:
 
     def __init__(self) -> None:
         self.requests: list[dict[str, Any]] = []
+        self.go_on = asyncio.Event()
+        """Where a request asks for it, its events wait for this after the first."""
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
@@ -69,6 +71,8 @@ class Endpoint:
             for text in "abc":
                 event = json.dumps({"model": seen["model"], "choices": [{"text": text}]})
                 await response.write(f"data: {event}\n\n".encode())
+                if "x-hold" in request.headers:
+                    await self.go_on.wait()
             usage = {"usage": {"prompt_tokens": 5, "completion_tokens": 3}}
             await response.write(f"data: {json.dumps({'model': seen['model'], 'choices': [], **usage})}\n\n".encode())
             await response.write(b"data: [DONE]\n\n")
@@ -358,5 +362,32 @@ def test_refusals_and_requests_without_body(tmp_path: Path) -> None:
                     assert answer.status == 503, mode
                     assert answer.headers["x-llm-d-request-dropped-reason"] == "rejected-no-endpoints"
             await at_rest(edge.yard)
+
+    run(test)
+
+
+@needs_envoy
+def test_events_pass_as_they_come_and_clients_may_leave(tmp_path: Path) -> None:
+    async def test() -> None:
+        body = json.dumps({"model": "alias", "stream": True}).encode()
+        first = json.dumps({"model": "alias", "choices": [{"text": "a"}]}).encode()
+        async with running(tmp_path) as edge, aiohttp.ClientSession() as session:
+            for mode in ("fds", "streamed", "buffered"):
+                for leaves in (True, False):
+                    edge.chosen.go_on.clear()
+                    async with session.post(
+                        f"{edge.url}/{mode}/v1/completions", data=body, headers={"x-hold": "1"}
+                    ) as answer:
+                        line = await answer.content.readline()
+                        assert line == b"data: " + first + b"\n", mode
+                        assert sum(edge.yard.in_flight().values()) == 1, mode
+                        if leaves:
+                            answer.close()
+                        else:
+                            edge.chosen.go_on.set()
+                            assert (await answer.content.read()).endswith(b"data: [DONE]\n\n"), mode
+                    await at_rest(edge.yard)
+                    edge.chosen.go_on.set()
+                    assert edge.yard.records[-1].reason == ("client_gone" if leaves else ""), mode
 
     run(test)
