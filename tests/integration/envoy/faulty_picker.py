@@ -47,9 +47,7 @@ class FaultyPicker(services.ExternalProcessorServicer):  # type: ignore[misc]
         await server.start()
         return server
 
-    async def Process(
-        self, requests: AsyncIterator[Any], context: Any
-    ) -> AsyncIterator[Any]:
+    async def Process(self, requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
         self.pools.append(dict(context.invocation_metadata()).get("x-gateway-inference-pool", ""))
         fault = ""
         async for message in requests:
