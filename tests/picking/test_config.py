@@ -235,7 +235,8 @@ def test_what_is_missing_is_refused_by_name(build: Any, name: str) -> None:
             "requestHandler: {parsers: [{pluginRef: x}]}",
             ["requestHandler.parsers[0].pluginRef: no plugin is named 'x'"],
         ),
-        ("saturationDetector: {queueDepthThreshold: 3}", ["saturationDetector: has moved"]),
+        ("saturationDetector: {queueDepth: 3}", ["utilization-detector has no parameter 'queueDepth'"]),
+        ("parser: {name: x}", ["parser: has moved"]),
     ],
 )
 def test_what_cannot_be_honoured_is_an_error_that_says_where_and_what(build: Any, text: str, parts: list[str]) -> None:

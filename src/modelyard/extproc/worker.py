@@ -30,7 +30,7 @@ _READINESS_NAMES = (READINESS, OVERALL, EXTERNAL_PROCESSOR, OLD_SERVICE)
 
 
 class ExtProcServer:
-    """gRPC on the ports of an endpoint picker or a body-based router. Ports are bound once: they do not change."""
+    """gRPC on the ports of an endpoint picker or a body-based router."""
 
     def __init__(self, life: WorkerLife) -> None:
         self._life = life
@@ -76,6 +76,9 @@ class ExtProcServer:
         if wanted.certificate is not None:
             pair = wanted.certificate
             self._certificates.serve(Certificate(secret="", cert_pem=pair.cert_pem, key_pem=pair.key_pem))
+        if self._bound - set(wanted.bindings):  # another control process, with other ports or without TLS
+            self._server.close_listeners()
+            self._bound.clear()
         faults = [fault for binding in wanted.bindings if (fault := await self._bind(binding)) is not None]
         self._tell_health(0.0)
         return faults

@@ -24,7 +24,8 @@ class UtilizationDetectorParameters(FlowParameters, frozen=True, kw_only=True):
     kv_cache_util_threshold: float = 0.8
     """Share of an engine's KV cache that counts as full."""
     metrics_staleness_threshold: str = "2s"
-    """Age at which a reading counts as none. Elsewhere 200ms, a tenth of what its own scrape allows; here one rule."""
+    """Age at which a reading counts as none; at least 500ms is taken. Elsewhere 200ms, a tenth of what its own scrape
+    allows; here one rule."""
     headroom: float = 0.0
     """Only of the detector as a filter, which is not implemented: 0."""
 

@@ -21,6 +21,10 @@ from modelyard.resources.errors import nearest, shown
 from modelyard.resources.faults import Report
 from modelyard.resources.quantities import Quantity, parse_quantity
 
+LEAST_STALENESS = 0.5
+"""Seconds: two readings and more. The 200ms of other pickers' configs is the time between two readings here, so every
+other one would count as none, and the pool as full."""
+
 Plugins = Mapping[str, tuple[str, Any]]
 """Plugin name -> type and checked parameters; an empty type was refused already."""
 
@@ -126,7 +130,7 @@ class _Reading:
             return DetectorConfig(
                 queue_depth_threshold=parameters.queue_depth_threshold,
                 kv_cache_util_threshold=parameters.kv_cache_util_threshold,
-                stale_after=parse_go_duration(parameters.metrics_staleness_threshold),
+                stale_after=max(LEAST_STALENESS, parse_go_duration(parameters.metrics_staleness_threshold)),
             )
         return DetectorConfig(type=CONCURRENCY if self._type(ref.plugin_ref) == CONCURRENCY else UTILIZATION)
 

@@ -17,6 +17,7 @@ from modelyard.picking.ecosystem import (
     HeaderProfileParameters,
     PrefixProducerParameters,
 )
+from modelyard.picking.older_configs import in_todays_form
 from modelyard.picking.parameters import decode_parameters
 from modelyard.picking.policy import NoParameters, PickerParameters
 from modelyard.picking.prefix_index import PrefixSettings
@@ -74,7 +75,7 @@ def scheduler_config(epc: EndpointPickerConfig | None) -> SchedulerConfig:
     """The checked settings of ``epc``, or the defaults. Raises ConfigError with every fault that was found."""
     if epc is None:
         return SchedulerConfig(profiles=(DEFAULT_PROFILE,))
-    reader = _Reader(epc)
+    reader = _Reader(in_todays_form(epc))
     config = reader.read()
     if reader.report.faults:
         raise ConfigError(reader.report.faults)
