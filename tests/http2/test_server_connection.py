@@ -196,6 +196,10 @@ STREAM_BREAKING = {
         data(1, b"", end=True) + frame(frames.HEADERS, STREAM_ENDS, 1, b"\x00\x01a\x01b"),
         frames.STREAM_CLOSED,
     ),
+    "a request after the end": (
+        data(1, b"", end=True) + frame(frames.HEADERS, STREAM_ENDS, 1, b"\x83\x86\x84"),
+        frames.STREAM_CLOSED,
+    ),
     "HEADERS that end nothing": (frame(frames.HEADERS, frames.END_HEADERS, 1, b"\x00\x01a\x01b"), P),
     "pseudo-header in trailers": (frame(frames.HEADERS, STREAM_ENDS, 1, b"\x83"), P),
 }
@@ -260,6 +264,33 @@ def test_frames_of_streams_that_are_over_are_ignored() -> None:
     assert peer.error is None
     assert peer.resets() == {1: frames.NO_ERROR}
     assert peer.begin(3, [*REQUEST, ("x-late", "1")]).heard == [("head", "/a.B/C", False)]
+
+
+def test_frames_of_streams_that_both_sides_ended_are_faults() -> None:
+    peer = Peer()
+    peer.begin(5, end=True).end(OK)
+    peer.send(data(5, b"more"))
+    assert peer.resets() == {5: frames.STREAM_CLOSED}
+    peer.send(data(5, b"which was on its way"))
+    assert peer.error is None
+    peer.begin(7, end=True).end(OK)
+    peer.send(peer.headers(7))
+    assert peer.error == frames.STREAM_CLOSED
+
+
+def test_streams_begin_in_order() -> None:
+    """RFC 9113, section 5.1.1."""
+    peer = Peer()
+    peer.begin(5)
+    peer.send(peer.headers(3))
+    assert peer.error is not None
+
+
+def test_what_is_remembered_of_streams_that_were_cut_is_bounded() -> None:
+    peer = Peer(ServerLimits(max_streams=10))
+    for number in range(1, 201, 2):
+        peer.begin(number).end(OK)
+    assert len(peer.server._cut) == 20
 
 
 def test_an_answer_that_ends_early_tells_the_peer_to_stop() -> None:

@@ -6,6 +6,7 @@ section 5.4), what costs more than it brings is bounded by ``ServerLimits`` (sec
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 
 from modelyard.http2 import frames
@@ -34,6 +35,8 @@ class ServerConnection(Housekeeping):
         self._cutter = FrameCutter(limits.max_frame)
         self._assembly = HeaderAssembly(limits)
         self._blocks = HeaderBlockReader(limits.max_header_list)
+        self._cut: OrderedDict[int, None] = OrderedDict()
+        """The last streams that ended here before the peer knew: frames of theirs may be on their way (section 5.1)."""
         self._receive_window = limits.connection_window
         """Bytes of data that the peer may still send."""
         self._unacknowledged = 0
@@ -125,8 +128,10 @@ class ServerConnection(Housekeeping):
         if known is not None:
             self._peer_trailers(known, block, end)
         elif number <= self._last_seen:
-            self._spend()  # a stream that is over here: this was on its way (section 5.1)
+            self._spend()
             self._blocks.skip(block)
+            if number not in self._cut:
+                raise ConnectionFault(frames.STREAM_CLOSED, "HEADERS of a stream that is over")
         else:
             self._last_seen = number
             self._open(number, block, end)
@@ -135,7 +140,7 @@ class ServerConnection(Housekeeping):
         if self._refusing or len(self.streams) >= self.limits.max_streams:
             self._blocks.skip(block)
             self._spend()
-            self.outgoing.add(frames.reset(number, frames.REFUSED_STREAM))
+            self._cut_off(number, frames.REFUSED_STREAM)
             return
         self._last_taken = number
         head = self._blocks.request(block)
@@ -148,9 +153,10 @@ class ServerConnection(Housekeeping):
         stream.on_head(head, end=end)
 
     def _peer_trailers(self, stream: ServerStream, block: bytes, end: bool) -> None:
-        self._blocks.trailers(block)
         if stream.peer_done:
+            self._blocks.skip(block)
             raise StreamFault(frames.STREAM_CLOSED, "HEADERS after the end of their stream")
+        self._blocks.trailers(block)
         if not end:
             raise StreamFault(frames.PROTOCOL_ERROR, "HEADERS in the middle of a stream")
         self._check_length(stream, 0, end)
@@ -191,14 +197,16 @@ class ServerConnection(Housekeeping):
                 raise StreamFault(frames.PROTOCOL_ERROR, "the body's length is not content-length's")
 
     def _stray_data(self, flags: int, number: int, payload: bytes) -> None:
-        """DATA of a stream that is over here, but was not when it was sent: it counts for the connection only."""
+        """DATA of a stream that is over. It counts for the connection's window all the same (section 6.9)."""
         self._check_began(number, "DATA")
         self._receive_window -= len(payload)
         if self._receive_window < 0:
             raise ConnectionFault(frames.FLOW_CONTROL_ERROR, "more data than the connection's window")
-        if not payload:
+        if not frames.unpadded(flags, payload):
             self._spend()
         self.release(len(payload))
+        if number not in self._cut:
+            raise StreamFault(frames.STREAM_CLOSED, "DATA of a stream that is over")
 
     def release(self, size: int) -> None:
         """``size`` bytes of data are used: the connection may send as many more. Told in large steps."""
@@ -243,18 +251,24 @@ class ServerConnection(Housekeeping):
         self.outgoing.dequeue(stream)
         stream.drop_pending()
         if code is not None:
-            self.outgoing.add(frames.reset(stream.number, code))
+            self._cut_off(stream.number, code)
             return
         self._early_resets.earn()
         self._idle_frames.earn()
         if not stream.peer_done:
             # The peer need not send the rest (section 8.1).
-            self.outgoing.add(frames.reset(stream.number, frames.NO_ERROR))
+            self._cut_off(stream.number, frames.NO_ERROR)
+
+    def _cut_off(self, number: int, code: int) -> None:
+        self.outgoing.add(frames.reset(number, code))
+        self._cut[number] = None
+        if len(self._cut) > 2 * self.limits.max_streams:
+            self._cut.popitem(last=False)
 
     def _fail_stream(self, number: int, code: int) -> None:
         """A fault of the peer's. One who makes us reset streams pays for it as if he had reset them himself."""
         self._spend_reset()
-        self.outgoing.add(frames.reset(number, code))
+        self._cut_off(number, code)
         stream = self.streams.get(number)
         if stream is not None:
             self._abandon(stream)
