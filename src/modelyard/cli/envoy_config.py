@@ -68,6 +68,12 @@ def envoy_config(
     router_ca: Annotated[
         Path | None, typer.Option("--router-ca", help="CA file for the router's certificate; without it: no TLS.")
     ] = None,
+    unchecked_tls: Annotated[
+        bool,
+        typer.Option(
+            "--unchecked-tls", help="TLS to picker and router without a look at their certificates (self-signed ones)."
+        ),
+    ] = False,
     pings: Annotated[
         bool,
         typer.Option(
@@ -127,8 +133,10 @@ def envoy_config(
     bindings = _bindings(snapshot.table.listeners, bind_address(bind), port_mapping(port or ()))
     keys = certificates or (folder or (output.parent if output else Path())) / "certificates"
     settings = EdgeSettings(
-        picker=processor("--picker", picker, ca=picker_ca, health_port=picker_health_port, pings=pings),
-        router=processor("--router", router, ca=router_ca, health_port=0, pings=pings),
+        picker=processor(
+            "--picker", picker, ca=picker_ca, unchecked_tls=unchecked_tls, health_port=picker_health_port, pings=pings
+        ),
+        router=processor("--router", router, ca=router_ca, unchecked_tls=unchecked_tls, health_port=0, pings=pings),
         admin=None if admin == "none" else admin_address(admin),
         certificate_folder=str(keys.absolute()),
         watched_folder=str(folder.absolute()) if folder is not None else "",

@@ -13,7 +13,9 @@ from modelyard.fleet.fleet import BackendKey
 from modelyard.resources.resource_set import ResourceSet
 
 
-def processor(option: str, text: str, *, ca: Path | None, health_port: int, pings: bool) -> Processor:
+def processor(
+    option: str, text: str, *, ca: Path | None, unchecked_tls: bool, health_port: int, pings: bool
+) -> Processor:
     """An ext_proc server; ends with a clear error for anything else than HOST:PORT."""
     host, port = _host_and_port(option, text)
     return Processor(
@@ -21,6 +23,7 @@ def processor(option: str, text: str, *, ca: Path | None, health_port: int, ping
         port=port,
         health_port=health_port,
         ca_file=str(ca.absolute()) if ca is not None else "",
+        unchecked_tls=unchecked_tls,
         answers_pings=pings,
     )
 

@@ -33,7 +33,7 @@ def processor_cluster(name: str, processor: Processor, what: str) -> Config:
         "circuit_breakers": circuit_breakers(),
         "load_assignment": _assignment(name, processor),
     }
-    if processor.ca_file:
+    if processor.ca_file or processor.unchecked_tls:
         config["transport_socket"] = _tls(processor)
     return config
 
@@ -73,20 +73,21 @@ def _assignment(name: str, processor: Processor) -> Config:
 
 def _tls(processor: Processor) -> Config:
     name = processor.server_name or processor.host
-    kind = "ip_address" if _is_ip(name) else "dns"
-    context = {
-        "alpn_protocols": ["h2"],
-        "validation_context": {
-            "trusted_ca": {"filename": processor.ca_file},
-            "match_typed_subject_alt_names": [
-                {"san_type": "IP_ADDRESS" if kind == "ip_address" else "DNS", "matcher": {"exact": name}}
-            ],
-        },
-    }
+    context: Config = {"alpn_protocols": ["h2"]}
+    if processor.ca_file:
+        context["validation_context"] = _validation(processor.ca_file, name)
     config = typed("extensions.transport_sockets.tls.v3.UpstreamTlsContext", common_tls_context=context)
-    if kind == "dns":
+    if not _is_ip(name):
         config["sni"] = name
     return extension("envoy.transport_sockets.tls", config)
+
+
+def _validation(ca_file: str, name: str) -> Config:
+    kind = "IP_ADDRESS" if _is_ip(name) else "DNS"
+    return {
+        "trusted_ca": {"filename": ca_file},
+        "match_typed_subject_alt_names": [{"san_type": kind, "matcher": {"exact": name}}],
+    }
 
 
 def _is_ip(host: str) -> bool:

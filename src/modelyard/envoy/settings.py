@@ -18,6 +18,8 @@ class Processor:
     """Port of its gRPC health service; 0: the same. The reference picker has 9003 for it."""
     ca_file: str = ""
     """File of the certificate authority that its certificate is checked against; empty: in the clear."""
+    unchecked_tls: bool = False
+    """TLS without a look at the certificate, as for a picker that signs its own; ``ca_file`` wins."""
     server_name: str = ""
     """Name in its certificate; empty: ``host``."""
     answers_pings: bool = True
