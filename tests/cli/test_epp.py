@@ -48,7 +48,7 @@ def told_by(result: Result) -> str:
         ("--endpoint 127.0.0.1:1 --bind localhost", 2, "give an IP address"),
         ("--endpoint 127.0.0.1:1 --grpc-port 0 --cert-path /does/not/exist", 3, "tls.crt: No such file"),
         ("--endpoint 127.0.0.1:1 --no-secure-serving --cert-path /tmp", 2, "--secure-serving"),
-        ("--endpoint 127.0.0.1:1 --ha-enable-leader-election", 2, "not implemented"),
+        ("--endpoint 127.0.0.1:1 --ha-enable-leader-election --grpc-port 9 --metrics-port 9", 2, "there is no leader"),
         ("--endpoint 127.0.0.1:1 --config-text {}", 3, "--config-text"),
         ("--endpoint 127.0.0.1:1 --config-text {} --config-file x", 2, "not both"),
         ("--endpoint-selector app --endpoint-target-ports 8000", 2, "KEY=VALUE"),

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pytest
-import typer
 
 from modelyard.cli.go_flags import Foreign, Spelling, own_spelling
 
@@ -17,7 +16,6 @@ SPELLING = Spelling(
     foreign={
         "tracing": Foreign(switch=True),
         "zap-encoder": Foreign(),
-        "elect": Foreign(switch=True, told="is not done", refused=True),
         "auth": Foreign(switch=True, told="there is none"),
     },
 )
@@ -57,10 +55,3 @@ def test_an_empty_value_is_a_value() -> None:
 def test_what_would_be_missed_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert own_spelling(["--auth", "--auth=false"], SPELLING) == []
     assert capsys.readouterr().err.count("there is none") == 1
-
-
-def test_what_cannot_be_done_is_refused_unless_it_is_off(capsys: pytest.CaptureFixture[str]) -> None:
-    assert own_spelling(["--elect=false"], SPELLING) == []
-    with pytest.raises(typer.Exit):
-        own_spelling(["-elect"], SPELLING)
-    assert "is not done" in capsys.readouterr().err

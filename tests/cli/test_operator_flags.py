@@ -16,7 +16,3 @@ def test_no_flag_is_both_known_and_foreign(command: str, foreign: dict[str, Fore
         for name in (*parameter.opts, *parameter.secondary_opts)
     }
     assert own & foreign.keys() == set()
-
-
-def test_what_is_refused_says_why() -> None:
-    assert all(flag.told for flag in operator_flags.PICKER.values() if flag.refused)

@@ -13,8 +13,7 @@ from typing import Any, NamedTuple
 
 from typer.core import TyperCommand, TyperOption
 
-from modelyard.cli.exit_codes import ExitCode
-from modelyard.cli.output import fail, warn
+from modelyard.cli.output import warn
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _TRUE, _FALSE = ("true", "t", "1"), ("false", "f", "0")
@@ -27,8 +26,6 @@ class Foreign(NamedTuple):
     """It takes no value."""
     told: str = ""
     """What to say when it is given; empty: nothing is lost, so nothing is said."""
-    refused: bool = False
-    """Running without what it asks for would be wrong, unless it is switched off."""
 
 
 class Spelling(NamedTuple):
@@ -98,9 +95,5 @@ def _own(name: str, equals: str, value: str, switches: Mapping[str, str]) -> lis
 
 
 def _tell(name: str, flag: Foreign, value: str) -> None:
-    if value.lower() in _FALSE:
-        return
-    if flag.refused:
-        fail(f"{name}: {flag.told}.", ExitCode.USAGE)
-    if flag.told:
+    if flag.told and value.lower() not in _FALSE:
         warn(f"{name}: {flag.told}.")

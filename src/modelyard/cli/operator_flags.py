@@ -53,9 +53,7 @@ PICKER: Mapping[str, Foreign] = {
     "metrics-cert-dir": Foreign(told="has no effect: the metrics port is plain HTTP"),
     "emit-endpoint-scores": Foreign(switch=True, told="has no effect: scores are not sent to the proxy"),
     "ha-enable-leader-election": Foreign(
-        switch=True,
-        told="leader election is not implemented; leave it out: several pickers serve side by side",
-        refused=True,
+        switch=True, told="has no effect: replicas serve side by side, each by what it knows itself; there is no leader"
     ),
 }
 ROUTER: Mapping[str, Foreign] = COMMON

@@ -1,0 +1,108 @@
+"""What the control process puts in force, before anything is started; the commands' tests start it for real."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from modelyard.control.ext_proc.process import AlreadyRunning, ExtProcControl, _only_one
+from modelyard.control.ext_proc.sources import Listing
+from modelyard.resources.errors import ResourceError
+from modelyard.worker.protocol import PickerSettings
+
+from .conftest import POOLS, resources_of, settings_of
+
+BAD_CONFIG = """
+apiVersion: llm-d.ai/v1alpha1
+kind: EndpointPickerConfig
+metadata: {name: chat}
+plugins: [{type: of-mine}]
+"""
+
+
+class Source:
+    """Says what a test makes it say."""
+
+    def __init__(self, text: str) -> None:
+        self.latest = Listing(resources=resources_of(text))
+
+    async def follow(self, changed: Callable[[], None]) -> None:
+        raise NotImplementedError
+
+
+def control_of(source: Source) -> tuple[ExtProcControl, list[bool]]:
+    changes: list[bool] = []
+    settings = settings_of(picker=PickerSettings())
+    return ExtProcControl(settings, [source], on_change=lambda: changes.append(True)), changes
+
+
+def test_a_change_is_a_new_generation() -> None:
+    source = Source(POOLS)
+    control, changes = control_of(source)
+    assert (control.configuration.generation, len(control.snapshot.pools)) == (1, 2)
+    source.latest = Listing(resources=resources_of(POOLS.split("---")[0]))
+    control._sources_changed()
+    assert (control.configuration.generation, len(control.snapshot.pools)) == (2, 1)
+    control._sources_changed()
+    assert (control.configuration.generation, len(changes)) == (2, 2)
+
+
+def test_what_is_withheld_changes_nothing_and_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    source = Source(POOLS)
+    control, _ = control_of(source)
+    source.latest = Listing(errors=(ResourceError(source="x.yaml", message="is broken"),), withheld=True)
+    control._sources_changed()
+    assert (control.configuration.generation, len(control.snapshot.pools)) == (1, 2)
+    assert control.configuration.stale
+    assert "x.yaml: is broken" in caplog.text
+
+
+def test_single_entries_that_are_left_out_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    source = Source(POOLS)
+    control, _ = control_of(source)
+    errors = (ResourceError(source="e.yaml", path="endpoints[1]", message="is no address"),)
+    source.latest = msgspec.structs.replace(source.latest, errors=errors)
+    control._sources_changed()
+    assert not control.configuration.stale
+    assert "e.yaml: endpoints[1]: is no address" in caplog.text
+
+
+def test_a_config_that_cannot_be_used_keeps_the_last_one(caplog: pytest.LogCaptureFixture) -> None:
+    source = Source(POOLS)
+    control, _ = control_of(source)
+    source.latest = Listing(resources=resources_of(POOLS + "---" + BAD_CONFIG))
+    control._sources_changed()
+    assert control.configuration.generation == 1
+    assert control.configuration.stale
+    assert "of-mine" in caplog.text
+    source.latest = Listing(resources=resources_of(POOLS))
+    control._sources_changed()
+    assert not control.configuration.stale
+
+
+def test_readiness_needs_every_worker() -> None:
+    control, _ = control_of(Source(POOLS))
+    ready, details = control.view.readiness()
+    assert not ready
+    assert (details["generation"], details["wantedGeneration"]) == (0, 1)
+    assert [pool["failureMode"] for pool in control.view.pools()] == ["FailOpen", "FailClose"]
+
+
+def test_metrics_can_be_read_before_anything_is_known() -> None:
+    control, _ = control_of(Source(POOLS))
+    page = asyncio.run(control.view.metrics())
+    assert "inference_extension_info" in page
+    assert "modelyard_config_generation 1" in page
+
+
+def test_one_process_per_port(tmp_path: object) -> None:
+    settings = settings_of()
+    object.__setattr__(settings, "socket_path", tmp_path / "s.sock")  # type: ignore[operator]
+    first = _only_one(settings)
+    with pytest.raises(AlreadyRunning, match="serves port 9002"):
+        _only_one(settings)
+    first.close()
+    _only_one(settings).close()
