@@ -104,7 +104,6 @@ class Proxy:
             self._apply_headers(message, answer, side)
             if answer.HasField("mode_override"):
                 mode = answer.mode_override.response_body_mode
-                trailers = message.trailers = False
             if mode == STREAMED:
                 self._streamed(message, side)
             elif mode in (BUFFERED, PARTIAL):

@@ -543,7 +543,7 @@ def test_a_body_that_nobody_reads_is_not_asked_for(yard: Yard, config: Any, cont
     (answer,) = call.response((":status", "200"), ("content-type", content_type))
     assert answer.mode_override.response_body_mode == 0
     assert answer.mode_override.response_header_mode == 1
-    assert answer.mode_override.response_trailer_mode == 2
+    assert answer.mode_override.response_trailer_mode == 1
     call.handler.on_half_close()
     yard.at_rest()
     assert yard.records[0].reason == ""

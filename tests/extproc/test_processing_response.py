@@ -73,7 +73,7 @@ def test_more_time_and_other_modes() -> None:
     timeout = pb.ProcessingResponse.FromString(outgoing.more_time(61.5)).override_message_timeout
     assert (timeout.seconds, timeout.nanos) == (61, 500_000_000)
     override = pb.ProcessingResponse.FromString(outgoing.response_mode(2, 1)).mode_override
-    assert (override.response_header_mode, override.response_body_mode, override.response_trailer_mode) == (1, 1, 2)
+    assert (override.response_header_mode, override.response_body_mode, override.response_trailer_mode) == (1, 1, 1)
     assert (override.request_header_mode, override.request_body_mode, override.request_trailer_mode) == (0, 2, 0)
 
 

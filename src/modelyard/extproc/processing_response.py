@@ -147,8 +147,9 @@ def more_time(seconds: float) -> bytes:
 @lru_cache(maxsize=64)
 def response_mode(request: int, response: int) -> bytes:
     """What the answer to response headers carries to say how the answer's body is to come, from here on: in mode
-    ``response``, without trailers. ``request`` is said again, since it would be changed too."""
-    return nested(_MODE_OVERRIDE, number_field(2, 1), number_field(3, request), number_field(4, response), _NO_TRAILERS)
+    ``response``. ``request`` is said again, since it would be changed too. Trailers are asked for, which few answers
+    have: without them Envoy ends the stream here, and nobody would learn when the answer ends."""
+    return nested(_MODE_OVERRIDE, number_field(2, 1), number_field(3, request), number_field(4, response), _TRAILERS)
 
 
-_NO_TRAILERS = number_field(6, 2)
+_TRAILERS = number_field(6, 1)
