@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from modelyard.cli.main import app
+from modelyard.worker.listening_socket import listening_socket
 
 POOLS = """
 apiVersion: inference.networking.k8s.io/v1
@@ -60,6 +61,17 @@ def test_what_cannot_be_meant_is_told(tmp_path: Path, arguments: str, code: int,
     result = run(tmp_path, *arguments.split())
     assert told in told_by(result)
     assert result.exit_code == code
+
+
+def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+    with listening_socket("127.0.0.1", 0, reuse_port=False) as taken:
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        for flag in ("--metrics-port", "--grpc-port"):
+            others = {"--metrics-port", "--grpc-port", "--grpc-health-port"} - {flag}
+            free = [word for other in others for word in (other, "0")]
+            result = run(tmp_path, "--endpoint", "127.0.0.1:1", flag, port, *free)
+            assert (result.exit_code, f"127.0.0.1:{port} cannot be bound" in told_by(result)) == (5, True)
 
 
 def test_unknown_plugins_are_refused_by_name(tmp_path: Path) -> None:

@@ -65,13 +65,13 @@ def run_in_foreground(settings: ExtProcSettings, sources: Sequence[Source], verb
     except AlreadyRunning as problem:
         fail(str(problem), ExitCode.ADDRESS_IN_USE, next_step="Stop it, or choose other ports.")
     except PortTaken as problem:
-        host, port = problem.place
-        _fail_on_port(host, port, problem)
+        _fail_on_port(problem)
     except OSError as problem:
-        _fail_on_port(settings.host, settings.metrics_port, problem)
+        fail(str(problem), next_step="--home DIR names a folder that can be written to.")
 
 
-def _fail_on_port(host: str, port: int, problem: OSError) -> NoReturn:
+def _fail_on_port(problem: PortTaken) -> NoReturn:
+    host, port = problem.place
     taken = problem.errno == errno.EADDRINUSE
     fail(
         f"{host}:{port} cannot be bound: {problem.strerror or problem}.",

@@ -13,7 +13,7 @@ import msgspec
 from modelyard.admin.metrics_server import MetricsServer
 from modelyard.control.configuration import Configuration
 from modelyard.control.ext_proc.certificate_files import follow_certificate, read_certificate, self_signed
-from modelyard.control.ext_proc.ports import require_free
+from modelyard.control.ext_proc.ports import PortTaken, require_free
 from modelyard.control.ext_proc.serving import config_faults, served
 from modelyard.control.ext_proc.settings import ExtProcSettings, Role
 from modelyard.control.ext_proc.sources import Source, of_pools
@@ -77,14 +77,17 @@ class ExtProcControl:
     # ── life ──
 
     async def start(self) -> None:
-        """Bind, start workers and follow the sources. Raises OSError where an address is taken, ``CertificateUnusable``
-        and :class:`AlreadyRunning`."""
+        """Bind, start workers and follow the sources. Raises ``PortTaken``, ``CertificateUnusable``,
+        :class:`AlreadyRunning`, and OSError where the folder of the workers' socket cannot be written to."""
         settings = self.settings
         self._lock = _only_one(settings)
         if settings.tls:
             files = settings.tls_files
             self._certificate = self_signed() if files is None else read_certificate(files)
-        self.metrics_port = await self._metrics.start(settings.host, settings.metrics_port)
+        try:
+            self.metrics_port = await self._metrics.start(settings.host, settings.metrics_port)
+        except OSError as problem:
+            raise PortTaken((settings.host, settings.metrics_port), problem) from problem
         if settings.role is Role.PICKER:
             self._scraper = Scraper(self._fleet_changed, settings=ScrapeSettings(period=settings.refresh_seconds))
         if not await self.workers.listen():
