@@ -109,7 +109,13 @@ SERVED_FIELD: Config = {
 def asks_picker(key: BackendKey, *, sees_answers: bool) -> Config:
     """``typed_per_filter_config`` of a route, or of one of its weighted clusters, that leads to a pool.
     ``sees_answers``: the picker reads the answers' bodies, to count tokens or to name the model as the client did."""
-    answers = {"response_header_mode": "SEND", "response_body_mode": "STREAMED" if sees_answers else "NONE"}
+    answers = {
+        "response_header_mode": "SEND",
+        "response_body_mode": "STREAMED" if sees_answers else "NONE",
+        # Measured: where nothing may follow the head, Envoy ends the picker's stream with it, and the picker takes an
+        # endpoint for free that still streams its answer. Trailers are rare, so waiting for them costs no message.
+        "response_trailer_mode": "SEND",
+    }
     overrides = {
         "processing_mode": {**_WHOLE_REQUEST, **answers},
         "grpc_initial_metadata": [{"key": POOL_METADATA, "value": f"{key.namespace}/{key.name}"}],
