@@ -33,6 +33,7 @@ Layers; each imports only what stands below it (import-linter holds us to it)::
     worker       what a data-plane worker process of either kind is: its life, its link to the control process
     telemetry    metrics and access log; read by all shells
                  ── pure: no I/O, clock, randomness or logging; `now` and `rng` are arguments ──
+    envoy        Envoy's configuration out of the same resources
     exchange     one request's life; the only package that joins the layers below
     snapshot     routes, pools, settings: built from resources, swapped whole
     picking      one policy = one file under filters/, scorers/, pickers/; the scheduler
