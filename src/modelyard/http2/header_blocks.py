@@ -7,10 +7,7 @@ that does, and reading one is a lookup.
 
 from __future__ import annotations
 
-import hpack
-from hpack.table import HeaderTable
-
-from modelyard.http2.frames import COMPRESSION_ERROR, ENHANCE_YOUR_CALM, ConnectionFault
+from modelyard.http2.header_decoder import HeaderDecoder
 from modelyard.http2.request_heads import FieldList, RequestHead, checked_trailers, request_head
 
 _REMEMBERED = 64
@@ -20,65 +17,39 @@ _LONGEST_REMEMBERED = 1024
 
 
 class HeaderBlockReader:
-    """One connection's decoder. A fault of the block ends the connection: its table is unknown from there on
-    (RFC 7541, section 2.2; RFC 9113, section 4.3)."""
+    """One connection's requests and trailers, read. A fault of a block ends the connection: its table is unknown from
+    there on (RFC 7541, section 2.2; RFC 9113, section 4.3)."""
 
-    __slots__ = ("_decoder", "_remembered", "_table")
+    __slots__ = ("_decoder", "_remembered", "_remembered_at")
 
     def __init__(self, limit: int) -> None:
         """``limit``: bytes of one decoded header list, counted as RFC 9113 section 6.5.2 says."""
-        self._decoder = hpack.Decoder(max_header_list_size=limit)
-        self._decoder.header_table = self._table = _CountingTable()
+        self._decoder = HeaderDecoder(limit)
         self._remembered: dict[bytes, RequestHead] = {}
+        self._remembered_at = 0
+        """The table's changes when the remembered blocks were read."""
 
     def request(self, block: bytes) -> RequestHead:
         """A request's head. Raises ConnectionFault, and StreamFault where the list is read but malformed."""
         known = self._remembered.get(block)
-        if known is not None:
+        if known is not None and self._remembered_at == self._decoder.changes:
             return known
-        before = self._table.additions
-        head = request_head(self._decode(block))
-        if before == self._table.additions and not _resizes(block) and len(block) <= _LONGEST_REMEMBERED:
-            if len(self._remembered) >= _REMEMBERED:
+        before = self._decoder.changes
+        head = request_head(self._decoder.decode(block))
+        if before == self._decoder.changes and len(block) <= _LONGEST_REMEMBERED:
+            if self._remembered_at != before or len(self._remembered) >= _REMEMBERED:
                 self._remembered.clear()
             self._remembered[block] = head
+            self._remembered_at = before
         return head
 
     def trailers(self, block: bytes) -> FieldList:
         """The fields after a body. Raises as ``request`` does."""
-        return checked_trailers(self._decode(block))
+        return checked_trailers(self._decoder.decode(block))
 
     def skip(self, block: bytes) -> None:
         """Keep the table in step with a block that means nothing here. Raises ConnectionFault."""
-        self._decode(block)
-
-    def _decode(self, block: bytes) -> FieldList:
-        before = self._table.additions
-        try:
-            fields = self._decoder.decode(block, raw=True)
-            return [(str(name, "latin-1"), str(value, "latin-1")) for name, value in fields]
-        except hpack.OversizedHeaderListError as error:
-            raise ConnectionFault(ENHANCE_YOUR_CALM, "the header list is too large") from error
-        except hpack.HPACKError as error:
-            raise ConnectionFault(COMPRESSION_ERROR, "the header block cannot be read") from error
-        finally:
-            if before != self._table.additions or _resizes(block):
-                self._remembered.clear()
-
-
-class _CountingTable(HeaderTable):
-    """A table that tells whether it changed."""
-
-    additions = 0
-
-    def add(self, name: bytes, value: bytes) -> None:
-        self.additions += 1
-        super().add(name, value)
-
-
-def _resizes(block: bytes) -> bool:
-    """It begins with a new size of the table (RFC 7541, section 6.3); that can stand nowhere else (section 4.2)."""
-    return bool(block) and block[0] & 0xE0 == 0x20
+        self._decoder.decode(block)
 
 
 def constant_block(fields: FieldList) -> bytes:
