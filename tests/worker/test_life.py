@@ -3,11 +3,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from modelyard.fleet.delta import diff
 from modelyard.fleet.fleet import Fleet
+from modelyard.http1.message_heads import RequestHead
 from modelyard.resources.resource_set import ResourceSet, encode_objects
 from modelyard.snapshot import Snapshot
 from modelyard.worker import protocol
@@ -22,6 +24,11 @@ class Server:
         self.wheel = TimingWheel(asyncio.get_running_loop())
         self.open_connections = 0
         self.steps: list[str] = []
+
+    def explain(self, listener: str, head: RequestHead, body: bytes, now: float) -> dict[str, Any]:
+        if listener == "no":
+            raise ValueError("no such place")
+        return {"path": head.path, "listener": listener}
 
     def count(self, stats: protocol.Stats, now: float) -> protocol.Stats:
         return msgspec.structs.replace(stats, server_rows=b"mine")
@@ -112,6 +119,21 @@ def test_a_drain_that_is_delayed_ends_with_the_last_connection(tmp_path: Path) -
             async with asyncio.timeout(5):
                 await told.ended
             assert told.server.steps[1:] == ["close", "drain 7"]  # type: ignore[attr-defined]
+
+    asyncio.run(test())
+
+
+def test_questions_are_answered(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with Told(tmp_path / "s") as told:
+            head = b"GET /x HTTP/1.1\r\nhost: a\r\n\r\n"
+            for number, (listener, request) in enumerate([("here", head), ("no", head), ("here", b"nonsense")]):
+                told.tell(protocol.Explain(id=number, listener=listener, head=request))
+            await told.until(lambda: len(told.messages) >= 4)
+            answers = [item for item in told.messages if isinstance(item, protocol.Explained)]
+            assert answers[0].answer == {"path": "/x", "listener": "here"}
+            assert answers[1].error == "no such place"
+            assert answers[2].error
 
     asyncio.run(test())
 

@@ -12,6 +12,7 @@ from modelyard.cli.ext_proc_foreground import Ports, run_in_foreground, socket_p
 from modelyard.cli.ext_proc_options import (
     PORTS,
     AccessLogOption,
+    AdminOption,
     BindOption,
     CertPathOption,
     DrainDelayOption,
@@ -29,7 +30,7 @@ from modelyard.cli.go_flags import go_command
 from modelyard.cli.manifests_option import ManifestsOption, read_or_fail, split_pipe
 from modelyard.cli.operator_flags import ROUTER
 from modelyard.cli.output import Output, OutputOption, fail
-from modelyard.cli.port_mapping import bind_address
+from modelyard.cli.port_mapping import admin_address, bind_address
 from modelyard.cli.running_yard import HomeOption
 from modelyard.control.ext_proc.settings import ExtProcSettings, Role
 from modelyard.control.ext_proc.sources import ManifestSource
@@ -67,6 +68,7 @@ def bbr(
     grpc_health_port: Annotated[int, _port("--grpc-health-port", "gRPC health checks; 0: any free one.")] = 9005,
     metrics_port: Annotated[int, _port("--metrics-port", "Metrics over HTTP; 0: any free one.")] = 9090,
     bind: BindOption = "",
+    admin: AdminOption = "",
     secure_serving: SecureServingOption = True,
     cert_path: CertPathOption = None,
     workers: WorkersOption = "1",
@@ -107,6 +109,7 @@ def bbr(
         grpc_port=ports.grpc,
         health_port=ports.health,
         metrics_port=ports.metrics,
+        admin=admin_address(admin) if admin else None,
         tls=secure_serving,
         tls_files=tls_files(secure_serving, cert_path),
         socket_path=socket_path(Role.ROUTER, host, ports.grpc, home),

@@ -13,6 +13,7 @@ from modelyard.cli.ext_proc_foreground import Ports, run_in_foreground, socket_p
 from modelyard.cli.ext_proc_options import (
     PORTS,
     AccessLogOption,
+    AdminOption,
     BindOption,
     CertPathOption,
     DrainDelayOption,
@@ -30,7 +31,7 @@ from modelyard.cli.go_flags import go_command
 from modelyard.cli.manifests_option import ManifestsOption
 from modelyard.cli.operator_flags import PICKER
 from modelyard.cli.output import Output, OutputOption, fail
-from modelyard.cli.port_mapping import bind_address
+from modelyard.cli.port_mapping import admin_address, bind_address
 from modelyard.cli.running_yard import HomeOption
 from modelyard.control.ext_proc.settings import ExtProcSettings, Role
 from modelyard.worker.protocol import PickerSettings
@@ -96,6 +97,7 @@ def epp(
         int, _option("--metrics-port", "Metrics over HTTP; 0: any free one.", PORTS, min=0, max=65535)
     ] = 9090,
     bind: BindOption = "",
+    admin: AdminOption = "",
     secure_serving: SecureServingOption = True,
     cert_path: CertPathOption = None,
     workers: WorkersOption = "1",
@@ -151,6 +153,7 @@ def epp(
         grpc_port=ports.grpc,
         health_port=ports.health,
         metrics_port=ports.metrics,
+        admin=admin_address(admin) if admin else None,
         tls=secure_serving,
         tls_files=tls_files(secure_serving, cert_path),
         socket_path=socket_path(Role.PICKER, host, ports.grpc, home),

@@ -10,7 +10,7 @@ import typer
 
 from modelyard.cli.exit_codes import ExitCode
 from modelyard.cli.output import Output, OutputOption, console, fail, print_json, table
-from modelyard.cli.running_yard import HomeOption, ask, running_yard
+from modelyard.cli.running_yard import HomeOption, admin_at, ask, running_yard
 from modelyard.control.explain_request import as_clients_write
 
 
@@ -30,7 +30,17 @@ def explain(
     header: Annotated[list[str] | None, typer.Option("--header", "-H", help="'Name: value' (repeatable).")] = None,
     gateway: Annotated[
         str | None,
-        typer.Option("--gateway", "-g", help="Gateway, as namespace/name or name (default: the first)."),
+        typer.Option(
+            "--gateway",
+            "-g",
+            help="Gateway, or InferencePool of an endpoint picker, as namespace/name or name (default: the first).",
+        ),
+    ] = None,
+    admin: Annotated[
+        str | None,
+        typer.Option(
+            "--admin", help="ADDR:PORT of the admin API to ask (modelyard epp --admin), in place of the home's."
+        ),
     ] = None,
     home: HomeOption = None,
     output: OutputOption = Output.TEXT,
@@ -42,6 +52,8 @@ def explain(
       modelyard explain --model demo-llama
 
       modelyard explain -d @request.json -H 'Host: models.example.com' --output json
+
+      modelyard explain --model demo-llama --admin 127.0.0.1:9902 --gateway my-pool
     """
     if model is None and data is None and path == "/v1/chat/completions":
         fail("say which request: --model NAME, or --data BODY, or --path PATH.", ExitCode.USAGE)
@@ -53,7 +65,7 @@ def explain(
         "body": body,
         "gateway": gateway,
     }
-    answer = ask(running_yard(home), "/api/explain", asked)
+    answer = ask(admin_at(admin) if admin else running_yard(home), "/api/explain", asked)
     if output is Output.JSON:
         print_json(answer)
     else:
@@ -85,7 +97,8 @@ def _show(answer: dict[str, Any]) -> None:
     rows = table("", "")
     rows.show_header = False
     rows.add_row("request", f"{request['method']} {request['path']}  host {request['host'] or '-'}")
-    rows.add_row("listener", request["listener"])
+    if request["listener"]:
+        rows.add_row("listener", request["listener"])
     rows.add_row("model", _models(request["model"], answer["engineModel"]))
     rows.add_row("route", f"{route['name']} rule {route['ruleName'] or route['rule']}" if route else "none")
     rows.add_row("backend", answer["backend"] or "-")
@@ -97,7 +110,7 @@ def _show(answer: dict[str, Any]) -> None:
         console.print(_candidates(why, answer.get("pick")))
         console.print(f"\nprofile {why['profile']}, {why['picker']}; a score is weight x value, value in 0..1")
     if "pick" in answer:
-        console.print(f"[bold green]pick[/] {answer['pick']}")
+        console.print(f"[bold green]pick[/] {', then '.join(answer.get('picks', [answer['pick']]))}")
     elif "waits" in answer:
         waits = answer["waits"]
         places = ", ".join(waits["endpoints"]) or "-"

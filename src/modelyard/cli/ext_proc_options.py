@@ -22,6 +22,14 @@ BindOption = Annotated[
         rich_help_panel=PORTS,
     ),
 ]
+AdminOption = Annotated[
+    str,
+    typer.Option(
+        "--admin",
+        help="ADDR:PORT of the admin API (resources, fleet, explain); port 0: any free one. Default: none.",
+        rich_help_panel=PORTS,
+    ),
+]
 SecureServingOption = Annotated[
     bool,
     typer.Option(

@@ -46,6 +46,8 @@ class ExtProcReport:
         console.print(f"  ext_proc [bold cyan]{places['grpc']}[/] ({how})")
         console.print(f"  health   {places['health']} (gRPC)")
         console.print(f"  metrics  http://{places['metrics']}/metrics")
+        if "admin" in places:
+            console.print(f"  admin    {places['admin']}")
         for problem in control.snapshot.problems:
             console.print(f"  [yellow]{_plain(problem)}[/]")
 
@@ -75,14 +77,15 @@ class ExtProcReport:
 
 
 def addresses(control: ExtProcControl) -> dict[str, str]:
-    """``host:port`` of each port."""
+    """``host:port`` of each port; of the admin API its URL."""
     settings = control.settings
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return {
+    places = {
         "grpc": f"{host}:{settings.grpc_port}",
         "health": f"{host}:{settings.health_port}",
         "metrics": f"{host}:{control.metrics_port}",
     }
+    return places if settings.admin is None else {**places, "admin": f"http://{settings.admin[0]}:{control.admin_port}"}
 
 
 def _plain(text: str) -> str:

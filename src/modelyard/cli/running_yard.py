@@ -14,6 +14,7 @@ import typer
 from modelyard.cli.direct_http import open_directly
 from modelyard.cli.exit_codes import ExitCode
 from modelyard.cli.output import fail
+from modelyard.cli.port_mapping import admin_address
 from modelyard.control.yard_file import YardFile, in_use, read_yard_file
 from modelyard.local.home import Home
 
@@ -42,6 +43,13 @@ def running_yard(home: Path | None) -> YardFile:
     return found
 
 
+def admin_at(given: str) -> YardFile:
+    """Whoever has its admin API at ``ADDR:PORT``, with or without ``http://``; ends with a clear error for anything
+    else."""
+    host, port = admin_address(given.removeprefix("http://").rstrip("/"))
+    return YardFile(pid=0, admin_url=f"http://{f'[{host}]' if ':' in host else host}:{port}")
+
+
 def ask(yard: YardFile, path: str, body: dict[str, Any] | None = None) -> Any:
     """The admin API's answer as plain data; ends with a clear error where it cannot be reached or refuses."""
     data = None if body is None else json.dumps(body).encode()
@@ -53,7 +61,7 @@ def ask(yard: YardFile, path: str, body: dict[str, Any] | None = None) -> Any:
     except urllib.error.HTTPError as refused:
         fail(_message(refused.read()) or f"the admin API answered {refused.code}")
     except (OSError, ValueError) as problem:
-        fail(f"the yard's admin API at {yard.admin_url} cannot be reached: {problem}", ExitCode.NOT_RUNNING)
+        fail(f"the admin API at {yard.admin_url} cannot be reached: {problem}", ExitCode.NOT_RUNNING)
 
 
 def _message(body: bytes) -> str:

@@ -29,15 +29,26 @@ def explain_request(asked: dict[str, Any], bindings: Sequence[Binding]) -> Expla
 
     Raises ValueError that names the field and what is allowed.
     """
-    unknown = sorted(set(asked) - set(_ALLOWED))
-    if unknown:
-        raise ValueError(f"unknown field {unknown[0]!r}; there are {', '.join(_ALLOWED)}")
+    require_known(asked, _ALLOWED)
     binding = _binding(asked.get("gateway"), asked.get("port"), bindings)
+    head, body = head_and_body(asked, f"{binding.host}:{binding.local_port}")
+    return ExplainRequest(binding.group, head, body)
+
+
+def require_known(asked: dict[str, Any], allowed: Sequence[str]) -> None:
+    """Raises ValueError for a field that there is not."""
+    unknown = sorted(set(asked) - set(allowed))
+    if unknown:
+        raise ValueError(f"unknown field {unknown[0]!r}; there are {', '.join(allowed)}")
+
+
+def head_and_body(asked: dict[str, Any], host: str) -> tuple[bytes, bytes]:
+    """The request on the wire; ``host`` is used where it names none. Raises ValueError."""
     body = _body(asked.get("body"))
     headers = _headers(asked.get("headers"))
     names = {name for name, _ in headers}
     if "host" not in names:
-        headers.append(("host", f"{binding.host}:{binding.local_port}"))
+        headers.append(("host", host))
     if body:
         headers = [field for field in headers if field[0] != "content-length"]
         headers.append(("content-length", str(len(body))))
@@ -45,7 +56,7 @@ def explain_request(asked: dict[str, Any], bindings: Sequence[Binding]) -> Expla
             headers.append(("content-type", "application/json"))
     method = str(asked.get("method") or ("POST" if body else "GET")).upper()
     path = str(asked.get("path") or "/v1/chat/completions")
-    return ExplainRequest(binding.group, request_head(method, path, headers), body)
+    return request_head(method, path, headers), body
 
 
 def _binding(gateway: Any, port: Any, bindings: Sequence[Binding]) -> Binding:

@@ -7,12 +7,12 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 
 from modelyard import __version__
 from modelyard.admin.server import AdminServer
 from modelyard.control.adapters import YardAdapters
 from modelyard.control.addresses import Binding, NoAddress
+from modelyard.control.clock_text import utc_now
 from modelyard.control.commands import command_routes
 from modelyard.control.configuration import Configuration
 from modelyard.control.envoy_edge import EnvoyEdge
@@ -70,7 +70,7 @@ class Yard:
         """Gateways that are not bound because they ask for an address that they cannot have."""
         self.bindings: tuple[Binding, ...] = ()
         self.bindings = self._plan_bindings()
-        self.applied_at = _utc_now()
+        self.applied_at = utc_now()
         self.admin_port = settings.admin_port
         self.view = YardView(self)
         self.edge: EnvoyEdge | None = None
@@ -206,7 +206,7 @@ class Yard:
             self.bindings = self._plan_bindings()
         except NoAddress as problem:
             log.error("manifests: %s; the old sockets stay", problem)
-        self.applied_at = _utc_now()
+        self.applied_at = utc_now()
         await self._apply()
         self._write_yard_file()
         log.info("manifests: generation %d is in force", self.configuration.generation)
@@ -354,7 +354,3 @@ class Yard:
 
 def _gateway_of(listener: Listener) -> tuple[str, str]:
     return (listener.namespace, listener.gateway)
-
-
-def _utc_now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

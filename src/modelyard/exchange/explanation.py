@@ -5,16 +5,59 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from modelyard.exchange.commands import Forward, ReadBody, Respond, Wait
+from modelyard.exchange.picked_request import Picked, PickedRequest
 from modelyard.picking.contract import CandidateWhy, Why
 
 if TYPE_CHECKING:
     from modelyard.exchange.exchange import Exchange
+    from modelyard.exchange.gateway import Gateway
+    from modelyard.exchange.model_request import ModelRequest
+    from modelyard.fleet.fleet import BackendKey
+    from modelyard.http1.message_heads import RequestHead
 
 
 def explanation(exchange: Exchange, command: ReadBody | Respond | Forward | Wait) -> dict[str, Any]:
     """Plain data, ready for JSON."""
-    record = exchange.record
     rule = exchange.rule
+    route = None if rule is None else {"name": rule.route, "rule": rule.rule_index, "ruleName": rule.rule_name or None}
+    return _explained(exchange, command, route)
+
+
+def explain_picked(
+    gateway: Gateway,
+    key: BackendKey,
+    head: RequestHead,
+    body: bytes,
+    now: float,
+    *,
+    most_endpoints: int,
+    any_path: bool = True,
+) -> dict[str, Any] | None:
+    """The same of a request that another gateway carries to the pool ``key``; None: there is no such pool. Nothing is
+    counted. ``picks`` are all endpoints of the pick, in order."""
+    state = gateway.state_of(key)
+    if state is None:
+        return None
+    request = PickedRequest.begin(
+        gateway,
+        state,
+        head,
+        now,
+        within=None,
+        forged=(),
+        most_endpoints=most_endpoints,
+        any_path=any_path,
+        explain=True,
+    )
+    answer = _explained(request, request.on_request(body or None, now), None)
+    request.discard()
+    return answer
+
+
+def _explained(
+    exchange: ModelRequest[Any], command: ReadBody | Respond | Forward | Wait | Picked, route: dict[str, Any] | None
+) -> dict[str, Any]:
+    record = exchange.record
     answer: dict[str, Any] = {
         "request": {
             "method": record.method,
@@ -25,9 +68,7 @@ def explanation(exchange: Exchange, command: ReadBody | Respond | Forward | Wait
             "dialect": exchange.facts.dialect or None,
             "stream": exchange.facts.stream,
         },
-        "route": None
-        if rule is None
-        else {"name": rule.route, "rule": rule.rule_index, "ruleName": rule.rule_name or None},
+        "route": route,
         "backend": record.backend or None,
         "targetModel": exchange.target_model or None,
         "engineModel": exchange.engine_model or exchange.target_model or None,
@@ -35,6 +76,9 @@ def explanation(exchange: Exchange, command: ReadBody | Respond | Forward | Wait
     }
     if isinstance(command, Forward):
         answer["pick"] = command.address
+    elif isinstance(command, Picked):
+        picks = command.targets.split(",")
+        answer |= {"pick": picks[0], "picks": picks}
     elif isinstance(command, Respond):
         answer["answer"] = {
             "status": command.status,

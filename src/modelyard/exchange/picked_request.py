@@ -79,8 +79,10 @@ class PickedRequest(ModelRequest[Picked], eq=False, kw_only=True):
         forged: Sequence[str],
         most_endpoints: int,
         any_path: bool = True,
+        explain: bool = False,
     ) -> PickedRequest:
-        """The request with ``head`` to the pool of ``state``; ``within``: the proxy's subset of addresses."""
+        """The request with ``head`` to the pool of ``state``; ``within``: the proxy's subset of addresses. ``explain``:
+        only to see where it would go; nothing is counted."""
         record = ExchangeRecord(head.method, head.path, started=now, backend=state.label)
         record.request_id = head.by_name.get("x-request-id", "")
         return PickedRequest(
@@ -93,6 +95,7 @@ class PickedRequest(ModelRequest[Picked], eq=False, kw_only=True):
             forged=forged,
             most_endpoints=most_endpoints,
             any_path=any_path,
+            _explain=explain,
         )
 
     # ── the request ──

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
+from modelyard.exchange.contract import ClientFacts
+from modelyard.http1.message_heads import RequestHead
 from modelyard.proxy.data_plane import DataPlane
 from modelyard.proxy.limits import ProxyLimits
 from modelyard.proxy.listeners import Listeners
@@ -23,6 +26,7 @@ class ProxyServer:
     """HTTP/1.1 on the sockets of all listeners."""
 
     def __init__(self, life: WorkerLife) -> None:
+        self._life = life
         self._plane = DataPlane(asyncio.get_running_loop(), life.gateway, life.record, limits_here())
         self._listeners = Listeners(self._plane, reuse_port=life.options.reuse_port)
         self.wheel = self._plane.wheel
@@ -30,6 +34,9 @@ class ProxyServer:
     @property
     def open_connections(self) -> int:
         return len(self._plane.clients)
+
+    def explain(self, listener: str, head: RequestHead, body: bytes, now: float) -> dict[str, Any]:
+        return self._life.gateway.explain(head, body, ClientFacts(listener, "127.0.0.1"), now)
 
     def count(self, stats: Stats, now: float) -> Stats:
         return stats

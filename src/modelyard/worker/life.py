@@ -17,17 +17,18 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 import uvloop
 
 from modelyard import __version__
-from modelyard.exchange.contract import ClientFacts, FailureKind
+from modelyard.exchange.contract import FailureKind
 from modelyard.exchange.gateway import Gateway
 from modelyard.exchange.record import ExchangeRecord
 from modelyard.fleet.delta import FleetDelta, apply
 from modelyard.fleet.fleet import Fleet
+from modelyard.http1.message_heads import RequestHead
 from modelyard.http1.request_parsing import MalformedRequest, parse_request_head
 from modelyard.resources.resource_set import ResourceSet, decode_objects
 from modelyard.snapshot import Settings, Snapshot, build_snapshot
@@ -61,6 +62,10 @@ class Server(Protocol):
     @property
     def open_connections(self) -> int:
         """Connections of clients."""
+        ...
+
+    def explain(self, listener: str, head: RequestHead, body: bytes, now: float) -> dict[str, Any]:
+        """Where a request would go and why (``protocol.Explain``). Raises ValueError where it cannot be asked for."""
         ...
 
     def count(self, stats: protocol.Stats, now: float) -> protocol.Stats:
@@ -219,17 +224,16 @@ class WorkerLife:
     def _explain(self, question: protocol.Explain) -> None:
         try:
             head = parse_request_head(question.head)
+            answer = self.server.explain(question.listener, head, question.body, time.monotonic())
         except MalformedRequest as fault:
             self._link.send(protocol.Explained(id=question.id, error=fault.message))
-            return
-        client = ClientFacts(question.listener, "127.0.0.1")
-        try:
-            answer = self.gateway.explain(head, question.body, client, time.monotonic())
+        except ValueError as fault:
+            self._link.send(protocol.Explained(id=question.id, error=str(fault)))
         except Exception as error:
             log.exception("explaining a request failed")
             self._link.send(protocol.Explained(id=question.id, error=f"the worker failed: {error}"))
-            return
-        self._link.send(protocol.Explained(id=question.id, answer=answer))
+        else:
+            self._link.send(protocol.Explained(id=question.id, answer=answer))
 
     # -- reports
 

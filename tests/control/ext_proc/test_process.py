@@ -91,6 +91,15 @@ def test_readiness_needs_every_worker() -> None:
     assert [pool["failureMode"] for pool in control.view.pools()] == ["FailOpen", "FailClose"]
 
 
+def test_what_the_admin_api_shows() -> None:
+    control, _ = control_of(Source(POOLS))
+    (pool,) = control.view.resources("InferencePool", "dev", None)
+    assert pool["metadata"]["name"] == "code"
+    assert control.view.summary()["role"] == "epp"
+    assert control.view.fleet()["backends"] == []
+    assert control.view.replicas() == []
+
+
 def test_metrics_can_be_read_before_anything_is_known() -> None:
     control, _ = control_of(Source(POOLS))
     page = asyncio.run(control.view.metrics())

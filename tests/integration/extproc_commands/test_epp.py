@@ -6,6 +6,8 @@ import json
 import os
 import signal
 import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -184,6 +186,22 @@ def test_metrics_under_the_names_that_dashboards_know(start: Start, sims: list[S
     assert len(picked(list(stream))) == 2
     until(lambda: "inference_objective_running_requests{" not in epp.get("/metrics"), "it runs no more")
     assert {"inference_pool_average_kv_cache_utilization", "inference_pool_per_pod_queue_size"} <= families().keys()
+
+
+def test_the_admin_api_explains_a_pick(start: Start, sims: list[SimHandle]) -> None:
+    """And the command asks it; without --admin there is none."""
+    epp = start("epp", "--endpoint", addresses(sims), "--admin", "127.0.0.1:0")
+    admin = epp.places["admin"].removeprefix("http://")
+    explain = ["-m", "modelyard.cli.main", "explain", "--model", "sim", "--admin", admin]
+    done = subprocess.run([sys.executable, *explain, "-o", "json"], capture_output=True, check=True, timeout=60)
+    answer = json.loads(done.stdout)
+    assert set(answer["picks"]) == {sim.address for sim in sims}
+    assert answer["backend"] == "InferencePool/default/endpoints"
+    assert len(answer["why"]["candidates"]) == 2
+    shown = subprocess.run([sys.executable, *explain], capture_output=True, check=True, timeout=60).stdout.decode()
+    assert "pick" in shown
+    assert f"then {answer['picks'][1]}" in shown or f"then {answer['picks'][0]}" in shown
+    assert 'modelyard_open_exchanges{worker="0"} 0' in epp.get("/metrics")
 
 
 def test_tls_is_served_with_files_that_are_read_again(start: Start, sims: list[SimHandle], tmp_path: Path) -> None:

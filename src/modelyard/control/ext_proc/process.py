@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import IO
 
 import msgspec
 
 from modelyard.admin.metrics_server import MetricsServer
+from modelyard.admin.server import AdminServer
+from modelyard.control.clock_text import utc_now
 from modelyard.control.configuration import Configuration
 from modelyard.control.ext_proc.certificate_files import follow_certificate, read_certificate, self_signed
 from modelyard.control.ext_proc.ports import PortTaken, require_free
@@ -53,6 +55,8 @@ class ExtProcControl:
         """What is served."""
         self.snapshot: Snapshot
         """As the workers compile it; for what is wrong with it."""
+        self.applied_at: str
+        """When they were put in force."""
         self._take(served(self.configuration.resources, settings))
         self.workers = WorkerPool(
             settings.workers,
@@ -69,6 +73,8 @@ class ExtProcControl:
         self.view = ExtProcView(self)
         self.metrics_port = settings.metrics_port
         self._metrics = MetricsServer(self.view)
+        self._admin = AdminServer(self.view)
+        self.admin_port = settings.admin[1] if settings.admin is not None else 0
         self._scraper: Scraper | None = None
         self._certificate: GrpcCertificate | None = None
         self._following: list[asyncio.Task[None]] = []
@@ -84,10 +90,9 @@ class ExtProcControl:
         if settings.tls:
             files = settings.tls_files
             self._certificate = self_signed() if files is None else read_certificate(files)
-        try:
-            self.metrics_port = await self._metrics.start(settings.host, settings.metrics_port)
-        except OSError as problem:
-            raise PortTaken((settings.host, settings.metrics_port), problem) from problem
+        self.metrics_port = await _bound(self._metrics.start, settings.host, settings.metrics_port)
+        if settings.admin is not None:
+            self.admin_port = await _bound(self._admin.start, *settings.admin)
         if settings.role is Role.PICKER:
             self._scraper = Scraper(self._fleet_changed, settings=ScrapeSettings(period=settings.refresh_seconds))
         if not await self.workers.listen():
@@ -111,6 +116,7 @@ class ExtProcControl:
         if self._scraper is not None:
             await self._scraper.close()
         await self._metrics.stop()
+        await self._admin.stop()
         if self._lock is not None:
             self._lock.close()
 
@@ -160,7 +166,7 @@ class ExtProcControl:
 
     def _take(self, resources: ResourceSet) -> None:
         snapshot = build_snapshot(resources, generation=self.configuration.generation)
-        self.resources, self.snapshot = resources, snapshot
+        self.resources, self.snapshot, self.applied_at = resources, snapshot, utc_now()
         for problem in snapshot.problems:
             log.warning("%s", problem)
 
@@ -230,6 +236,14 @@ class ExtProcControl:
     def _model_missing(self, address: str, engine_name: str) -> None:
         if self._scraper is not None:
             self._scraper.model_missing(address, engine_name)
+
+
+async def _bound(start: Callable[[str, int], Awaitable[int]], host: str, port: int) -> int:
+    """The port as bound. Raises ``PortTaken``."""
+    try:
+        return await start(host, port)
+    except OSError as problem:
+        raise PortTaken((host, port), problem) from problem
 
 
 def _only_one(settings: ExtProcSettings) -> IO[str]:

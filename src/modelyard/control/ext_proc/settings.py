@@ -59,6 +59,8 @@ class ExtProcSettings:
     grpc_port: int = 9002
     health_port: int = 9003
     metrics_port: int = 9090
+    admin: tuple[str, int] | None = None
+    """Host and port of the admin API, which shows resources and explains picks; None: none."""
     tls: bool = True
     """Serve ext_proc over TLS; health checks on their own port are plain, as Kubernetes' probes are."""
     tls_files: TlsFiles | None = None

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING, Any
 
 from modelyard import __version__
+from modelyard.control.ext_proc.explaining import picker_question
 from modelyard.control.ext_proc.pool_metrics import pool_metrics, running_requests
 from modelyard.control.ext_proc.router_metrics import router_metrics
 from modelyard.control.ext_proc.settings import Role
-from modelyard.control.fleet_report import fleet_gauges
+from modelyard.control.fleet_report import fleet_gauges, fleet_report
+from modelyard.control.shown_resources import shown_resources
 from modelyard.telemetry import catalogue
 from modelyard.telemetry.catalogue import Metric
 from modelyard.telemetry.exposition import Sample, render
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class ExtProcView:
-    """The metrics port's source, and the start-up report's."""
+    """The source of the metrics port, of the admin API, and of the start-up report."""
 
     def __init__(self, control: ExtProcControl) -> None:
         self._control = control
@@ -52,6 +55,50 @@ class ExtProcView:
             }
             for (namespace, name), pool in self._control.resources.inference_pools.items()
         ]
+
+    def resources(self, kind: str | None, namespace: str | None, name: str | None) -> list[dict[str, Any]]:
+        """Objects that are served, with status."""
+        statuses = self._control.snapshot.compiled.statuses
+        since = self._control.applied_at
+        return shown_resources(self._control.resources, statuses, since, kind=kind, namespace=namespace, name=name)
+
+    def fleet(self) -> dict[str, Any]:
+        """Pools and endpoints."""
+        workers = self._control.workers
+        return fleet_report(self._control.fleet, workers.in_flight(), time.monotonic(), workers.waiting_for_loads())
+
+    def replicas(self) -> list[dict[str, Any]]:
+        """A picker runs none."""
+        return []
+
+    def summary(self) -> dict[str, Any]:
+        """The process in one object."""
+        control = self._control
+        return {
+            "version": __version__,
+            "pid": os.getpid(),
+            "role": control.settings.role.value,
+            "generation": control.configuration.generation,
+            "errors": [str(error) for error in control.configuration.errors],
+            "problems": [*control.snapshot.problems, *self.readiness()[1]["problems"]],
+            "pools": self.pools(),
+            "workers": [
+                {
+                    "worker": worker.number,
+                    "generation": worker.generation,
+                    "restarts": worker.restarts,
+                    "connected": worker.connected,
+                }
+                for worker in control.workers.workers
+            ],
+        }
+
+    async def explain(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Where a request to a pool would go."""
+        if self._control.settings.role is not Role.PICKER:
+            raise ValueError("a body-based router picks no endpoints: ask the endpoint picker")
+        asked = picker_question(request, self._control.resources.inference_pools)
+        return await self._control.workers.explain(asked.listener, asked.head, asked.body)
 
     async def metrics(self) -> str:
         """The metrics page."""
