@@ -241,4 +241,6 @@ class Yard:
         assert not any(self.gateway.in_flight().values())
         assert self.gateway.open_exchanges == 0
         assert self.picker.held_bodies == 0
+        assert not self.picker.open_requests
+        assert not self.picker.watching
         assert not self.alarms.pending

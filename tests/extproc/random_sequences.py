@@ -201,6 +201,8 @@ class Sequences:
         assert not any(yard.gateway.in_flight().values()), yard.gateway.in_flight()
         assert yard.gateway.open_exchanges == 0
         assert yard.picker.held_bodies == yard.router.held_bodies == 0
+        assert not yard.picker.open_requests
+        assert not yard.picker.watching
 
 
 def memory() -> int:

@@ -885,3 +885,24 @@ def test_pieces_that_come_while_the_request_waits_are_kept() -> None:
     assert out == (long + b'"}').replace(b'"m"', b'"engine-model-v2"')
     call.handler.on_cancelled()
     yard.at_rest()
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_streams_that_only_watch_end_cleanly_with_the_process(yard: Yard, before: bool) -> None:
+    watching, reading = yard.call(), yard.call()
+    watching.headers(protocol_config=NO_BODIES)
+    reading.headers(protocol_config=STREAMED)
+    reading.body(ASK)
+    reading.response(*OK_SSE)
+    if before:
+        watching.response(*OK_SSE)
+        assert sum(yard.in_flight().values()) == 2
+    yard.picker.stop_watching()
+    if not before:
+        assert watching.stream.status is None
+        assert watching.response(*OK_SSE)[0].HasField("response_headers")
+    assert watching.stream.status == 0
+    assert reading.stream.status is None
+    assert reading.response_body(b"data: [DONE]\n\n")
+    yard.at_rest()
+    assert [record.reason for record in yard.records] == ["", ""]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
+from modelyard.exchange.explanation import explain_picked
 from modelyard.exchange.gateway import Gateway
 from modelyard.exchange.picked_request import PickedRequest
 from modelyard.exchange.record import ExchangeRecord
@@ -12,6 +14,8 @@ from modelyard.extproc.grpc_stream import GrpcStream
 from modelyard.extproc.picker_stream import PickerStream
 from modelyard.extproc.pool_choice import PoolChoice
 from modelyard.extproc.processor import PROCESS, CallLater, Processor
+from modelyard.fleet.fleet import BackendKey
+from modelyard.http1.message_heads import RequestHead
 from modelyard.snapshot import Snapshot
 from modelyard.worker.protocol import PickerSettings
 
@@ -34,6 +38,10 @@ class EndpointPicker(Processor):
         self.record_sink = record_sink
         self.open_requests: set[PickedRequest] = set()
         """Of all streams."""
+        self.watching: set[PickerStream] = set()
+        """Streams that wait for nothing but the end of an answer."""
+        self.ending = False
+        """``stop_watching`` was called."""
         self.shows_answers = False
         """Some stream has got as far as an answer: one that ends before has lost its client."""
         self.apply(settings or PickerSettings(), gateway.snapshot)
@@ -46,6 +54,31 @@ class EndpointPicker(Processor):
     def running(self) -> dict[str, int]:
         """Requests that endpoints are busy with now, by the model that was asked for."""
         return dict(Counter(one.record.model for one in self.open_requests if one.record.endpoint))
+
+    def stop_watching(self) -> None:
+        """The process is about to end. An answer that is only watched may last for minutes, and a stream that is cut
+        takes it along where the proxy fails closed; one that is ended does not."""
+        self.ending = True
+        for stream in list(self.watching):
+            stream.let_go()
+
+    def explain(self, pool: str, head: RequestHead, body: bytes, now: float) -> dict[str, Any]:
+        """Where a request to ``pool`` (``namespace/name``) would go and why. Raises ValueError: there is none."""
+        namespace, _, name = pool.partition("/")
+        key = BackendKey(kind="InferencePool", namespace=namespace, name=name)
+        settings = self.settings
+        answer = explain_picked(
+            self.gateway,
+            key,
+            head,
+            body,
+            now,
+            most_endpoints=settings.most_endpoints,
+            any_path=not settings.only_model_api,
+        )
+        if answer is None:
+            raise ValueError(f"there is no InferencePool {pool}")
+        return answer
 
     def open(self, stream: GrpcStream) -> PickerStream:
         """What the server calls for every stream of ``PROCESS``."""

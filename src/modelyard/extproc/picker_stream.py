@@ -13,6 +13,7 @@ from modelyard.extproc.processing_request import ProcessingRequest, metadata_of
 from modelyard.extproc.processor_stream import ProcessorStream
 from modelyard.extproc.protobuf_struct import Plain
 from modelyard.extproc.request_heads import request_head, take_forged
+from modelyard.http2.grpc import OK
 
 if TYPE_CHECKING:
     from modelyard.extproc.endpoint_picker import EndpointPicker
@@ -64,6 +65,18 @@ class PickerStream(ProcessorStream[PickedRequest]):
     def _answer_shown(self) -> None:
         self._picker.shows_answers = True
 
+    def watches(self) -> None:
+        if self._picker.ending:
+            self.let_go()
+        else:
+            self._picker.watching.add(self)
+
+    def let_go(self) -> None:
+        """End a stream that only watches for an answer's end: nothing of the answer is on its way here."""
+        if not self.ended and self._request.complete:
+            self.stream.finish(OK)
+            self._end("done")
+
     def _outcome(self) -> Outcome:
         exchange = self.exchange
         if exchange is None or not self._request.decided:
@@ -77,6 +90,7 @@ class PickerStream(ProcessorStream[PickedRequest]):
         if exchange is not None:
             picker = self._picker
             picker.open_requests.discard(exchange)
+            picker.watching.discard(self)
             exchange.resume = None
             record = exchange.on_end(outcome, picker.clock())
             record.request_bytes = self._request.size

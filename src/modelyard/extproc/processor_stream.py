@@ -91,6 +91,9 @@ class ProcessorStream(Generic[Request]):
     def _answer_shown(self) -> None:
         """The proxy shows an answer."""
 
+    def watches(self) -> None:
+        """From here on the proxy shows nothing but the answer's end."""
+
     def _outcome(self) -> Outcome:
         return "done"
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelyard.exchange.commands import Respond, Wait
 from modelyard.exchange.picked_request import Picked
+from modelyard.extproc.collected_body import CollectedBody
 from modelyard.extproc.processing_request import (
     BUFFERED_PARTIAL,
     FULL_DUPLEX_STREAMED,
@@ -45,7 +46,7 @@ class RequestAnswering:
     """What is known of one request, and what is owed."""
 
     __slots__ = (
-        "_chunks",
+        "_body",
         "_considered",
         "_ended",
         "_held",
@@ -65,8 +66,8 @@ class RequestAnswering:
         self._stream = stream
         self._phase = NEW
         self._mode = UNSAID
-        self._chunks: list[bytes] = []
-        """The body so far."""
+        self._body = CollectedBody()
+        """So far."""
         self._shown = 0
         """Body messages that came."""
         self._considered = 0
@@ -175,7 +176,7 @@ class RequestAnswering:
             self._stream.send(_NO_BODY if changed and index < self._considered else PLAIN_BODY)
 
     def _forget_body(self) -> None:
-        self._chunks.clear()
+        self._body.clear()
         self._exchange().drop_body()
 
     def _answer_trailers(self, metadata: bytes = b"") -> None:
@@ -191,12 +192,7 @@ class RequestAnswering:
 
     def _join(self) -> bytes:
         self._considered = self._shown
-        chunks = self._chunks
-        if len(chunks) != 1:
-            body = b"".join(chunks)
-            self._chunks = [body]
-            return body
-        return chunks[0]
+        return self._body.whole()
 
     # ── sending ──
 
@@ -225,7 +221,7 @@ class RequestAnswering:
         return self._stream.processor.clock()
 
     def _let_go(self) -> None:
-        self._chunks.clear()
+        self._body.clear()
         self._stream.processor.let_go(self._held)
         self._held = 0
 

@@ -82,6 +82,11 @@ class RequestSide(RequestAnswering):
         return self._mode == STREAMED
 
     @property
+    def complete(self) -> bool:
+        """Everything of the request has passed, or been dropped."""
+        return self._phase == DONE
+
+    @property
     def owes(self) -> bool:
         """Something is to be sent that nothing more must come for."""
         return self._phase in (DECIDING, SENDING)
@@ -173,7 +178,7 @@ class RequestSide(RequestAnswering):
             self._stream.respond(exchange.overloaded())
             return False
         self._held += len(body)
-        self._chunks.append(body)
+        self._body.add(body)
         return True
 
     def _collected(self, body: bytes, end: bool) -> None:

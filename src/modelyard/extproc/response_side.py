@@ -75,6 +75,8 @@ class ResponseSide:
         self.complete = end or self._mode == NONE
         if end:
             stream.answered()
+        elif self.complete:
+            stream.watches()
 
     def _override(self, exchange: PickedRequest) -> bytes:
         """Have no body sent that nobody reads, and no event stream collected; where the proxy lets itself be told."""

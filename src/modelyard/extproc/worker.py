@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
+from modelyard.exchange.contract import ClientFacts
 from modelyard.exchange.record import ExchangeRecord
 from modelyard.extproc.body_based_router import BodyBasedRouter
 from modelyard.extproc.endpoint_picker import PROCESS, EndpointPicker
 from modelyard.extproc.grpc_server import GrpcServer
 from modelyard.extproc.grpc_stream import GrpcStream, OpenStream, StreamHandler
 from modelyard.extproc.health_service import EXTERNAL_PROCESSOR, OVERALL, READINESS, HealthService
+from modelyard.http1.message_heads import RequestHead
 from modelyard.routing.listeners import Certificate
 from modelyard.snapshot import Snapshot
 from modelyard.telemetry.objective_metrics import ObjectiveMetrics
@@ -52,6 +55,15 @@ class ExtProcServer:
     def open_connections(self) -> int:
         return self._server.open_connections
 
+    def explain(self, listener: str, head: RequestHead, body: bytes, now: float) -> dict[str, Any]:
+        """``listener``: the pool, ``namespace/name``; or a listener group (``namespace/gateway:port``), of a yard whose
+        routes Envoy follows."""
+        if ":" in listener:
+            return self._life.gateway.explain(head, body, ClientFacts(listener, "127.0.0.1"), now)
+        if self._picker is None:
+            raise ValueError("this process picks no endpoints")
+        return self._picker.explain(listener, head, body, now)
+
     def count(self, stats: Stats, now: float) -> Stats:
         pools = {
             state.label: PoolGauges(
@@ -88,6 +100,8 @@ class ExtProcServer:
         self._server.close_listeners()
 
     async def drain(self, seconds: float) -> None:
+        if self._picker is not None:
+            self._picker.stop_watching()
         self._health.shut_down()
         await self._server.drain(seconds)
         self.wheel.stop()
