@@ -96,6 +96,16 @@ def envoy_config(
             help="Show every answer's body to the picker; it costs a message per piece of an answer.",
         ),
     ] = False,
+    answer_heads: Annotated[
+        bool,
+        typer.Option(
+            "--answer-heads/--no-answer-heads",
+            help="Tell the picker of each answer's status and endpoint; off saves a message there and back.",
+        ),
+    ] = True,
+    http3: Annotated[
+        bool, typer.Option("--http3/--no-http3", help="HTTPS listeners take HTTP/3 as well (UDP).")
+    ] = False,
     bind: BindOption = "127.0.0.1",
     port: PortOption = None,
     admin: Annotated[
@@ -143,6 +153,8 @@ def envoy_config(
         access_log="" if access_log == "none" else access_log,
         body_limit=max_body * 1024 * 1024,
         sees_answers=count_tokens,
+        sees_answer_heads=answer_heads,
+        http3=http3,
     )
     endpoints = {**written_endpoints(backends_of(resources)), **endpoint_table(endpoint or (), resources)}
     made = edge_of(snapshot, resources, bindings, settings, endpoints)

@@ -76,6 +76,7 @@ class EnvoyEdge:
             access_log=str(settings.home.logs / "envoy_access.log"),
             body_limit=settings.body_limit,
             endpoint_header=settings.endpoint_header,
+            http3=True,
             sees_answers=True,
         )
         self._router = WorkerPool(

@@ -37,14 +37,21 @@ _ACCESS_FIELDS = {
 
 
 def connection_manager(
-    name: str, routes: Config, settings: EdgeSettings, *, body_headers: Collection[str], asks_router: bool, picks: bool
+    name: str,
+    routes: Config,
+    settings: EdgeSettings,
+    *,
+    body_headers: Collection[str],
+    asks_router: bool,
+    picks: bool,
+    http3: bool = False,
 ) -> Config:
     """``routes``: ``route_config`` or ``rds``. ``asks_router``: routes read what the body-based router sets."""
     silence = settings.silence / (asks_router + picks) if asks_router or picks else settings.silence
     upgraded = _filters(settings, silence, body_headers, asks_router=False, picks=False)
     config: Config = {
         "stat_prefix": name,
-        "codec_type": "AUTO",
+        "codec_type": "HTTP3" if http3 else "AUTO",
         **_limits(),
         **_paths(),
         NOTE: "Fields that only Modelyard sets are removed from clients' requests before anything reads them.",

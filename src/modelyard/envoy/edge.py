@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from modelyard.envoy.api import Config
 from modelyard.envoy.external_processing import PICKER_CLUSTER, PICKER_FILTER, ROUTER_CLUSTER, asks_no_router
-from modelyard.envoy.listeners import ListenerChain, listener
+from modelyard.envoy.listeners import ListenerChain, alternative_service, listener, quic_listener
 from modelyard.envoy.local_replies import fixed_answer, fixed_body, no_route
 from modelyard.envoy.pools import Pool, PoolEndpoint, cluster, load_assignment
 from modelyard.envoy.processor_clusters import processor_cluster
@@ -78,10 +78,13 @@ class _Compilation:
         tables: list[Config] = []
         asks_router = False
         for group, found in places.items():
-            chains = self._chains(group, rules)
+            chains = self._chains(group, rules, found[0].port)
             asks_router = asks_router or any(chain.asks_router for chain in chains)
             tables += [chain.table for chain in chains]
-            listeners += [listener(address, chains, self.settings, self._body_headers) for address in found]
+            for address in found:
+                listeners.append(listener(address, chains, self.settings, self._body_headers))
+                if self.settings.http3 and any(chain.listener is not None for chain in chains):
+                    listeners.append(quic_listener(address, chains, self.settings, self._body_headers))
         certificates = {item.secret: item for member in self.snapshot.table.listeners for item in member.certificates}
         return Edge(
             settings=self.settings,
@@ -106,12 +109,15 @@ class _Compilation:
         if asks_router:
             yield processor_cluster(ROUTER_CLUSTER, self.settings.router, "The body-based router (modelyard bbr).")
 
-    def _chains(self, group: str, rules: RuleCompiler) -> list[ListenerChain]:
+    def _chains(self, group: str, rules: RuleCompiler, local_port: int) -> list[ListenerChain]:
         """One chain for a socket without TLS, one per listener for a socket with it."""
         members = [item for item in self.snapshot.table.listeners if item.group == group]
         if not members or members[0].protocol != "HTTPS":
             return [self._chain(group, None, members, rules)] if members else []
-        return [self._chain(f"{group}/{member.name}", member, members, rules) for member in members]
+        chains = [self._chain(f"{group}/{member.name}", member, members, rules) for member in members]
+        for chain in chains if self.settings.http3 else ():
+            chain.table["response_headers_to_add"] = [alternative_service(local_port)]
+        return chains
 
     def _chain(self, name: str, of: Listener | None, members: Sequence[Listener], rules: RuleCompiler) -> ListenerChain:
         table = self.snapshot.table
@@ -162,6 +168,7 @@ class _Compilation:
         return Pool(
             key,
             fails_open=picker is not None and picker.failure_mode == "FailOpen",
+            sees_heads=self.settings.sees_answer_heads,
             sees_answers=self.settings.sees_answers or maps_names,
         )
 

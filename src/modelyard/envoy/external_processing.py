@@ -106,7 +106,7 @@ SERVED_FIELD: Config = {
 """Entry of ``response_headers_to_add``."""
 
 
-def asks_picker(key: BackendKey, *, sees_answers: bool) -> Config:
+def asks_picker(key: BackendKey, *, sees_heads: bool, sees_answers: bool) -> Config:
     """``typed_per_filter_config`` of a route, or of one of its weighted clusters, that leads to a pool.
     ``sees_answers``: the picker reads the answers' bodies, to count tokens or to name the model as the client did."""
     answers = {

@@ -57,13 +57,13 @@ def forwarding(
     if len(usable) == 1 and not own_edits:
         pool = pool_of(usable[0].ref, False)
         action["cluster"] = pool.name
-        return (
-            {**route, "typed_per_filter_config": asks_picker(pool.key, sees_answers=pool.sees_answers)}
-            if pool.picked
-            else route
-        )
+        return {**route, "typed_per_filter_config": _asks(pool)} if pool.picked else route
     action["weighted_clusters"] = {"clusters": [_weighted(rule, backend, pool_of, own_edits) for backend in usable]}
     return route
+
+
+def _asks(pool: Pool) -> Config:
+    return asks_picker(pool.key, sees_heads=pool.sees_heads, sees_answers=pool.sees_answers)
 
 
 def route_rewrite(rule: CompiledRule, usable: Sequence[CompiledBackend]) -> Rewrite | None:
@@ -99,7 +99,7 @@ def _weighted(rule: CompiledRule, backend: CompiledBackend, pool_of: PoolOf, own
     if rewrite is not None and rewrite.hostname:
         found["host_rewrite_literal"] = rewrite.hostname
     if pool.picked:
-        found["typed_per_filter_config"] = asks_picker(pool.key, sees_answers=pool.sees_answers)
+        found["typed_per_filter_config"] = _asks(pool)
     return found
 
 

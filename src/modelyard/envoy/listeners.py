@@ -13,6 +13,10 @@ from modelyard.envoy.settings import Address, EdgeSettings
 from modelyard.routing.listeners import Certificate, Listener
 
 _TLS = "extensions.transport_sockets.tls.v3"
+_OVER_TCP = {
+    "alpn_protocols": ["h2", "http/1.1"],
+    "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
+}
 _BUFFER = 64 * 1024
 """Bytes of a connection that wait for a slow reader before the other side is held back; bodies have their own limit."""
 
@@ -48,6 +52,29 @@ def listener(
     return config
 
 
+def quic_listener(
+    address: Address, chains: Sequence[ListenerChain], settings: EdgeSettings, body_headers: Collection[str]
+) -> Config:
+    """The same for HTTP/3: UDP on the same port."""
+    place = socket_address(address.host, address.port)
+    place["socket_address"]["protocol"] = "UDP"
+    return {
+        NOTE: f"Gateway {address.group}, HTTP/3",
+        "name": f"{address.group}@{address.host}:{address.port}/udp",
+        "address": place,
+        "udp_listener_config": {"quic_options": {}, "downstream_socket_config": {"prefer_gro": True}},
+        "filter_chains": [_filter_chain(chain, settings, body_headers, quic=True) for chain in chains],
+    }
+
+
+def alternative_service(port: int) -> Config:
+    """Entry of ``response_headers_to_add`` that tells clients of HTTP/3 on the same port (RFC 7838)."""
+    return {
+        "header": {"key": "alt-svc", "value": f'h3=":{port}"; ma=86400'},
+        "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+    }
+
+
 def certificate_files(certificate: Certificate, folder: str) -> tuple[str, str]:
     """Where Envoy reads the chain and the key of a certificate. The names change with the content: Envoy reads a file
     again when the listener that names it changes."""
@@ -56,7 +83,9 @@ def certificate_files(certificate: Certificate, folder: str) -> tuple[str, str]:
     return f"{folder}/{name}.crt", f"{folder}/{name}.key"
 
 
-def _filter_chain(chain: ListenerChain, settings: EdgeSettings, body_headers: Collection[str]) -> Config:
+def _filter_chain(
+    chain: ListenerChain, settings: EdgeSettings, body_headers: Collection[str], *, quic: bool = False
+) -> Config:
     manager = connection_manager(
         chain.name,
         _routes(chain, settings),
@@ -64,10 +93,11 @@ def _filter_chain(chain: ListenerChain, settings: EdgeSettings, body_headers: Co
         body_headers=body_headers,
         asks_router=chain.asks_router,
         picks=chain.picks,
+        http3=quic,
     )
     if chain.listener is None:
         return {"filters": [manager]}
-    found: Config = {"name": chain.name, "filters": [manager], "transport_socket": _tls(chain.listener, settings)}
+    found: Config = {"name": chain.name, "filters": [manager], "transport_socket": _tls(chain.listener, settings, quic)}
     if chain.listener.hostname:
         found["filter_chain_match"] = {"server_names": [chain.listener.hostname]}
     return found
@@ -85,14 +115,17 @@ def route_file(name: str) -> str:
     return f"routes_{name.replace('/', '_').replace(':', '_')}.json"
 
 
-def _tls(of: Listener, settings: EdgeSettings) -> Config:
+def _tls(of: Listener, settings: EdgeSettings, quic: bool) -> Config:
     files = [certificate_files(item, settings.certificate_folder) for item in of.certificates]
     context = {
-        "alpn_protocols": ["h2", "http/1.1"],
-        "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
+        **({} if quic else dict(_OVER_TCP)),
         "tls_certificates": [
             {"certificate_chain": {"filename": chain}, "private_key": {"filename": key}} for chain, key in files
         ],
     }
+    if quic:
+        inner = {"common_tls_context": context}
+        config = typed("extensions.transport_sockets.quic.v3.QuicDownstreamTransport", downstream_tls_context=inner)
+        return extension("envoy.transport_sockets.quic", config)
     config = typed(f"{_TLS}.DownstreamTlsContext", common_tls_context=context)
     return extension("envoy.transport_sockets.tls", config)

@@ -39,6 +39,8 @@ class Pool:
     key: BackendKey
     fails_open: bool = True
     """Requests for which there is no pick go to any ready endpoint. A Service has no picker: always."""
+    sees_heads: bool = True
+    """The picker hears of answers' heads."""
     sees_answers: bool = False
     """The picker reads the answers' bodies."""
     mirror: bool = False

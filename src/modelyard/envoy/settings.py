@@ -62,6 +62,11 @@ class EdgeSettings:
     """Seconds that the picker may ask for where a request waits in its queue."""
     endpoint_header: bool = False
     """Tell clients which endpoint answered (``x-modelyard-endpoint``). Off: it shows internal addresses."""
+    http3: bool = False
+    """HTTPS listeners take HTTP/3 as well, on UDP of the same port, and tell clients so."""
+    sees_answer_heads: bool = True
+    """The picker hears of an answer's head: its status, and which endpoint gave it. Off: it only hears that the request
+    has ended, which saves a message there and back."""
     sees_answers: bool = False
     """The picker reads every answer's body, to count tokens. Off: only where a pool maps model names, since each piece
     of an answer then costs a message there and back."""

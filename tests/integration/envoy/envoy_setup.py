@@ -79,13 +79,13 @@ def modelyard(*arguments: str) -> list[str]:
 class Setup:
     """Envoy on one address, picker and router on others, with manifests and logs in ``folder``."""
 
-    def __init__(self, folder: Path, block: str) -> None:
-        """``block``: the first three numbers of a /24 of loopback addresses that is ours."""
+    def __init__(self, folder: Path, block: str, more: str = "") -> None:
+        """``block``: first three numbers of a /24 of loopback addresses that is ours; ``more``: manifests to add."""
         self.folder = folder
         self.edge, self.picker_host, self.router_host = f"{block}.1", f"{block}.2", f"{block}.5"
         self.backend_hosts = (f"{block}.3", f"{block}.4")
         self.manifests = folder / "manifests.yaml"
-        self.manifests.write_text(manifests(self.backend_hosts))
+        self.manifests.write_text(manifests(self.backend_hosts) + more)
         self._running: list[Running] = []
 
     def envoy(self, *options: str) -> Running:
@@ -96,12 +96,16 @@ class Setup:
         command = modelyard("envoy-config", "-f", str(self.manifests), "--output", str(config), *options)
         command += ["--access-log", str(self.folder / "access.log")]
         subprocess.run(command, check=True, capture_output=True, timeout=SECONDS)
+        running = self.run_envoy(config)
+        until(lambda: takes_connections(self.edge, 8080), f"Envoy does not listen: {running.log.read_text()}")
+        return running
+
+    def run_envoy(self, config: Path) -> Running:
+        """An Envoy with a configuration of the test's own."""
         found = find_envoy()
         assert found is not None
         flags = ("--disable-hot-restart", "--concurrency", "1", "--log-level", "error")
-        running = self._run([found.path, "-c", str(config), *flags], "envoy.log")
-        until(lambda: takes_connections(self.edge, 8080), f"Envoy does not listen: {running.log.read_text()}")
-        return running
+        return self._run([found.path, "-c", str(config), *flags], f"{config.stem}.log")
 
     def picker(self, *options: str) -> Running:
         """``modelyard epp`` for every pool of the manifests, ready to pick."""
@@ -131,9 +135,9 @@ class Setup:
 
 
 @contextlib.contextmanager
-def setup(folder: Path, block: str) -> Iterator[Setup]:
+def setup(folder: Path, block: str, more: str = "") -> Iterator[Setup]:
     """A :class:`Setup` that leaves nothing behind."""
-    made = Setup(folder, block)
+    made = Setup(folder, block, more)
     try:
         yield made
     finally:
