@@ -73,7 +73,7 @@ class EnvoyEdge:
             admin_socket=str(admin),
             certificate_folder=str(self._folder / "certificates"),
             watched_folder=str(self._folder),
-            access_log=str(settings.home.logs / "envoy_access.log"),
+            access_log="/dev/stdout",
             body_limit=settings.body_limit,
             endpoint_header=settings.endpoint_header,
             http3=True,
@@ -162,7 +162,7 @@ class EnvoyEdge:
         bindings: tuple[Binding, ...],
         order: Configure,
     ) -> None:
-        """Put a snapshot in force. ``order``: what the workers that pick were told. Raises OSError."""
+        """Put a snapshot in force. ``order``: what the workers that pick were told."""
         self._snapshot, self._resources, self._bindings = snapshot, resources, bindings
         self._models.swap(snapshot)
         router = ExtProc(
@@ -177,7 +177,7 @@ class EnvoyEdge:
 
     def update(self, backends: Mapping[BackendKey, BackendSpec], fleet: Fleet) -> None:
         """Tell Envoy which endpoints there are: before the workers are told, so that none picks what Envoy does not
-        know. The router needs no endpoint, only what they say of adapters' base models. Raises OSError."""
+        know. The router needs no endpoint, only what they say of adapters' base models."""
         self._backends, self._fleet = backends, fleet
         self._router.update_fleet(fleet, checked=True)
         self._write()
@@ -196,7 +196,12 @@ class EnvoyEdge:
         endpoints = fleet_endpoints(self._backends, self._fleet)
         models = self._models.paths(self._fleet, {binding.group for binding in self._bindings})
         made = edge_of(self._snapshot, self._resources, self._bindings, self._settings, endpoints, models)
-        self._write_files(made, endpoints)
+        try:
+            self._write_files(made, endpoints)
+        except OSError as problem:
+            self.problem = f"{problem.filename}: {problem.strerror}: Envoy keeps its last configuration"
+            self._seen = None
+            log.error("%s", self.problem)
 
     def _write_files(self, made: Edge, endpoints: EndpointTable) -> None:
         write_certificates(made, self._folder / "certificates")

@@ -58,7 +58,7 @@ def connection_manager(
         "early_header_mutation_extensions": remove_forged(body_headers),
         "upgrade_configs": [{"upgrade_type": "websocket", "filters": upgraded}],
         "http_filters": _filters(settings, silence, body_headers, asks_router=asks_router, picks=picks),
-        "local_reply_config": local_reply_config(),
+        "local_reply_config": local_reply_config(asks_router=asks_router),
         "access_log": _access_log(settings.access_log) if settings.access_log else [],
         **routes,
     }

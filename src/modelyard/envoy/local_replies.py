@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import msgspec
 
+from modelyard.bodies.dialects import BY_PATH
 from modelyard.bodies.errors import error_type
 from modelyard.envoy.api import Config, extension, typed
 from modelyard.exchange.trusted_headers import MODEL_NAME
 
 _NOTHING_THERE = "No route for %REQ(:METHOD)% %REQ(:PATH)% on host %REQ(:AUTHORITY)%."
+_NO_NAME = "The request names no model: add the field 'model'."
 _NO_MODEL = f"The model '%REQ({MODEL_NAME})%' does not exist here. GET /v1/models lists what there is."
 
 
@@ -29,17 +31,23 @@ def _and(*filters: Config) -> Config:
 
 
 _NO_ROUTE = _by_expression("xds.route_name == 'no_route'")
+_UNNAMED = _by_expression(
+    "xds.route_name == 'no_route' && request.method == 'POST' && request.url_path in " + str(sorted(BY_PATH))
+)
+"""Paths whose bodies name a model; ``str`` writes the list as the expression's language does."""
 _NAMES_MODEL: Config = {"header_filter": {"header": {"name": MODEL_NAME, "present_match": True}}}
 
 
-def local_reply_config() -> Config:
-    """``local_reply_config`` of a connection manager."""
+def local_reply_config(*, asks_router: bool) -> Config:
+    """``local_reply_config`` of a connection manager. ``asks_router``: routes are chosen by the body's model."""
+    unnamed = [_mapper(_UNNAMED, 400, "missing_model", _NO_NAME, param="model")] if asks_router else []
     return {
         "mappers": [
             _by_status(413, "body_too_large", "The request body is too large."),
             _by_details("ext_proc_error", 503, "router_unavailable", "The router does not answer: try again soon."),
             _by_details("path_normalization_failed", 400, "invalid_path", "The path cannot be read."),
             _mapper(_and(_NO_ROUTE, _NAMES_MODEL), 404, "model_not_found", _NO_MODEL, param="model"),
+            *unnamed,
             _mapper(_NO_ROUTE, 404, "no_route", _NOTHING_THERE),
             _by_flag(("NR",), 404, "no_route", _NOTHING_THERE),
             _by_flag(("NC",), 500, "backend_invalid", "The route's backend does not exist."),

@@ -88,7 +88,7 @@ def test_the_model_header_is_the_bodys_alone(edge: FaultyEdge) -> None:
     assert [value for name, value in fields if "model-name" in name and "base" not in name] == ["closed"]
     assert not any(name.startswith("x_") for name, _ in fields)
     head, body = _raw(edge.by_model, lines, b"{}")
-    assert b" 404 " in head
+    assert b" 400 " in head
 
 
 def test_fields_in_trailers_select_nothing(edge: FaultyEdge) -> None:

@@ -69,6 +69,10 @@ def test_picks_and_routes_by_the_body(edge: Edge) -> None:
         until(lambda body=body: send((edge.setup.edge, BY_MODEL), "any.test", body=body).status == 200, "no router")
     answer = send((edge.setup.edge, BY_MODEL), "any.test", body=b'{"model": "other"}')
     assert (answer.status, answer.json["error"]["code"]) == (404, "model_not_found")
+    answer = send((edge.setup.edge, BY_MODEL), "any.test", body=b'{"messages": []}')
+    assert (answer.status, answer.json["error"]["code"]) == (400, "missing_model")
+    answer = send((edge.setup.edge, BY_MODEL), "any.test", body=b"x", path="/elsewhere")
+    assert (answer.status, answer.json["error"]["code"]) == (404, "no_route")
 
 
 def test_large_bodies_pass_router_and_picker_unchanged(edge: Edge) -> None:
