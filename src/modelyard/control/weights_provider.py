@@ -106,7 +106,7 @@ class FetchingProvider:
         def progress(moment: Progress) -> None:
             if state.stopped or loop.is_closed():
                 raise _StoppedError
-            loop.call_soon_threadsafe(_tell, state, str(moment))
+            loop.call_soon_threadsafe(_tell, state, moment)
 
         limits = ADAPTER_LIMITS if adapter else MODEL_LIMITS
         try:
@@ -140,7 +140,10 @@ def _seen(task: asyncio.Task[FetchedWeights]) -> None:
         task.exception()
 
 
-def _tell(state: _Fetch, line: str) -> None:
+def _tell(state: _Fetch, moment: Progress) -> None:
+    line = str(moment)
+    if moment.phase == "waiting" and line != state.line:
+        log.info("%s", line)
     state.line = line
     for say in list(state.listeners.values()):
         say(line)
