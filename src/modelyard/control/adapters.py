@@ -100,7 +100,7 @@ class YardAdapters:
     async def bucket(self, resources: ResourceSet) -> AdapterBucket | None:
         """Where Ray's models load adapters from; None: none of ``resources`` does, or the bucket cannot be served."""
         if self._bucket is None and wants_bucket(resources):
-            bucket = LoopbackBucket(self._bucket_folder)
+            bucket = LoopbackBucket(self._bucket_folder, self._bucket_folder.with_suffix(".credentials"))
             try:
                 endpoint = await bucket.start()
             except OSError as problem:

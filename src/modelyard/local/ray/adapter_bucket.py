@@ -21,7 +21,7 @@ class AdapterBucket(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     """As ``dynamic_lora_loading_path`` has it."""
     environment: Mapping[str, str]
-    """What Ray's processes need to find it."""
+    """What Ray's processes need to find it; an empty value takes away what would be used in its place."""
 
     def below(self, *names: str) -> AdapterBucket:
         """A folder in it."""
@@ -46,7 +46,11 @@ def set_bucket_variables(part: Draft, bucket: AdapterBucket, note: Note) -> None
     variables: dict[str, Any] = environment.get("env_vars") or {}
     part["runtime_env"], environment["env_vars"] = environment, variables
     for name, value in bucket.environment.items():
-        note.set(variables, name, value, "the adapters are in a bucket on loopback", place="runtime_env.env_vars")
+        if value:
+            note.set(variables, name, value, "the adapters are in a bucket on loopback", place="runtime_env.env_vars")
+        elif variables.get(name) != "":  # perhaps a key: what it was is not shown
+            note.add(f"runtime_env.env_vars.{name}", "set to nothing", "the key of the bucket on loopback is in a file")
+            variables[name] = ""
 
 
 def _folder(name: str) -> str:
