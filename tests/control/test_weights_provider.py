@@ -138,6 +138,13 @@ def test_paths_are_where_they_are_and_the_rest_is_below_the_root(tmp_path: Path)
     assert provider.path_of("gs://bucket/m") == tmp_path / "gs--bucket--m"
 
 
+def test_a_path_whose_disk_is_not_mounted(tmp_path: Path) -> None:
+    (tmp_path / "models").symlink_to("/nowhere/disk")
+    provider = FetchingProvider(tmp_path)
+    with pytest.raises(WeightsMissing, match="models is a link to /nowhere/disk, which is not there: make or mount"):
+        bounded(lambda: provider.provide(str(tmp_path / "models" / "m"), print))
+
+
 def test_the_root_may_be_shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(ROOT_VARIABLE, raising=False)
     assert weights_root(Home.at(tmp_path)) == tmp_path / "weights"

@@ -83,6 +83,14 @@ def test_a_root_that_cannot_be_written(store: MemoryStore, tmp_path: Path) -> No
         fetch(SOURCE, tmp_path / "file", limits=LIMITS)
 
 
+def test_a_root_whose_disk_is_not_mounted(store: MemoryStore, tmp_path: Path) -> None:
+    (tmp_path / "weights").symlink_to("/nowhere/disk")
+    with pytest.raises(
+        WeightsError, match=r"weights is a link to /nowhere/disk, which is not there.*MODELYARD_WEIGHTS"
+    ):
+        fetch(SOURCE, tmp_path / "weights", limits=LIMITS)
+
+
 def test_what_is_here_is_held_to_the_limits_too(store: MemoryStore, tmp_path: Path) -> None:
     fetch(SOURCE, tmp_path, limits=LIMITS)
     with pytest.raises(WeightsError, match="at most 100 B are taken"):

@@ -16,6 +16,7 @@ from modelyard.control.daemon_thread import in_daemon_thread
 from modelyard.local.home import Home
 from modelyard.local.weights_provider import WeightsMissing
 from modelyard.resources.weights_source import WeightsSource, parse_source
+from modelyard.weights.disk import link_to_nowhere
 from modelyard.weights.fetching import ADAPTER_LIMITS, MODEL_LIMITS, FetchedWeights, Progress, WeightsError, fetch
 from modelyard.weights.prefetch import read_ahead
 
@@ -75,8 +76,8 @@ class FetchingProvider:
     ) -> FetchedWeights:
         """As ``provide``, with revision and digest. Raises WeightsMissing."""
         found = parse_source(source)
-        if found.kind == "path" and not await asyncio.to_thread(os.path.isdir, found.name):
-            raise WeightsMissing(f"{found.name} is not there")
+        if found.kind == "path":
+            await asyncio.to_thread(_require_folder, Path(found.name))
         key = (str(found), adapter)
         under_way = self._fetches.get(key)
         if under_way is None or under_way.stopped:
@@ -132,6 +133,11 @@ class FetchingProvider:
             raise
         except (WeightsError, OSError) as problem:
             log.warning("%s is not read ahead: %s", folder.name, problem)
+
+
+def _require_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        raise WeightsMissing(link_to_nowhere(folder.absolute(), "") or f"{folder} is not there")
 
 
 def _seen(task: asyncio.Task[FetchedWeights]) -> None:

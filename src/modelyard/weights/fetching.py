@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from modelyard.resources.weights_source import WeightsSource
-from modelyard.weights.disk import filled, is_full
+from modelyard.weights.disk import filled, is_full, link_to_nowhere
 from modelyard.weights.errors import Interruption, NotEnoughSpace, WeightsError
 from modelyard.weights.fetch_lock import only_fetcher
 from modelyard.weights.fetched import FetchedWeights
@@ -70,6 +70,9 @@ def fetch(
     except OSError as problem:
         if is_full(problem):
             raise filled(root, str(source)) from problem
+        unmounted = link_to_nowhere(root.expanduser().absolute())
+        if unmounted:
+            raise WeightsError(unmounted) from problem
         where = problem.filename or root
         raise WeightsError(f"{where}: {problem.strerror or problem}; weights are kept in {root}") from problem
 

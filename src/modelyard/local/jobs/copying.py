@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+from modelyard.local.folders import check_link, make_folder
 from modelyard.local.jobs.copy_lock import only_copier
 from modelyard.local.jobs.job_plan import Others
 
@@ -54,9 +55,11 @@ def copy_folder(
     files = list(_files(source))
     if not files:
         raise CopyError(f"{source} has no files")
+    make_folder(target.parent)
+    check_link(target)
+    target = target.resolve()  # a link to another disk stays a link
     inside = others == "keep" and target.is_dir()
     draft = target / f"{OWN_FILES}copying" if inside else target.with_name(f".{target.name}.copying")
-    draft.parent.mkdir(parents=True, exist_ok=True)
     lock = target / f"{OWN_FILES}lock" if inside else target.with_name(f".{target.name}.lock")
     with only_copier(lock, waiting):
         done = Copied()
