@@ -92,6 +92,7 @@ class YardAdapters:
             self._fetch,
             store=None if simulated else AdapterStore(folder),
             bucket=self._bucket_folder,
+            sweep=True,
             routes=self._route,
             usage=self._usage,
             on_change=on_change,
