@@ -64,7 +64,9 @@ def test_a_listing_is_asked_for_thrice(store: MemoryStore, tmp_path: Path, monke
         raise Interruption("no route to host")
 
     monkeypatch.setattr(store, "listing", listing)
-    with pytest.raises(WeightsError, match=r"cannot be reached: no route to host; check the network, or name files"):
+    with pytest.raises(
+        WeightsError, match=r"cannot be reached: no route to host, and the hub.s cache .*; check the network, or"
+    ):
         fetch(SOURCE, tmp_path, limits=LIMITS)
     assert len(asked) == 3
 

@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from modelyard.cli.exit_codes import ExitCode
-from modelyard.cli.output import Output, OutputOption, age, console, fail, print_json, table
+from modelyard.cli.output import Output, OutputOption, age, console, errors, fail, print_json, table
 from modelyard.cli.running_yard import HomeOption
 from modelyard.cli.weights_progress import ReadingReport, report_fetch
 from modelyard.control.weights_provider import weights_root
@@ -71,6 +71,8 @@ def pull(
             print_json(msgspec.to_builtins(found, enc_hook=str))
         else:
             console.print(f"{source}: {readable_size(found.size)} in {found.path}")
+            if found.note:
+                errors.print(found.note, markup=False)
 
 
 @weights.command("ls")

@@ -112,9 +112,12 @@ class FetchingProvider:
         limits = ADAPTER_LIMITS if adapter else MODEL_LIMITS
         try:
             work = partial(fetch, source, self._root, token=token, progress=progress, limits=limits)
-            return await in_daemon_thread(work, f"fetch {source}")
+            found = await in_daemon_thread(work, f"fetch {source}")
         except _StoppedError:
             raise WeightsError(f"the fetch of {source} was stopped") from None
+        if found.note:
+            log.warning("%s is %s", source, found.note)
+        return found
 
     async def prefetch(self, folder: Path, say: Callable[[str], None]) -> None:
         """Read the safetensors files of ``folder`` ahead into memory; what goes wrong is only logged."""
