@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from modelyard.cli.adapter_news import UNDER_WAY
 from modelyard.cli.exit_codes import ExitCode
 from modelyard.cli.output import Output, OutputOption, age, console, fail, print_json, table
 from modelyard.cli.running_yard import HomeOption, ask, running_yard
@@ -17,8 +18,6 @@ from modelyard.control.yard_file import YardFile
 lora = typer.Typer(help="Show, load and unload the LoRA adapters of the running yard.", no_args_is_help=True)
 
 _POLL = 0.3
-_PENDING = ("Fetching", "Loading", "Replacing", "ReplicaNotReady", "Unloading")
-"""Reasons that time alone can change."""
 
 DeploymentOption = Annotated[
     str,
@@ -106,7 +105,7 @@ def _settled(yard: YardFile, name: str, seconds: float, old: Callable[[dict[str,
     end = time.monotonic() + seconds
     while True:
         rows = [row for row in ask(yard, "/api/adapters")["adapters"] if row["adapter"] == name]
-        waiting = any(row["reason"] in _PENDING or old(row) for row in rows)
+        waiting = any(row["reason"] in UNDER_WAY or old(row) for row in rows)
         if not waiting or time.monotonic() >= end:
             return rows
         time.sleep(_POLL)
