@@ -105,5 +105,38 @@ def test_a_replica_that_an_update_has_added_gets_the_adapters_too(tmp_path: Path
     assert looked_after(tmp_path, 1) == {("food-review", "default/m-1")}
 
 
+def test_what_is_wanted_where_nothing_runs_is_shown_with_the_reason(tmp_path: Path) -> None:
+    class Stopped(Runner):
+        def plans(self) -> tuple[DeploymentPlan, ...]:
+            return (DeploymentPlan(namespace="default", name="m", problem="no vLLM was found"),)
+
+    unread = MANIFESTS.replace("name: adapters}\ndata", "name: unread}\ndata").partition("---")[2]
+    resources, _ = ResourceSet.of(load_documents(f"{MANIFESTS}---{unread}", "m.yaml").objects)
+
+    async def scenario() -> dict[str, Any]:
+        scraper = Scraper(lambda fleet: None)
+        adapters = YardAdapters(
+            home=Home.at(tmp_path),
+            local=cast("LocalRunner", Stopped()),
+            scraper=scraper,
+            provider=FetchingProvider(tmp_path / "weights"),
+            simulated=True,
+            awaited=dict,
+            on_change=lambda: None,
+        )
+        adapters.apply(resources, SourceTable())
+        found = {**adapters.shown(), "gauge": adapters.gauge()}
+        await adapters.stop()
+        await scraper.close()
+        return found
+
+    shown = asyncio.run(scenario())
+    (row,) = shown["adapters"]
+    assert (row["adapter"], row["replica"], row["loaded"]) == ("food-review", "default/m", False)
+    assert (row["reason"], row["message"], row["source"]) == ("NoReplica", "no vLLM was found", "demo://food-review")
+    assert shown["gauge"] == {"food-review": 0}
+    assert [problem.partition(":")[0] for problem in shown["problems"]] == ["ConfigMap default/unread"]
+
+
 def test_a_deployment_whose_manifests_are_not_known_yet_is_left_alone(tmp_path: Path) -> None:
     assert looked_after(tmp_path, 0, resources=ResourceSet()) == set()

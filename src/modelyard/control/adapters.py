@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from modelyard.control.adapter_wishes import DeploymentWish, HandMade, wish_of
+from modelyard.control.adapters_without_replica import on_deployment, on_ray_service
 from modelyard.control.ray_adapters import (
     RayWish,
     hub_token,
@@ -38,6 +39,7 @@ from modelyard.lora.loopback_bucket import LoopbackBucket
 from modelyard.lora.ray_wanted import ray_bases
 from modelyard.lora.reconciler import Reconciler, gauge
 from modelyard.lora.store import AdapterStore
+from modelyard.lora.unread_wishes import unread_wishes
 from modelyard.resources.resource_set import ResourceSet
 from modelyard.resources.source_table import SourceTable
 from modelyard.resources.weights_source import parse_source
@@ -87,6 +89,10 @@ class YardAdapters:
         self._by_hand: dict[str, HandMade] = {}
         self._shapes: dict[str, BaseShape] = {}
         self._tokens: dict[str, str] = {}
+        self._nowhere: tuple[AdapterStatus, ...] = ()
+        """Of what is wanted where nothing runs."""
+        self._unread: tuple[str, ...] = ()
+        """Wishes that nothing here reads."""
         self._addresses: tuple[int, Mapping[str, EndpointState]] = (-1, {})
         self._reconciler = Reconciler(
             self._fetch,
@@ -114,13 +120,16 @@ class YardAdapters:
     def apply(self, resources: ResourceSet, sources: SourceTable) -> None:
         """Take over what the manifests want now."""
         self._resources, self._sources = resources, sources
+        self._unread = tuple(f"{one.object}: {one.message}; {one.advice}" for one in unread_wishes(resources))
         self.replicas_changed()
 
     def replicas_changed(self) -> None:
         """Look after the replicas that there are now."""
         running = {status.key: status for status in self._local.replicas()}
         views = []
+        self._nowhere = ()
         for deployment in self._local.plans():
+            self._nowhere += tuple(on_deployment(deployment, self._resources, self._sources))
             key = f"{deployment.namespace}/{deployment.name}"
             written = self._resources.deployments.get((deployment.namespace, deployment.name))
             plans = [(plan, running.get(plan.key)) for plan in (*deployment.replicas, *deployment.spares)]
@@ -169,14 +178,14 @@ class YardAdapters:
         return tuple(sorted({*self._wishes, *self._ray_wishes}))
 
     def statuses(self) -> tuple[AdapterStatus, ...]:
-        """Every adapter on every replica."""
-        return self._reconciler.statuses()
+        """Every adapter on every replica, and those that are wanted where no replica runs."""
+        return (*self._reconciler.statuses(), *self._nowhere)
 
     def problems(self) -> tuple[str, ...]:
         """What is wrong with the wishes themselves."""
         vllm = [wish.adapters for _, wish in sorted(self._wishes.items())]
         ray = [wish.adapters for _, wish in sorted(self._ray_wishes.items())]
-        return tuple(problem for adapters in (*vllm, *ray) for problem in adapters.problems)
+        return tuple(problem for adapters in (*vllm, *ray) for problem in adapters.problems) + self._unread
 
     def shown(self) -> dict[str, Any]:
         """For the admin API."""
@@ -231,7 +240,9 @@ class YardAdapters:
             )
             token = hub_token(plan)
             self._tokens.update({one.source: token for one in wish.adapters.want if token})
-            yield from ray_views(plan, self._clusters(plan.namespace, plan.name), wish, self._shape)
+            clusters = self._clusters(plan.namespace, plan.name)
+            self._nowhere += tuple(on_ray_service(plan, wish.adapters, clusters))
+            yield from ray_views(plan, clusters, wish, self._shape)
         self._ray_wishes = wishes
 
     def _clusters(self, namespace: str, name: str) -> list[ReplicaStatus]:
