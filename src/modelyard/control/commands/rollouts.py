@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from modelyard.admin.route import Call, Refused, Route
+from modelyard.control.commands.ray_rollouts import refuse_ray_service
 from modelyard.local.revisions import NoRevision, Revision
 from modelyard.local.rollout_status import Condition, RolloutStatus
 from modelyard.local.supervisor import LocalRunner
@@ -71,6 +72,7 @@ class _Rollouts:
         for status in found:
             if (status.namespace, status.name) == asked:
                 return status
+        refuse_ray_service(self._yard.resource_set, *asked)
         there = ", ".join(f"{one.namespace}/{one.name}" for one in found) or "none"
         raise Refused(f"no Deployment {'/'.join(asked)} runs here; there are: {there}", status=404, code="not_found")
 
