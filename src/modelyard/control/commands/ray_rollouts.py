@@ -16,8 +16,8 @@ def refuse_ray_service(resources: ResourceSet, namespace: str, name: str) -> Non
         return
     raise Refused(
         f"{namespace}/{name} is a RayService, which is rolled out by editing its manifest: a changed serveConfigV2 "
-        "goes to the running cluster; any other change of its spec makes a new cluster, which takes the traffic when it is "
-        "ready (upgradeStrategy NewCluster). To have every process replaced, set an annotation in "
+        "goes to the running cluster; any other change of its spec makes a new cluster, which takes the traffic when "
+        "it is ready (upgradeStrategy NewCluster). To have every process replaced, set an annotation in "
         "headGroupSpec.template, for example restarted-at. How far it is: "
         f"modelyard rollout status rayservice/{name} -n {namespace}",
         status=409,
