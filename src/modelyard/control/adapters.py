@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from modelyard.control.adapter_wishes import DeploymentWish, HandMade, wish_of
 from modelyard.control.adapters_without_replica import on_deployment, on_ray_service
+from modelyard.control.base_shapes import BaseShapes
 from modelyard.control.ray_adapters import (
     RayWish,
     hub_token,
@@ -33,13 +33,13 @@ from modelyard.local.status import Phase, ReplicaStatus
 from modelyard.local.supervisor import LocalRunner
 from modelyard.local.weights_provider import WeightsMissing
 from modelyard.lora.adapter import Fetched, FetchError, ReplicaView
-from modelyard.lora.adapter_config import BaseShape, read_base_shape
 from modelyard.lora.condition import AdapterStatus
 from modelyard.lora.loopback_bucket import LoopbackBucket
 from modelyard.lora.ray_wanted import ray_bases
 from modelyard.lora.reconciler import Reconciler, gauge
 from modelyard.lora.store import AdapterStore
 from modelyard.lora.unread_wishes import unread_wishes
+from modelyard.lora.wanted import DeploymentAdapters
 from modelyard.resources.resource_set import ResourceSet
 from modelyard.resources.source_table import SourceTable
 from modelyard.resources.weights_source import parse_source
@@ -87,7 +87,7 @@ class YardAdapters:
         self._resources, self._sources = ResourceSet(), SourceTable()
         self._wishes: dict[str, DeploymentWish] = {}
         self._by_hand: dict[str, HandMade] = {}
-        self._shapes: dict[str, BaseShape] = {}
+        self._shapes = BaseShapes()
         self._tokens: dict[str, str] = {}
         self._nowhere: tuple[AdapterStatus, ...] = ()
         """Of what is wanted where nothing runs."""
@@ -183,9 +183,7 @@ class YardAdapters:
 
     def problems(self) -> tuple[str, ...]:
         """What is wrong with the wishes themselves."""
-        vllm = [wish.adapters for _, wish in sorted(self._wishes.items())]
-        ray = [wish.adapters for _, wish in sorted(self._ray_wishes.items())]
-        return tuple(problem for adapters in (*vllm, *ray) for problem in adapters.problems) + self._unread
+        return tuple(problem for adapters in self._wanted() for problem in adapters.problems) + self._unread
 
     def shown(self) -> dict[str, Any]:
         """For the admin API."""
@@ -197,7 +195,11 @@ class YardAdapters:
 
     def gauge(self) -> Mapping[str, int]:
         """Adapter -> 1 where it is loaded on all of its replicas."""
-        return gauge(self.statuses())
+        return gauge(self.statuses(), (name for adapters in self._wanted() for name in adapters.absent))
+
+    def _wanted(self) -> list[DeploymentAdapters]:
+        vllm = [wish.adapters for _, wish in sorted(self._wishes.items())]
+        return [*vllm, *(wish.adapters for _, wish in sorted(self._ray_wishes.items()))]
 
     # ── joints ──
 
@@ -219,7 +221,7 @@ class YardAdapters:
             policy=wish.adapters.policy,
             want=want,
             absent=wish.adapters.absent | wish.by_hand.absent,
-            base=self._shape(wish.model),
+            base=self._shapes.of(wish.model),
             api_key=wish.api_key,
         )
 
@@ -242,22 +244,12 @@ class YardAdapters:
             self._tokens.update({one.source: token for one in wish.adapters.want if token})
             clusters = self._clusters(plan.namespace, plan.name)
             self._nowhere += tuple(on_ray_service(plan, wish.adapters, clusters))
-            yield from ray_views(plan, clusters, wish, self._shape)
+            yield from ray_views(plan, clusters, wish, self._shapes.of)
         self._ray_wishes = wishes
 
     def _clusters(self, namespace: str, name: str) -> list[ReplicaStatus]:
         running = self._ray.replicas() if self._ray is not None else ()
         return [one for one in running if (one.namespace, one.deployment) == (namespace, name)]
-
-    def _shape(self, model: str) -> BaseShape:
-        """Sizes of the base model, from its files where they are here."""
-        known = self._shapes.get(model)
-        if known is None and model.startswith("/"):
-            try:
-                known = self._shapes[model] = read_base_shape((Path(model) / "config.json").read_bytes())
-            except OSError:
-                known = None
-        return known or BaseShape()
 
     async def _fetch(self, source: str, say: Callable[[str], None]) -> Fetched:
         if self._simulated:

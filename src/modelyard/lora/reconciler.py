@@ -147,9 +147,10 @@ class Reconciler:
                 log.exception("lora: looking at the sources failed; the next look is soon")
 
 
-def gauge(statuses: Iterable[AdapterStatus]) -> Mapping[str, int]:
-    """``lora_syncer_adapter_status``: adapter -> 1 where it is loaded on every replica that should have it, else 0."""
-    found: dict[str, int] = {}
+def gauge(statuses: Iterable[AdapterStatus], absent: Iterable[str] = ()) -> Mapping[str, int]:
+    """``lora_syncer_adapter_status``: adapter -> 1 where it is loaded on every replica that should have it, else 0.
+    ``absent``: those that are to be unloaded (``ensureNotExist``); 0, as in the original syncer."""
+    found = dict.fromkeys(absent, 0)
     for status in statuses:
         found[status.adapter] = min(found.get(status.adapter, 1), int(status.loaded))
     return found
