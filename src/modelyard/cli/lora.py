@@ -21,7 +21,11 @@ _POLL = 0.3
 
 DeploymentOption = Annotated[
     str,
-    typer.Option("--deployment", "-d", help="NAME or NAMESPACE/NAME; needed where several run model servers."),
+    typer.Option(
+        "--deployment",
+        "-d",
+        help="NAME or NAMESPACE/NAME of a Deployment or RayService; needed where there are several.",
+    ),
 ]
 WaitOption = Annotated[float, typer.Option("--wait", min=0.0, help="Seconds to wait for it; 0: do not wait.")]
 
@@ -52,14 +56,15 @@ def list_adapters(home: HomeOption = None, output: OutputOption = Output.TEXT) -
 def load(
     name: Annotated[str, typer.Argument(help="What clients will ask for.")],
     source: Annotated[
-        str, typer.Argument(help="A folder, ORG/NAME[@REVISION] of the hub, gs://… or s3://…, or demo://NAME.")
+        str,
+        typer.Argument(help="A folder, ORG/NAME or ORG/NAME@REVISION of the hub, gs://… or s3://…, or demo://NAME."),
     ],
     deployment: DeploymentOption = "",
     wait: WaitOption = 120.0,
     home: HomeOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Load an adapter on every replica of a Deployment, or replace it by another source, while requests are served.
+    """Load an adapter on every replica of a Deployment or RayService, or replace it, while requests are served.
 
     It stays until the yard ends; to keep it, add it to the ConfigMap or the Yard. Ends with 1 where a replica cannot
     load it.
@@ -87,7 +92,7 @@ def unload(
     home: HomeOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Unload an adapter from every replica of a Deployment; its running requests end first.
+    """Unload an adapter from every replica of a Deployment or RayService; its running requests end first.
 
     Example:
 

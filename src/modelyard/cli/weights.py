@@ -32,7 +32,9 @@ weights = typer.Typer(
     no_args_is_help=True,
 )
 
-_SOURCE_HELP = "demo://NAME, ORG/NAME[@REVISION] of the hub, gs://BUCKET/FOLDER, s3://BUCKET/FOLDER, or a path."
+_SOURCE_HELP = (
+    "demo://NAME, ORG/NAME or ORG/NAME@REVISION of the hub, gs://BUCKET/FOLDER, s3://BUCKET/FOLDER, or a path."
+)
 
 
 @weights.command("pull")
