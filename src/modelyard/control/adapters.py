@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -36,7 +38,7 @@ from modelyard.lora.adapter import Fetched, FetchError, ReplicaView
 from modelyard.lora.condition import AdapterStatus
 from modelyard.lora.loopback_bucket import LoopbackBucket
 from modelyard.lora.ray_wanted import ray_bases
-from modelyard.lora.reconciler import Reconciler, gauge
+from modelyard.lora.reconciler import Reconciler, at_once, gauge
 from modelyard.lora.store import AdapterStore
 from modelyard.lora.unread_wishes import unread_wishes
 from modelyard.lora.wanted import DeploymentAdapters
@@ -50,6 +52,7 @@ from modelyard.telemetry.exposition import Sample
 
 log = logging.getLogger(__name__)
 
+KNOWN_SECONDS = 2.0
 FOLDER = "adapters"
 """In the home: the copies that engines read, one folder per version."""
 BUCKET_FOLDER = "ray-adapters"
@@ -69,10 +72,11 @@ class YardAdapters:
         provider: FetchingProvider,
         simulated: bool,
         awaited: Callable[[], Mapping[str, Mapping[str, int]]],
+        known: Callable[[], Awaitable[None]] = at_once,
         on_change: Callable[[], None],
     ) -> None:
         """``simulated``: the engines read no files, so none are fetched. ``awaited``: backend -> adapter -> requests
-        that wait for it."""
+        that wait for it. ``known``: waits until every worker goes by the fleet of now."""
         folder = home.root / FOLDER
         shutil.rmtree(folder, ignore_errors=True)  # no engine of an earlier yard reads there any more
         self._bucket_folder = home.root / BUCKET_FOLDER
@@ -83,7 +87,7 @@ class YardAdapters:
         self._ray_wishes: dict[str, RayWish] = {}
         self._told = ToldRoutes()
         self._local, self._scraper, self._provider, self._simulated = local, scraper, provider, simulated
-        self._awaited = awaited
+        self._awaited, self._known = awaited, known
         self._resources, self._sources = ResourceSet(), SourceTable()
         self._wishes: dict[str, DeploymentWish] = {}
         self._by_hand: dict[str, HandMade] = {}
@@ -100,6 +104,7 @@ class YardAdapters:
             bucket=self._bucket_folder,
             sweep=True,
             routes=self._route,
+            known=self._told_everyone,
             usage=self._usage,
             on_change=on_change,
         )
@@ -263,6 +268,12 @@ class YardAdapters:
 
     def _route(self, view: ReplicaView, names: Mapping[str, str], expected: frozenset[str]) -> bool:
         return self._scraper.set_adapters(address_in(view.url), *self._told.tell(view, names, expected))
+
+    async def _told_everyone(self) -> None:
+        """What is said to be loaded can be asked for. A worker that hangs keeps nothing waiting for long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(KNOWN_SECONDS):
+                await self._known()
 
     def _usage(self, view: ReplicaView) -> tuple[frozenset[str], frozenset[str]]:
         asked = frozenset(name for counts in self._awaited().values() for name, count in counts.items() if count)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import aiohttp
 
-from modelyard.lora.adapter import Fetch, ReplicaView, Routes, Usage
+from modelyard.lora.adapter import Fetch, Known, ReplicaView, Routes, Usage
 from modelyard.lora.adapter_shelf import AdapterShelf
 from modelyard.lora.condition import AdapterStatus
 from modelyard.lora.disused_versions import DisusedVersions
@@ -29,6 +29,10 @@ TICK = 1.0
 """Seconds between looks at sources that may be edited, or failed."""
 
 
+async def at_once() -> None:
+    """Nobody is told anything, so there is nothing to wait for."""
+
+
 class Reconciler:
     """Made and used inside one running event loop. Nothing here raises for what an engine or a source does."""
 
@@ -42,6 +46,7 @@ class Reconciler:
         sweep: bool = False,
         period: float = 5.0,
         routes: Routes = lambda view, names, expected: True,
+        known: Known = at_once,
         usage: Usage = lambda view: (frozenset(), frozenset()),
         on_change: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
@@ -49,7 +54,8 @@ class Reconciler:
         """``bucket``: folder of the loopback bucket, where Ray reads adapters; None: no view is one of Ray.
         ``beside``: somebody follows ``routes``, so a new version may have an engine name of its own. ``sweep``: nobody
         else uses the store, so versions that no replica has loaded any more may be deleted."""
-        self._routes, self._usage, self._on_change, self._clock = routes, usage, on_change, clock
+        self._routes, self._known, self._usage = routes, known, usage
+        self._on_change, self._clock = on_change, clock
         self._settings = LoopSettings(beside=beside, folder=str(store.root) if store else "", period=period)
         self._book = SourceBook(fetch, store, self._sources_changed, clock)
         self._session = aiohttp.ClientSession(
@@ -83,6 +89,7 @@ class Reconciler:
                     book=self._book,
                     api=self._api,
                     routes=self._routes,
+                    known=self._known,
                     usage=self._usage,
                     settings=self._settings,
                     changed=self._on_change,

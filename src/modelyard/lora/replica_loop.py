@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from modelyard.lora.adapter import ReplicaView, Routes, Stored, Usage
+from modelyard.lora.adapter import Known, ReplicaView, Routes, Stored, Usage
 from modelyard.lora.adapter_config import check
 from modelyard.lora.attempts import Attempts
 from modelyard.lora.condition import AdapterStatus, Reason
@@ -48,13 +48,14 @@ class ReplicaLoop:
         book: SourceBook,
         api: Callable[[ReplicaView], EngineAdapters],
         routes: Routes,
+        known: Known,
         usage: Usage,
         settings: LoopSettings,
         changed: Callable[[], None],
         clock: Callable[[], float],
     ) -> None:
         self.view = view
-        self._book, self._api, self._routes, self._usage = book, api, routes, usage
+        self._book, self._api, self._routes, self._known, self._usage = book, api, routes, known, usage
         self._settings, self._changed, self._clock = settings, changed, clock
         self._wake = asyncio.Event()
         self._routed: Mapping[str, str] = {}
@@ -171,7 +172,8 @@ class ReplicaLoop:
         self._routed, self._retired = planned.routes, planned.retired
         self._attempts.keep(planned.actions)
         step = next((action for action in planned.actions if self._attempts.is_due(action, now)), None)
-        self._tell(view, planned, chosen, found)
+        if self._tell(view, planned, chosen, found):
+            await self._known()
         loading = step.name if isinstance(step, Load) else ""
         self._set(report(Look(view, listing, chosen, planned, found, self._attempts.failures, loading)))
         if step is None:
@@ -252,23 +254,26 @@ class ReplicaLoop:
 
     # ── telling ──
 
-    def _tell(self, view: ReplicaView, planned: Plan, chosen: Chosen, found: Mapping[str, Found]) -> None:
-        """Requests may wait for what is on its way, not for what cannot come."""
+    def _tell(self, view: ReplicaView, planned: Plan, chosen: Chosen, found: Mapping[str, Found]) -> bool:
+        """Requests may wait for what is on its way, not for what cannot come. True: that was news."""
         hopeless = {name for name in planned.expected if not self._is_hopeful(name, found[name])}
         evicted = chosen.left_out if view.policy is SlotPolicy.EVICT else ()
         coming = (planned.expected - hopeless) | {name for name in evicted if found[name].version is not None}
         gone = dict.fromkeys(map(client_name, planned.retired), "")
-        self._publish(view, {**gone, **planned.routes}, frozenset(coming))
+        return self._publish(view, {**gone, **planned.routes}, frozenset(coming))
 
     def _is_hopeful(self, name: str, found: Found) -> bool:
         if found.version is None:
             return found.refusal is None and not found.state.problem
         return not self._attempts.concerns(name)
 
-    def _publish(self, view: ReplicaView, names: Mapping[str, str], expected: frozenset[str]) -> None:
+    def _publish(self, view: ReplicaView, names: Mapping[str, str], expected: frozenset[str]) -> bool:
+        """True: somebody took note of something new."""
         told = (view, dict(names), expected)
-        if told != self._told:
-            self._told = told if self._routes(view, names, expected) else None
+        if told == self._told:
+            return False
+        self._told = told if self._routes(view, names, expected) else None
+        return self._told is not None
 
     def _say_all(self, reason: Reason, message: str) -> None:
         self._set({one.name: same_for_all(self.view, one, reason, message) for one in self.view.want})

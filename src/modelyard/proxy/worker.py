@@ -127,6 +127,8 @@ class Worker:
                 self._update_fleet(message)
             case protocol.Explain():
                 self._explain(message)
+            case protocol.Report():
+                self._report(time.monotonic())
             case protocol.Drain():
                 self._stop(message.seconds)
 
