@@ -45,12 +45,14 @@ def set_bucket_variables(part: Draft, bucket: AdapterBucket, note: Note) -> None
     environment: dict[str, Any] = part.get("runtime_env") or {}
     variables: dict[str, Any] = environment.get("env_vars") or {}
     part["runtime_env"], environment["env_vars"] = environment, variables
+    emptied = [name for name, value in bucket.environment.items() if not value and variables.get(name) != ""]
     for name, value in bucket.environment.items():
         if value:
             note.set(variables, name, value, "the adapters are in a bucket on loopback", place="runtime_env.env_vars")
-        elif variables.get(name) != "":  # perhaps a key: what it was is not shown
-            note.add(f"runtime_env.env_vars.{name}", "set to nothing", "the key of the bucket on loopback is in a file")
-            variables[name] = ""
+    if emptied:  # perhaps keys: what they were is not shown
+        variables |= dict.fromkeys(emptied, "")
+        change = f"{', '.join(emptied)}: set to nothing"
+        note.add("runtime_env.env_vars", change, "the key of the bucket on loopback is in a file of its own")
 
 
 def _folder(name: str) -> str:
