@@ -85,7 +85,10 @@ def test_adapters_that_a_server_has_from_its_start_are_served() -> None:
 apiVersion: inference.networking.k8s.io/v1
 kind: InferencePool
 metadata: {name: pool}
-spec: {selector: {matchLabels: {app: llama}}, targetPorts: [{number: 8000}], endpointPickerRef: {name: p, port: {number: 9}}}
+spec:
+  selector: {matchLabels: {app: llama}}
+  targetPorts: [{number: 8000}]
+  endpointPickerRef: {name: p, port: {number: 9}}
 ---
 apiVersion: inference.networking.x-k8s.io/v1alpha2
 kind: InferenceModel

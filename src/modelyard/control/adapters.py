@@ -20,6 +20,7 @@ from modelyard.control.ray_adapters import (
     ray_views,
     ray_wish,
     reported,
+    require_base,
     wants_bucket,
 )
 from modelyard.control.told_routes import ToldRoutes, address_in
@@ -46,9 +47,6 @@ from modelyard.resources.resource_set import ResourceSet
 from modelyard.resources.source_table import SourceTable
 from modelyard.resources.weights_source import parse_source
 from modelyard.scrape.scraper import Scraper
-from modelyard.telemetry import catalogue
-from modelyard.telemetry.catalogue import Metric
-from modelyard.telemetry.exposition import Sample
 
 log = logging.getLogger(__name__)
 
@@ -162,7 +160,11 @@ class YardAdapters:
     # ── what people ask for ──
 
     def load(self, deployment: str, name: str, source: str) -> None:
-        """Want an adapter until the yard ends. Raises KeyError where there is no such Deployment."""
+        """Want an adapter until the yard ends. Raises KeyError where there is no such Deployment, and ValueError, for
+        people, where the name does not say for which of a RayService's models it is."""
+        if deployment in self._ray_wishes:
+            namespace, _, service = deployment.partition("/")
+            require_base(self._resources.ray_services[namespace, service], name)
         self._change(deployment, HandMade.wanting, name, source)
 
     def unload(self, deployment: str, name: str) -> None:
@@ -291,13 +293,3 @@ class YardAdapters:
 
 def _address(plan: ReplicaPlan) -> str:
     return address_of(plan.address, plan.ports[0].local)
-
-
-def adapter_gauges(adapters: YardAdapters) -> dict[Metric, list[Sample]]:
-    """For the metrics page."""
-    return {
-        catalogue.SYNCER_ADAPTER: [((name,), float(value)) for name, value in sorted(adapters.gauge().items())],
-        catalogue.ADAPTER_LOADED: [
-            ((status.replica, status.adapter, status.reason), float(status.loaded)) for status in adapters.statuses()
-        ],
-    }

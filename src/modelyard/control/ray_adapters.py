@@ -106,6 +106,14 @@ def ray_views(
             )
 
 
+def require_base(service: RayService, name: str) -> None:
+    """Raises ValueError, for people, where ``name`` does not say for which of the service's models it is."""
+    bases = ray_bases(service)
+    if base_of(Wanted(name=name, source=""), bases) is None:
+        listed = ", ".join(f"{base.model_id}:{name}" for base in bases)
+        raise ValueError(f"{name} may be for any of several models of {service.metadata.name}; say which: {listed}")
+
+
 def hub_token(plan: RayServicePlan) -> str:
     """The hub's, where the manifest has one."""
     env = plan.cluster.env if plan.cluster is not None else {}

@@ -10,7 +10,7 @@ import msgspec
 
 from modelyard import __version__
 from modelyard.admin.source import ExplainUnavailable
-from modelyard.control.adapters import adapter_gauges
+from modelyard.control.adapter_gauges import adapter_gauges
 from modelyard.control.binding_results import gateway_bindings
 from modelyard.control.commands.rollouts import add_statuses
 from modelyard.control.explain_request import explain_request
