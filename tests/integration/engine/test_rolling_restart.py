@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from pathlib import Path
 
@@ -13,13 +12,7 @@ from .conftest import YardPlace
 from .running_yard import ENGINE, QUICKSTART, RunningYard
 from .streams import Load, run, soon
 
-pytestmark = [
-    *ENGINE,
-    pytest.mark.skipif(
-        len(os.sched_getaffinity(0)) < 2 if hasattr(os, "sched_getaffinity") else False,
-        reason="beside engines under load two cores start another one in many minutes only; simulators show the same",
-    ),
-]
+pytestmark = [*ENGINE]
 REPLICAS = 3
 CLIENTS = 2
 TOKENS = 100
