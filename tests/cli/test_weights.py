@@ -10,6 +10,11 @@ from typer.testing import CliRunner
 
 from modelyard.cli.exit_codes import ExitCode
 from modelyard.cli.main import app
+from modelyard.control.yard_file import only_yard
+from modelyard.local.home import Home
+from modelyard.local.replica_plan import AppliedSetting
+from modelyard.local.state_file import StateFile
+from modelyard.local.status import Phase, ReplicaStatus
 
 RUNNER = CliRunner()
 
@@ -56,6 +61,30 @@ def test_weights_in_use_stay(root: Path) -> None:
         assert not (root / "demo--food-review").exists()
     finally:
         user.communicate(b"\n")
+
+
+def test_what_a_ray_cluster_is_set_up_with_is_not_removed(root: Path, tmp_path: Path) -> None:
+    run("pull", "demo://food-review", "--keep-free", "0")
+    home, folder = Home.at(tmp_path / "home"), root / "demo--food-review"
+    setting = AppliedSetting(setting="model_source", change=f"{folder} (was org/m)", reason="the files are here")
+    cluster = ReplicaStatus(
+        name="chat-x7k2p",
+        namespace="default",
+        deployment="chat",
+        labels={},
+        engine="ray-serve",
+        address="127.8.1.1",
+        ports=(),
+        phase=Phase.RUNNING,
+        ready=True,
+        since=1.0,
+        message="",
+        settings=(setting,),
+    )
+    with only_yard(home):
+        StateFile(home).put("ray", (cluster,))
+        run("rm", "demo://food-review", "--home", str(home.root), code=ExitCode.FAILED)
+        assert folder.exists()
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import json
 import shlex
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -19,6 +20,7 @@ from modelyard.control.ray_clusters import ray_settings
 from modelyard.control.yard import Yard
 from modelyard.fleet.adapter_names import served_names
 from modelyard.local.home import Home
+from modelyard.local.replica_plan import AppliedSetting
 from modelyard.local.status import Phase, ReplicaStatus
 from modelyard.lora.condition import AdapterStatus
 
@@ -115,15 +117,7 @@ class StartupReport:
             console.print(f"  [yellow]{_plain(f'{note.object}: {note.message}; {note.advice}')}[/]")
         for row in skipped:
             console.print(f"  [dim]skipped {row['what']}: {_plain(row['reason'])}[/]")
-        for plan in yard.local.plans() if yard.local is not None else ():
-            for setting in dict.fromkeys(item for replica in plan.replicas for item in replica.settings):
-                what = f"changed {plan.name} {setting.setting}: {setting.change} ({setting.reason})"
-                console.print(f"  [dim]{_plain(what)}[/]")
-        for job in yard.jobs.statuses() if yard.jobs is not None else ():
-            for setting in job.settings:
-                what = f"changed {job.name} {setting.setting}: {setting.change} ({setting.reason})"
-                console.print(f"  [dim]{_plain(what)}[/]")
-        for name, setting in ray_settings(yard.ray) if yard.ray is not None else ():
+        for name, setting in _changed_settings(yard):
             what = f"changed {name} {setting.setting}: {setting.change} ({setting.reason})"
             console.print(f"  [dim]{_plain(what)}[/]")
 
@@ -143,7 +137,7 @@ class StartupReport:
 
     def _job_changes(self, yard: Yard) -> None:
         """One line for each Job whose phase changed."""
-        for item in yard.jobs.statuses() if yard.jobs is not None else ():
+        for item in yard.workloads.jobs.statuses() if yard.workloads is not None else ():
             key, state = f"Job {item.key}", item.phase.value
             if self._told.get(key) == state:
                 continue
@@ -155,14 +149,15 @@ class StartupReport:
 
     def _adapter_changes(self, yard: Yard) -> None:
         """One line for each adapter that settled, and for what is wrong with what is wanted."""
-        if yard.adapters is None:
+        if yard.workloads is None:
             return
-        for problem in self._adapters.new_problems(yard.adapters.problems()):
+        adapters = yard.workloads.adapters
+        for problem in self._adapters.new_problems(adapters.problems()):
             if self._json:
                 self._event("adapterProblem", message=problem)
             else:
                 console.print(f"  [yellow]adapters: {_plain(problem)}[/]")
-        for status in self._adapters.changed(yard.adapters.statuses()):
+        for status in self._adapters.changed(adapters.statuses()):
             if self._json:
                 self._event("adapter", **_shown(status))
             else:
@@ -198,7 +193,20 @@ class StartupReport:
 
 
 def _adapters(yard: Yard) -> tuple[AdapterStatus, ...]:
-    return yard.adapters.statuses() if yard.adapters is not None else ()
+    return yard.workloads.adapters.statuses() if yard.workloads is not None else ()
+
+
+def _changed_settings(yard: Yard) -> Iterator[tuple[str, AppliedSetting]]:
+    """(object, difference from its manifest) of everything that runs here."""
+    if yard.workloads is None:
+        return
+    for plan in yard.workloads.local.plans():
+        for setting in dict.fromkeys(item for replica in plan.replicas for item in replica.settings):
+            yield plan.name, setting
+    for job in yard.workloads.jobs.statuses():
+        for setting in job.settings:
+            yield job.name, setting
+    yield from ray_settings(yard.workloads.ray)
 
 
 def _shown(status: AdapterStatus) -> dict[str, Any]:

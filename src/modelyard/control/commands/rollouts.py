@@ -35,7 +35,8 @@ class _Rollouts:
 
     async def list(self, call: Call) -> Any:
         """Every Deployment that runs here."""
-        return {"rollouts": shown_rollouts(self._yard.local)}
+        workloads = self._yard.workloads
+        return {"rollouts": [] if workloads is None else shown_rollouts(workloads.local)}
 
     async def history(self, call: Call) -> Any:
         """The revisions that are kept, the oldest first."""
@@ -62,9 +63,9 @@ class _Rollouts:
         return shown_rollout(self._status(call))
 
     def _runner(self) -> LocalRunner:
-        if self._yard.local is None:
+        if self._yard.workloads is None:
             raise Refused("this yard runs no replicas (modelyard gateway)", status=409, code="no_replicas")
-        return self._yard.local
+        return self._yard.workloads.local
 
     def _status(self, call: Call) -> RolloutStatus:
         asked = (call.path["namespace"], call.path["name"])
@@ -77,9 +78,9 @@ class _Rollouts:
         raise Refused(f"no Deployment {'/'.join(asked)} runs here; there are: {there}", status=404, code="not_found")
 
 
-def shown_rollouts(local: LocalRunner | None) -> list[dict[str, Any]]:
+def shown_rollouts(local: LocalRunner) -> list[dict[str, Any]]:
     """Every Deployment that runs here, as the admin API shows it."""
-    return [] if local is None else [shown_rollout(status) for status in local.rollouts()]
+    return [shown_rollout(status) for status in local.rollouts()]
 
 
 def shown_rollout(status: RolloutStatus) -> dict[str, Any]:
