@@ -41,10 +41,18 @@ class Exec(msgspec.Struct, frozen=True, kw_only=True):
     command: tuple[str, ...]
 
 
+class Grpc(msgspec.Struct, frozen=True, kw_only=True):
+    """Passed by ``SERVING`` of gRPC's health service."""
+
+    host: str
+    port: int
+    service: str = ""
+
+
 class Probe(msgspec.Struct, frozen=True, kw_only=True):
     """One probe; the defaults are Kubernetes'. Times in seconds."""
 
-    action: HttpGet | TcpSocket | Exec
+    action: HttpGet | TcpSocket | Grpc | Exec
     initial_delay: float = 0.0
     early: bool = False
     """Ask during the initial delay too: an answer counts, a failure does not. A delay is an author's guess of how long
