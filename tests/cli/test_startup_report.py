@@ -43,11 +43,9 @@ def yard(*reasons: Reason) -> Any:
         notes=list,
         readiness=lambda: (True, {}),
     )
+    nothing = SimpleNamespace(plans=tuple, statuses=tuple)
     return SimpleNamespace(
-        adapters=Adapters(*reasons),
-        local=None,
-        ray=None,
-        jobs=None,
+        workloads=SimpleNamespace(adapters=Adapters(*reasons), local=nothing, ray=nothing, jobs=nothing),
         view=view,
         replicas=lambda: (),
         current_fleet=SimpleNamespace(backends={"b": SimpleNamespace(endpoints=(state,))}),
@@ -66,6 +64,7 @@ def run(it: Any, output: Output, *, until: str, read: Any) -> str:
         said = ""
         async with asyncio.timeout(30):
             while until not in said:
+                assert not task.done(), task
                 changed.set()
                 await asyncio.sleep(0)
                 said += read().out
