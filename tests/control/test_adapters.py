@@ -10,6 +10,7 @@ from modelyard.local.home import Home
 from modelyard.local.replica_plan import DeploymentPlan, PortMapping, ReplicaPlan
 from modelyard.local.status import Phase, ReplicaStatus
 from modelyard.local.supervisor import LocalRunner
+from modelyard.lora.reconciler import at_once
 from modelyard.resources.loading import load_documents
 from modelyard.resources.resource_set import ResourceSet
 from modelyard.resources.source_table import SourceTable
@@ -87,6 +88,7 @@ def looked_after(tmp_path: Path, *running: int, resources: ResourceSet = RESOURC
             provider=FetchingProvider(tmp_path / "weights"),
             simulated=True,
             awaited=dict,
+            known=at_once,
             on_change=lambda: None,
         )
         adapters.apply(resources, SourceTable())
@@ -122,6 +124,7 @@ def test_what_is_wanted_where_nothing_runs_is_shown_with_the_reason(tmp_path: Pa
             provider=FetchingProvider(tmp_path / "weights"),
             simulated=True,
             awaited=dict,
+            known=at_once,
             on_change=lambda: None,
         )
         adapters.apply(resources, SourceTable())

@@ -39,7 +39,7 @@ from modelyard.lora.adapter import Fetched, FetchError, ReplicaView
 from modelyard.lora.condition import AdapterStatus
 from modelyard.lora.loopback_bucket import LoopbackBucket
 from modelyard.lora.ray_wanted import ray_bases
-from modelyard.lora.reconciler import Reconciler, at_once, gauge
+from modelyard.lora.reconciler import Reconciler, gauge
 from modelyard.lora.store import AdapterStore
 from modelyard.lora.unread_wishes import unread_wishes
 from modelyard.lora.wanted import DeploymentAdapters
@@ -70,7 +70,7 @@ class YardAdapters:
         provider: FetchingProvider,
         simulated: bool,
         awaited: Callable[[], Mapping[str, Mapping[str, int]]],
-        known: Callable[[], Awaitable[None]] = at_once,
+        known: Callable[[], Awaitable[None]],
         on_change: Callable[[], None],
     ) -> None:
         """``simulated``: the engines read no files, so none are fetched. ``awaited``: backend -> adapter -> requests

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from modelyard.control.adapters import YardAdapters
 from modelyard.control.jobs import YardJobs
@@ -31,12 +31,13 @@ class Workloads:
         *,
         drain: Drain,
         awaited: Callable[[], Mapping[str, Mapping[str, int]]],
+        known: Callable[[], Awaitable[None]],
         on_pods: Callable[[], None],
         on_change: Callable[[], None],
     ) -> None:
         """``drain`` waits until no request runs at a Pod that left rotation. ``awaited``: backend -> adapter ->
-        requests that wait for it. ``on_pods`` hears that Pods have come, gone or changed, ``on_change`` whatever is
-        worth showing."""
+        requests that wait for it. ``known`` waits until every worker goes by the fleet of now. ``on_pods`` hears that
+        Pods have come, gone or changed, ``on_change`` whatever is worth showing."""
         self._on_pods, self._on_change = on_pods, on_change
         state = StateFile(settings.home)
         simulated = settings.engine is EngineMode.SIM
@@ -58,6 +59,7 @@ class Workloads:
             provider=weights,
             simulated=simulated,
             awaited=awaited,
+            known=known,
             on_change=on_change,
         )
 

@@ -101,6 +101,7 @@ class Yard:
                 self._scraper,
                 drain=self._drained,
                 awaited=self.workers.waiting_for_loads,
+                known=self.workers.everyone_knows,
                 on_pods=self._watch_backends,
                 on_change=self._on_change,
             )
