@@ -42,6 +42,24 @@ def test_from_pull_to_rm(root: Path) -> None:
     assert json.loads(run("ls", "-o", "json")) == {"weights": []}
 
 
+def test_what_cannot_be_reached_comes_with_a_next_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", "/nowhere/hub")
+    done = RUNNER.invoke(app, ["weights", "pull", "acme/tiny"])
+    assert done.exit_code == ExitCode.FAILED
+    said = " ".join(done.stderr.split())
+    assert "HF_HUB_OFFLINE forbids to ask the hub, and the hub's cache /nowhere/hub does not have it." in said
+    assert "modelyard up --source NAME=/a/folder" in said
+
+
+def test_a_root_whose_disk_is_not_mounted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "weights").symlink_to("/nowhere/disk")
+    monkeypatch.setenv("MODELYARD_WEIGHTS", str(tmp_path / "weights"))
+    done = RUNNER.invoke(app, ["weights", "ls"])
+    assert done.exit_code == ExitCode.FAILED
+    assert "is a link to /nowhere/disk" in " ".join(done.stderr.split())
+
+
 def test_damage_is_named_and_repaired(root: Path) -> None:
     run("pull", "demo://food-review", "--keep-free", "0")
     with (root / "demo--food-review" / "adapter_config.json").open("a") as file:
