@@ -53,10 +53,11 @@ def test_times_and_thresholds() -> None:
         timeoutSeconds=4,
         successThreshold=5,
         failureThreshold=6,
+        terminationGracePeriodSeconds=7,
     )
     assert probe is not None
     assert (probe.initial_delay, probe.period, probe.timeout) == (2, 3, 4)
-    assert (probe.success_threshold, probe.failure_threshold) == (5, 6)
+    assert (probe.success_threshold, probe.failure_threshold, probe.grace) == (5, 6, 7)
 
 
 def test_no_probe() -> None:

@@ -55,6 +55,7 @@ def plan_probe(probe: written.Probe | None, target: ProbeTarget) -> Probe | None
         timeout=max(1, probe.timeout_seconds),
         success_threshold=max(1, probe.success_threshold),
         failure_threshold=max(1, probe.failure_threshold),
+        grace=probe.termination_grace_period_seconds,
     )
 
 

@@ -61,6 +61,8 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     timeout: float = 1.0
     success_threshold: int = 1
     failure_threshold: int = 3
+    grace: float | None = None
+    """From SIGTERM to SIGKILL where this probe ends the container; None: as at any other end."""
 
 
 class ProbeState(msgspec.Struct, frozen=True, kw_only=True):
