@@ -300,7 +300,7 @@ def test_a_version_is_on_disk_for_as_long_as_a_replica_has_it_loaded(
             assert it.is_loaded("food")
             it.reconciler.set_replicas([it.view(sim)])
             await until(lambda: not stored(), "nobody wants any")
-            assert not list((tmp_path / "store").glob(".gone-*/*"))
+            await until(lambda: not list((tmp_path / "store").glob(".gone-*")), "deleted")
 
     asyncio.run(scenario())
 
