@@ -66,9 +66,9 @@ check: $(CORE) ## Format, lint, types, layers, unit tests (under a minute)
 test: $(RAY) ## Everything that CI runs: check, then real sockets, processes, clients, vLLM and Ray
 	@$(MAKE) --no-print-directory check
 	$(BIN)/python -m pytest -q -n 2 -m "integration and not engine"
-	$(BIN)/python -m pytest -q -m "engine and not tutorial"
+	$(BIN)/python -m pytest -q -m engine
 
-tutorials: $(RAY) ## Run every block of docs/tutorials on real engines (about ten minutes)
+tutorials: $(RAY) ## Run every block of docs/tutorials on real engines (under ten minutes)
 	@$(BIN)/python -m pytest -q -m tutorial
 
 bench: $(BENCH) ## Measure against Envoy and vllm-router on this machine; writes benchmarks/results/

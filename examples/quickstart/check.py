@@ -7,6 +7,7 @@ not as it should be.
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import signal
 import socket
@@ -36,6 +37,8 @@ QUESTIONS = {
 def main() -> int:
     """Start, ask, stop."""
     options = _options()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # in a pipe too, lines stand between those of the yard's log
     port = _free_port()
     command = [
         *(sys.executable, "-m", "modelyard.cli.main", "up", "-f", str(HERE)),

@@ -46,6 +46,16 @@ def test_the_manifest_gives_what_the_flags_do_not(tmp_path: Path) -> None:
     assert (found["manifestGraceSeconds"], found["enough"]) == (40, False)
 
 
+def test_a_server_whose_command_has_it_all(tmp_path: Path) -> None:
+    text = MANIFEST.replace("NAME", "m").replace('args: [--model=m, --max-model-len, "2000"]', "")
+    command = 'command: [sh, -c, "exec vllm serve org/m --max-model-len=3000"]'
+    (tmp_path / "m.yaml").write_text(
+        text.replace("image: vllm/vllm-openai:v0.32.0", f"image: own\n          {command}")
+    )
+    found = json.loads(drain_time("-f", str(tmp_path), "--token-ms", "20", "--output", "json").stdout)
+    assert (found["facts"]["outputTokens"], found["facts"]["propagationSeconds"]) == (3000, 10.0)
+
+
 def test_people_get_the_reasoning_and_the_lines_to_set(tmp_path: Path) -> None:
     said = drain_time("-f", manifest(tmp_path, "m"), "--token-ms", "20", "--max-output-tokens", "100").stdout
     assert "terminationGracePeriodSeconds: 19" in said

@@ -72,3 +72,32 @@ def test_nothing_is_remarked_on_where_all_is_well() -> None:
 )
 def test_what_bites_is_remarked_on_with_what_to_set(old: str, new: str, check: str, advice: str) -> None:
     assert advice in checks(old, new)[check]
+
+
+def test_wishes_that_reach_no_server_are_remarked_on() -> None:
+    mount = "configMap: {name: adapters}"
+    assert "lora-adapters: adapters" in checks(mount, mount.replace("adapters", "others"))["adapter-config-unread"]
+
+
+def test_adapters_that_a_server_has_from_its_start_are_served() -> None:
+    model = """
+---
+apiVersion: inference.networking.k8s.io/v1
+kind: InferencePool
+metadata: {name: pool}
+spec:
+  selector: {matchLabels: {app: llama}}
+  targetPorts: [{number: 8000}]
+  endpointPickerRef: {name: p, port: {number: 9}}
+---
+apiVersion: inference.networking.x-k8s.io/v1alpha2
+kind: InferenceModel
+metadata: {name: model}
+spec: {modelName: chat, poolRef: {name: pool}, targetModels: [{name: x, weight: 1}, {name: "y", weight: 1}]}
+"""
+    end = "      ensureExist: {models: [{id: a, source: o/a}, {id: b, source: o/b}]}\n"
+    assert "--source y=WHERE" in checks(end, end + model)["inference-model-unserved"]
+    given = """--max-loras=2, --lora-modules, x=/x, '{"name": "y", "path": "/y"}']"""
+    loaded = load_documents(MANIFESTS.replace("--max-loras=2]", given) + model, "test.yaml")
+    assert not loaded.errors
+    assert list(adapter_findings(ResourceSet.of(loaded.objects)[0])) == []

@@ -10,6 +10,7 @@ from modelyard.local.home import Home
 from modelyard.local.replica_plan import DeploymentPlan, PortMapping, ReplicaPlan
 from modelyard.local.status import Phase, ReplicaStatus
 from modelyard.local.supervisor import LocalRunner
+from modelyard.lora.reconciler import at_once
 from modelyard.resources.loading import load_documents
 from modelyard.resources.resource_set import ResourceSet
 from modelyard.resources.source_table import SourceTable
@@ -87,6 +88,7 @@ def looked_after(tmp_path: Path, *running: int, resources: ResourceSet = RESOURC
             provider=FetchingProvider(tmp_path / "weights"),
             simulated=True,
             awaited=dict,
+            known=at_once,
             on_change=lambda: None,
         )
         adapters.apply(resources, SourceTable())
@@ -103,6 +105,40 @@ def test_a_replica_that_an_update_has_added_gets_the_adapters_too(tmp_path: Path
     wanted = {("food-review", "default/m-0"), ("food-review", "default/m-1")}
     assert looked_after(tmp_path, 0, 1) == wanted
     assert looked_after(tmp_path, 1) == {("food-review", "default/m-1")}
+
+
+def test_what_is_wanted_where_nothing_runs_is_shown_with_the_reason(tmp_path: Path) -> None:
+    class Stopped(Runner):
+        def plans(self) -> tuple[DeploymentPlan, ...]:
+            return (DeploymentPlan(namespace="default", name="m", problem="no vLLM was found"),)
+
+    unread = MANIFESTS.replace("name: adapters}\ndata", "name: unread}\ndata").partition("---")[2]
+    resources, _ = ResourceSet.of(load_documents(f"{MANIFESTS}---{unread}", "m.yaml").objects)
+
+    async def scenario() -> dict[str, Any]:
+        scraper = Scraper(lambda fleet: None)
+        adapters = YardAdapters(
+            home=Home.at(tmp_path),
+            local=cast("LocalRunner", Stopped()),
+            scraper=scraper,
+            provider=FetchingProvider(tmp_path / "weights"),
+            simulated=True,
+            awaited=dict,
+            known=at_once,
+            on_change=lambda: None,
+        )
+        adapters.apply(resources, SourceTable())
+        found = {**adapters.shown(), "gauge": adapters.gauge()}
+        await adapters.stop()
+        await scraper.close()
+        return found
+
+    shown = asyncio.run(scenario())
+    (row,) = shown["adapters"]
+    assert (row["adapter"], row["replica"], row["loaded"]) == ("food-review", "default/m", False)
+    assert (row["reason"], row["message"], row["source"]) == ("NoReplica", "no vLLM was found", "demo://food-review")
+    assert shown["gauge"] == {"food-review": 0}
+    assert [problem.partition(":")[0] for problem in shown["problems"]] == ["ConfigMap default/unread"]
 
 
 def test_a_deployment_whose_manifests_are_not_known_yet_is_left_alone(tmp_path: Path) -> None:

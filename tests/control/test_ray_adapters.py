@@ -2,8 +2,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from modelyard.control.adapter_wishes import HandMade
-from modelyard.control.ray_adapters import RayWish, engine_side, ray_views, ray_wish, reported, wants_bucket
+from modelyard.control.ray_adapters import (
+    RayWish,
+    engine_side,
+    ray_views,
+    ray_wish,
+    reported,
+    require_base,
+    wants_bucket,
+)
 from modelyard.local.ray.ray_plan import RayServicePlan
 from modelyard.local.replica_plan import PortMapping
 from modelyard.local.status import Phase, ReplicaStatus
@@ -110,6 +120,20 @@ def test_a_model_of_ray_serve_llm_gets_the_adapters_that_are_for_it() -> None:
     first, second = views(model(), model("alpaca"), of=asked)
     assert [one.name for one in first.want] == ["food"]
     assert not second.want
+
+
+def test_a_name_must_say_for_which_of_several_models_it_is() -> None:
+    one = RESOURCES.ray_services["default", "hello"]
+    require_base(one, "food")
+    both = SERVICE.replace("llm_configs:", "llm_configs:\n        - model_loading_config: {model_id: alpaca}")
+    both = both.replace(
+        "{model_id: alpaca}", '{model_id: alpaca}\n          lora_config: {dynamic_lora_loading_path: "s3://b"}'
+    )
+    resources, _ = ResourceSet.of(load_documents(both, "ray.yaml").objects)
+    several = resources.ray_services["default", "hello"]
+    require_base(several, "alpaca:food")
+    with pytest.raises(ValueError, match="say which: alpaca:food, llama:food"):
+        require_base(several, "food")
 
 
 def test_arguments_of_other_applications_are_left_alone() -> None:

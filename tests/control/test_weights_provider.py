@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,12 @@ class Line:
         self.asked: list[dict[str, Any]] = []
         self.started, self.stopped = threading.Event(), threading.Event()
         self.fails = False
+        self.held_by = ""
+
+    def moment(self, source: str) -> Progress:
+        if self.held_by:
+            return Progress(phase="waiting", source=source, note=self.held_by)
+        return Progress(phase="fetching", source=source, done=1, total=2)
 
     def fetch(
         self, source: WeightsSource, root: Path, *, progress: Callable[[Progress], None], **options: Any
@@ -32,7 +39,7 @@ class Line:
         self.started.set()
         try:
             while not self.go.wait(0.01):
-                progress(Progress(phase="fetching", source=str(source), done=1, total=2))
+                progress(self.moment(str(source)))
         except Exception:
             self.stopped.set()
             raise
@@ -87,6 +94,31 @@ def test_the_last_one_who_leaves_ends_the_fetch(line: Line, tmp_path: Path) -> N
     assert len(line.asked) == 2
 
 
+def test_the_log_names_once_whoever_is_waited_for(line: Line, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    line.held_by = "process 4711"
+
+    async def run() -> None:
+        heard: list[str] = []
+        enough = asyncio.Event()
+
+        def say(line: str) -> None:
+            heard.append(line)
+            if len(heard) == 3:
+                enough.set()
+
+        waiting = asyncio.create_task(FetchingProvider(tmp_path).provide("org/m", say))
+        await enough.wait()
+        line.go.set()
+        await waiting
+        assert set(heard) == {"waits for another process that fetches org/m (process 4711)"}
+
+    bounded(run)
+    assert [record.message for record in caplog.records if record.name.startswith("modelyard")] == [
+        "waits for another process that fetches org/m (process 4711)"
+    ]
+
+
 def test_a_failure_comes_out_as_what_the_runner_knows(line: Line, tmp_path: Path) -> None:
     line.fails = True
     line.go.set()
@@ -104,6 +136,13 @@ def test_paths_are_where_they_are_and_the_rest_is_below_the_root(tmp_path: Path)
     provider = FetchingProvider(tmp_path)
     assert provider.path_of("/disk/m") == Path("/disk/m")
     assert provider.path_of("gs://bucket/m") == tmp_path / "gs--bucket--m"
+
+
+def test_a_path_whose_disk_is_not_mounted(tmp_path: Path) -> None:
+    (tmp_path / "models").symlink_to("/nowhere/disk")
+    provider = FetchingProvider(tmp_path)
+    with pytest.raises(WeightsMissing, match="models is a link to /nowhere/disk, which is not there: make or mount"):
+        bounded(lambda: provider.provide(str(tmp_path / "models" / "m"), print))
 
 
 def test_the_root_may_be_shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

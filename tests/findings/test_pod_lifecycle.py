@@ -25,12 +25,12 @@ spec:
       containers:
       - name: c
         image: vllm/vllm-openai:v0.32.0
-        lifecycle: {preStop: {sleep: {seconds: SLEEP}}}
+        lifecycle: {preStop: HOOK}
 """
 
 
-def resources(*, service: str = "vllm", links: str = "true", sleep: int = 5) -> ResourceSet:
-    text = TEXT.replace("SERVICE", service).replace("LINKS", links).replace("SLEEP", str(sleep))
+def resources(*, service: str = "vllm", links: str = "true", hook: str = "{sleep: {seconds: 5}}") -> ResourceSet:
+    text = TEXT.replace("SERVICE", service).replace("LINKS", links).replace("HOOK", hook)
     loaded = load_documents(text, source="m.yaml")
     assert not loaded.errors
     return ResourceSet.of(loaded.objects)[0]
@@ -44,8 +44,19 @@ def test_a_service_called_vllm_breaks_vllm() -> None:
     assert list(service_links(resources(service="vllm-openai"))) == []
 
 
-@pytest.mark.parametrize(("sleep", "remarks"), [(29, 0), (30, 1), (60, 1)])
-def test_a_sleep_as_long_as_the_grace(sleep: int, remarks: int) -> None:
-    found = list(grace_and_sleep(resources(sleep=sleep)))
-    assert len(found) == remarks
-    assert all(one.check == "grace-and-sleep" for one in found)
+@pytest.mark.parametrize(
+    ("hook", "slept"),
+    [
+        ("{sleep: {seconds: 29}}", ""),
+        ("{sleep: {seconds: 30}}", "30 s"),
+        ("{exec: {command: [sleep, '29']}}", ""),
+        ("{exec: {command: [sleep, '60']}}", "60 s"),
+        ("{exec: {command: [/bin/sh, -c, sleep 45]}}", "45 s"),
+        ("{exec: {command: [/bin/sh, -c, sleep 45; nginx -s quit]}}", ""),
+        ("{httpGet: {port: 80}}", ""),
+    ],
+)
+def test_a_sleep_as_long_as_the_grace(hook: str, slept: str) -> None:
+    found = list(grace_and_sleep(resources(hook=hook)))
+    assert [one.check for one in found] == (["grace-and-sleep"] if slept else [])
+    assert all(f"sleeps {slept} before it stops" in one.message for one in found)

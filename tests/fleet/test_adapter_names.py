@@ -76,3 +76,16 @@ def test_loads_name_adapters_as_clients_do() -> None:
     seen = client_load(load, {ADAPTER: NEW})
     assert (seen.running_loras, seen.waiting_loras, seen.waiting) == ({ADAPTER, "x"}, {ADAPTER}, 3)
     assert client_load(load, {"other": "else"}) is load
+
+
+def test_one_adapters_name_on_two_of_rays_models_leads_to_neither() -> None:
+    found = state("base", "other", "base:sql", "other:sql", "other:food", engine="ray-serve")
+    assert visible(found) == {
+        "base": None,
+        "other": None,
+        "base:sql": "base",
+        "other:sql": "other",
+        "food": "other",
+    }
+    versions = state("base", "other", f"base:{NEW}", f"other:{NEW}", engine="ray-serve", names={ADAPTER: f"base:{NEW}"})
+    assert visible(versions) == {"base": None, "other": None, ADAPTER: "base"}

@@ -37,14 +37,25 @@ def test_what_is_added() -> None:
         "--model=m",
         f"--kv-cache-memory-bytes={1 << 30}",
         "--enforce-eager",
+        "--distributed-executor-backend=uni",
         "--max-num-seqs=64",
     )
-    assert result.env == {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": "2"}
+    assert result.env == {
+        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+        "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+        "OMP_NUM_THREADS": "2",
+    }
 
 
 def test_the_manifest_is_never_overruled() -> None:
-    given = ("--model=m", "--kv-cache-memory-bytes=5", "--enforce-eager", "--max-num-seqs=3")
-    env = {"VLLM_CPU_OMP_THREADS_BIND": "0-1", "OMP_NUM_THREADS": "1", "LD_LIBRARY_PATH": "/opt/lib"}
+    backend = "--distributed-executor-backend=uni"
+    given = ("--model=m", "--kv-cache-memory-bytes=5", "--enforce-eager", "--max-num-seqs=3", backend)
+    env = {
+        "VLLM_CPU_OMP_THREADS_BIND": "0-1",
+        "OMP_NUM_THREADS": "1",
+        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+        "LD_LIBRARY_PATH": "/opt/lib",
+    }
     result = apply_cpu_table(given, env, MACHINE)
     assert (result.arguments, result.env, result.settings) == (given, env, ())
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from modelyard.local.probe_plan import plan_probe, probe_target
-from modelyard.local.probes import Exec, HttpGet, Probe, TcpSocket
+from modelyard.local.probes import Exec, Grpc, HttpGet, Probe, TcpSocket
 from modelyard.resources import probes as written
 from modelyard.resources.pods import Container
 
@@ -34,6 +34,8 @@ def planned(**fields: Any) -> Probe | None:
         ),
         ({"httpGet": {"port": 9, "host": "127.0.0.1"}}, HttpGet(host="127.0.0.1", port=9)),
         ({"tcpSocket": {"port": 8000}}, TcpSocket(host="127.8.1.1", port=21000)),
+        ({"grpc": {"port": 8000}}, Grpc(host="127.8.1.1", port=21000)),
+        ({"grpc": {"port": 9, "service": "chat"}}, Grpc(host="127.8.1.1", port=9, service="chat")),
         ({"exec": {"command": ["cat", "/mnt/x"]}}, Exec(command=("cat", "/here/x"))),
     ],
 )
@@ -51,15 +53,16 @@ def test_times_and_thresholds() -> None:
         timeoutSeconds=4,
         successThreshold=5,
         failureThreshold=6,
+        terminationGracePeriodSeconds=7,
     )
     assert probe is not None
     assert (probe.initial_delay, probe.period, probe.timeout) == (2, 3, 4)
-    assert (probe.success_threshold, probe.failure_threshold) == (5, 6)
+    assert (probe.success_threshold, probe.failure_threshold, probe.grace) == (5, 6, 7)
 
 
-def test_no_probe_and_grpc() -> None:
+def test_no_probe() -> None:
     assert plan_probe(None, probe_target(CONTAINER, "127.8.1.1", {}, str)) is None
-    assert planned(grpc={"port": 1}) is None
+    assert planned() is None
 
 
 def test_an_unknown_port_name_lists_the_known_ones() -> None:

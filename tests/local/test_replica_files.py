@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from modelyard.local.replica_files import make_directories, remove_directories, remove_stale_files, write_files
 from modelyard.local.replica_plan import LocalFile, ReplicaPlan
@@ -44,6 +45,13 @@ def test_claims_outlive_their_replicas(tmp_path: Path) -> None:
     remove_directories(one)
     assert not (tmp_path / "r").exists()
     assert (tmp_path / "claims" / "c" / "weights").exists()
+
+
+def test_a_claim_that_is_a_link_to_nowhere_is_told_in_words(tmp_path: Path) -> None:
+    (tmp_path / "claims").mkdir()
+    (tmp_path / "claims" / "c").symlink_to("/nowhere/disk")
+    with pytest.raises(OSError, match="claims/c is a link to /nowhere/disk, which is not there"):
+        make_directories(plan(tmp_path), anew=True)
 
 
 def test_files_change_in_place(tmp_path: Path) -> None:

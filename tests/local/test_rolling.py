@@ -130,3 +130,10 @@ def test_an_update_ends_and_keeps_its_limits(
             members[ordinal] = Member(ordinal=ordinal, current=member.current, available=True)
     assert len(members) == replicas
     assert all(member.current for member in members.values())
+
+
+def test_where_extra_replicas_do_not_fit_one_goes_before_the_next_comes() -> None:
+    wanted = RollingLimits(desired=3, surge=2, unavailable=0)
+    assert wanted.with_room_for(1) == RollingLimits(desired=3, surge=1, unavailable=0)
+    assert wanted.with_room_for(0) == RollingLimits(desired=3, surge=0, unavailable=1)
+    assert RollingLimits(desired=3, surge=1, unavailable=2).with_room_for(0).unavailable == 2

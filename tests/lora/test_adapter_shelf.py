@@ -51,3 +51,8 @@ def test_names_are_those_of_folders() -> None:
     folders = {subfolder(f"llama:{name}@1a2b3c4d", "llama") for name in ("a/b", "a-b", "a.b", "../x", "..", "/", "")}
     assert len(folders) == 7
     assert all("/" not in one and not one.startswith((".", "-")) and one.endswith("@1a2b3c4d") for one in folders)
+
+
+def test_no_name_is_taken_for_a_login() -> None:
+    """Ray's client reads ``s3://anonymous@…`` wherever the first ``@`` of an address is."""
+    assert "anonymous@" not in subfolder("llama:my-anonymous@1a2b3c4d", "llama")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from modelyard.lora.ray_wanted import ray_adapters
+from modelyard.lora.lora_config import Wanted
+from modelyard.lora.ray_wanted import one_each, ray_adapters
 from modelyard.lora.wanted import DeploymentAdapters
 from modelyard.resources.loading import load_documents
 from modelyard.resources.resource_set import ResourceSet
@@ -104,3 +105,39 @@ def test_with_several_models_the_name_says_which() -> None:
     assert found.problems == (
         "InferenceModel default/model: food-v1 may be for any of several models; call it MODEL:food-v1",
     )
+
+
+def test_one_name_in_the_folders_of_two_models_is_two_adapters() -> None:
+    found = wanted(service("llama", "alpaca"), inside=["food"])
+    assert shown(found) == {
+        "llama:food": ("s3://bkt/loras/food", "llama"),
+        "alpaca:food": ("s3://bkt/loras/food", "alpaca"),
+    }
+    assert found.problems == ("food is an adapter of several models; ask for alpaca:food or llama:food",)
+
+
+def test_what_the_config_map_calls_by_a_plain_name_keeps_it() -> None:
+    text = service("llama", "alpaca", annotations="{modelyard.dev/lora-adapters: mine}") + CONFIG
+    found = wanted(text, inside=["food", "old"])
+    assert shown(found) == {"food": ("demo://food-review", "llama"), "alpaca:food": ("s3://bkt/loras/food", "alpaca")}
+    assert not found.problems
+
+
+def test_a_base_model_that_is_not_there_is_told() -> None:
+    text = CONFIG.replace("defaultBaseModel: llama", "defaultBaseModel: gemma")
+    several = wanted(service("llama", "alpaca", annotations="{modelyard.dev/lora-adapters: mine}") + text)
+    assert not several.want
+    begin = "ConfigMap default/mine: food is for gemma, which is none of the models here"
+    assert several.problems == (f"{begin} (llama, alpaca)",)
+    one = wanted(service("llama", annotations="{modelyard.dev/lora-adapters: mine}") + text)
+    assert shown(one) == {"food": ("demo://food-review", "llama")}
+    assert one.problems == (f"{begin} (llama); it is loaded on llama",)
+
+
+def test_two_names_for_one_adapter_are_one() -> None:
+    first = Wanted(name="food", source="/a", base_model="llama", origin="x")
+    second = Wanted(name="llama:food", source="/b", base_model="llama", origin="y")
+    other = Wanted(name="alpaca:food", source="/b", base_model="alpaca", origin="y")
+    kept, problems = one_each((first, second, other))
+    assert kept == (first, other)
+    assert problems == ("y: llama:food is left out: on llama it is the same name as food, which x wants",)

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import cast
 
-from modelyard.lora.adapter import ReplicaView, SourceState, Stored
+from modelyard.lora.adapter import Known, ReplicaView, Routes, SourceState, Stored
 from modelyard.lora.engine_adapters import AdapterCallError, EngineAdapters
 from modelyard.lora.lora_config import Wanted
 from modelyard.lora.plan import Held, Listing
+from modelyard.lora.reconciler import at_once
 from modelyard.lora.replica_loop import LoopSettings, ReplicaLoop
 from modelyard.lora.source_book import SourceBook
 
@@ -42,6 +43,51 @@ def view(source: str) -> ReplicaView:
     return ReplicaView(key="default/m-0", url="http://127.0.0.1:1", want=(Wanted(name="a", source=source),))
 
 
+def replica_loop(
+    engine: Engine, source: str, *, routes: Routes, changed: Callable[[], None], known: Known = at_once
+) -> ReplicaLoop:
+    return ReplicaLoop(
+        view(source),
+        book=cast("SourceBook", Book()),
+        api=lambda view: cast("EngineAdapters", engine),
+        routes=routes,
+        known=known,
+        usage=lambda view: (frozenset(), frozenset()),
+        settings=LoopSettings(),
+        changed=changed,
+        clock=asyncio.get_running_loop().time,
+    )
+
+
+def test_it_is_not_said_to_be_loaded_before_everyone_who_routes_knows() -> None:
+    told: list[Mapping[str, str]] = []
+    asked, everyone_knows = asyncio.Event(), asyncio.Event()
+
+    def routes(view: ReplicaView, names: Mapping[str, str], expected: frozenset[str]) -> bool:
+        told.append(names)
+        return True
+
+    async def known() -> None:
+        if told[-1]:
+            asked.set()
+            await everyone_knows.wait()
+
+    async def scenario() -> None:
+        engine, changed = Engine(), asyncio.Event()
+        engine.may_load.set()
+        loop = replica_loop(engine, "/good", routes=routes, changed=changed.set, known=known)
+        async with asyncio.timeout(10):
+            await asked.wait()
+            assert not any(status.loaded for status in loop.statuses())
+            everyone_knows.set()
+            while not all(status.loaded for status in loop.statuses()):
+                changed.clear()
+                await changed.wait()
+        await loop.close()
+
+    asyncio.run(scenario())
+
+
 def test_a_version_that_was_refused_does_not_keep_requests_from_waiting_for_the_next_one() -> None:
     told: list[tuple[dict[str, str], frozenset[str]]] = []
     changed = asyncio.Event()
@@ -53,16 +99,7 @@ def test_a_version_that_was_refused_does_not_keep_requests_from_waiting_for_the_
 
     async def scenario() -> None:
         engine = Engine()
-        loop = ReplicaLoop(
-            view("/bad"),
-            book=cast("SourceBook", Book()),
-            api=lambda view: cast("EngineAdapters", engine),
-            routes=routes,
-            usage=lambda view: (frozenset(), frozenset()),
-            settings=LoopSettings(),
-            changed=changed.set,
-            clock=asyncio.get_running_loop().time,
-        )
+        loop = replica_loop(engine, "/bad", routes=routes, changed=changed.set)
         async with asyncio.timeout(10):
             while not any(status.message == "it is damaged" for status in loop.statuses()):
                 changed.clear()

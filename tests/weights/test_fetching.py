@@ -64,7 +64,9 @@ def test_a_listing_is_asked_for_thrice(store: MemoryStore, tmp_path: Path, monke
         raise Interruption("no route to host")
 
     monkeypatch.setattr(store, "listing", listing)
-    with pytest.raises(WeightsError, match=r"cannot be reached: no route to host; check the network, or name files"):
+    with pytest.raises(
+        WeightsError, match=r"cannot be reached: no route to host, and the hub.s cache .*; check the network, or"
+    ):
         fetch(SOURCE, tmp_path, limits=LIMITS)
     assert len(asked) == 3
 
@@ -81,6 +83,14 @@ def test_a_root_that_cannot_be_written(store: MemoryStore, tmp_path: Path) -> No
     (tmp_path / "file").write_text("")
     with pytest.raises(WeightsError, match=f"weights are kept in {tmp_path}/file"):
         fetch(SOURCE, tmp_path / "file", limits=LIMITS)
+
+
+def test_a_root_whose_disk_is_not_mounted(store: MemoryStore, tmp_path: Path) -> None:
+    (tmp_path / "weights").symlink_to("/nowhere/disk")
+    with pytest.raises(
+        WeightsError, match=r"weights is a link to /nowhere/disk, which is not there.*MODELYARD_WEIGHTS"
+    ):
+        fetch(SOURCE, tmp_path / "weights", limits=LIMITS)
 
 
 def test_what_is_here_is_held_to_the_limits_too(store: MemoryStore, tmp_path: Path) -> None:

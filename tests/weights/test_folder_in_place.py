@@ -80,3 +80,11 @@ def test_a_link_that_leads_nowhere(folder: Path) -> None:
     (folder / "tokenizer.json").symlink_to("gone")
     with pytest.raises(WeightsError, match="leads nowhere"):
         check_folder(str(folder), MODEL_LIMITS)
+
+
+def test_a_path_whose_disk_is_not_mounted(tmp_path: Path) -> None:
+    (tmp_path / "models").symlink_to("/nowhere/disk")
+    with pytest.raises(
+        WeightsError, match=r"models is a link to /nowhere/disk, which is not there: make or mount that"
+    ):
+        check_folder(str(tmp_path / "models" / "m"), MODEL_LIMITS)

@@ -57,7 +57,8 @@ def check(
     snapshot = build_snapshot(read.resource_set, gateway_class=gateway_class)
     rows = _conditions(read, snapshot)
     table = sources_in_force(read.resource_set, given_sources(source))
-    remarks = (*notes(read.resource_set, table), *findings(read.resource_set, machine_gpus=count_gpus()))
+    advice = findings(read.resource_set, machine_gpus=count_gpus(), sources=table)
+    remarks = (*notes(read.resource_set, table), *advice)
     bad = [row for row in rows if row["status"] == "False"]
     if output is Output.JSON:
         print_json(

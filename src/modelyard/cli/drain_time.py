@@ -14,9 +14,10 @@ from modelyard.cli.manifests_option import ManifestsOption, read_or_fail, split_
 from modelyard.cli.output import Output, OutputOption, console, fail, print_json
 from modelyard.cli.rollout import named_deployment
 from modelyard.cli.running_yard import HomeOption, ask, running_yard
-from modelyard.local.pre_stop import sleep_seconds
+from modelyard.local.containers import VllmCommand, recognise
 from modelyard.resources.apps import Deployment
 from modelyard.resources.pods import Container
+from modelyard.resources.sleep_command import hook_seconds
 from modelyard.sizing.drain_time import BUFFER, PREFILL_SHARE, PROPAGATION, DrainFacts, DrainTime, drain_time
 
 
@@ -117,16 +118,22 @@ def _chosen(there: list[Deployment], name: str | None) -> Deployment | None:
 
 
 def _container(deployment: Deployment | None) -> Container | None:
-    """The model server: the first container with a model among its arguments, else the first."""
+    """The model server: the first container that starts vLLM, else the first."""
     containers = deployment.spec.template.spec.containers if deployment is not None else ()
-    with_model = [one for one in containers if any(word.startswith("--model") for word in (*one.command, *one.args))]
-    return next(iter((*with_model, *containers)), None)
+    servers = [one for one in containers if _arguments(one) is not None]
+    return next(iter((*servers, *containers)), None)
+
+
+def _arguments(container: Container | None) -> tuple[str, ...] | None:
+    """The arguments of vLLM's server; None: it is no such server."""
+    found = recognise(container.image, container.command, container.args) if container is not None else None
+    return found.arguments if isinstance(found, VllmCommand) else None
 
 
 def _tokens(given: int | None, deployment: Deployment | None, measured: Measured) -> Fact:
     if given is not None:
         return Fact(value=given, source="--max-output-tokens")
-    words = list(container.args) if (container := _container(deployment)) is not None else []
+    words = _arguments(_container(deployment)) or ()
     for index, word in enumerate(words):
         text = word.partition("=")[2] if word.startswith("--max-model-len=") else ""
         if word == "--max-model-len" and index + 1 < len(words):
@@ -160,9 +167,7 @@ def _propagation(given: float | None, deployment: Deployment | None) -> Fact:
         return Fact(value=given, source="--propagation")
     container = _container(deployment)
     hook = container.lifecycle.pre_stop if container is not None and container.lifecycle is not None else None
-    if hook is not None and hook.sleep is not None:
-        return Fact(value=hook.sleep.seconds, source="preStop sleep of the manifest")
-    seconds = sleep_seconds(hook.exec) if hook is not None and hook.exec is not None else None
+    seconds = hook_seconds(hook) if hook is not None else None
     if seconds is not None:
         return Fact(value=seconds, source="preStop sleep of the manifest")
     return Fact(value=PROPAGATION, source="slow load balancers; measure yours and give --propagation")

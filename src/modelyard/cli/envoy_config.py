@@ -85,7 +85,7 @@ def envoy_config(
         list[str] | None,
         typer.Option(
             "--endpoint",
-            help="[NAMESPACE/]POOL=HOST:PORT[,HOST:PORT…]: addresses of a pool that the manifests do not hold"
+            help="POOL=HOST:PORT[,HOST:PORT…], or NAMESPACE/POOL=…: addresses of a pool that the manifests do not hold"
             " (repeatable).",
         ),
     ] = None,

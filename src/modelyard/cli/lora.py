@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from modelyard.cli.adapter_news import UNDER_WAY
 from modelyard.cli.exit_codes import ExitCode
 from modelyard.cli.output import Output, OutputOption, age, console, fail, print_json, table
 from modelyard.cli.running_yard import HomeOption, ask, running_yard
@@ -17,12 +18,14 @@ from modelyard.control.yard_file import YardFile
 lora = typer.Typer(help="Show, load and unload the LoRA adapters of the running yard.", no_args_is_help=True)
 
 _POLL = 0.3
-_PENDING = ("Fetching", "Loading", "Replacing", "ReplicaNotReady", "Unloading")
-"""Reasons that time alone can change."""
 
 DeploymentOption = Annotated[
     str,
-    typer.Option("--deployment", "-d", help="NAME or NAMESPACE/NAME; needed where several run model servers."),
+    typer.Option(
+        "--deployment",
+        "-d",
+        help="NAME or NAMESPACE/NAME of a Deployment or RayService; needed where there are several.",
+    ),
 ]
 WaitOption = Annotated[float, typer.Option("--wait", min=0.0, help="Seconds to wait for it; 0: do not wait.")]
 
@@ -53,14 +56,15 @@ def list_adapters(home: HomeOption = None, output: OutputOption = Output.TEXT) -
 def load(
     name: Annotated[str, typer.Argument(help="What clients will ask for.")],
     source: Annotated[
-        str, typer.Argument(help="A folder, ORG/NAME[@REVISION] of the hub, gs://… or s3://…, or demo://NAME.")
+        str,
+        typer.Argument(help="A folder, ORG/NAME or ORG/NAME@REVISION of the hub, gs://… or s3://…, or demo://NAME."),
     ],
     deployment: DeploymentOption = "",
     wait: WaitOption = 120.0,
     home: HomeOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Load an adapter on every replica of a Deployment, or replace it by another source, while requests are served.
+    """Load an adapter on every replica of a Deployment or RayService, or replace it, while requests are served.
 
     It stays until the yard ends; to keep it, add it to the ConfigMap or the Yard. Ends with 1 where a replica cannot
     load it.
@@ -88,7 +92,7 @@ def unload(
     home: HomeOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Unload an adapter from every replica of a Deployment; its running requests end first.
+    """Unload an adapter from every replica of a Deployment or RayService; its running requests end first.
 
     Example:
 
@@ -106,7 +110,7 @@ def _settled(yard: YardFile, name: str, seconds: float, old: Callable[[dict[str,
     end = time.monotonic() + seconds
     while True:
         rows = [row for row in ask(yard, "/api/adapters")["adapters"] if row["adapter"] == name]
-        waiting = any(row["reason"] in _PENDING or old(row) for row in rows)
+        waiting = any(row["reason"] in UNDER_WAY or old(row) for row in rows)
         if not waiting or time.monotonic() >= end:
             return rows
         time.sleep(_POLL)

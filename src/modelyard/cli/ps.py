@@ -41,6 +41,7 @@ def _ps(home: Path | None, output: Output) -> None:
                 "fleet": fleet,
                 "rollouts": rollouts,
                 "adapters": adapters["adapters"],
+                "adapterProblems": adapters["problems"],
                 "rayServices": ray_services,
             }
         )

@@ -10,6 +10,7 @@ import typer
 
 from modelyard.cli.exit_codes import ExitCode
 from modelyard.cli.output import Output, OutputOption, console, errors, fail, print_json, table
+from modelyard.cli.ray_rollout import is_ray_service, show_ray_service
 from modelyard.cli.running_yard import HomeOption, ask, running_yard
 from modelyard.control.yard_file import YardFile
 
@@ -25,6 +26,7 @@ WaitOption = Annotated[bool, typer.Option("--wait", help="Return when it is done
 TimeoutOption = Annotated[float, typer.Option("--timeout", help="Longest wait in seconds; 0: no limit.")]
 
 _PREFIXES = ("deployment/", "deployments/", "deploy/", "deployment.apps/")
+_RAY_PREFIXES = ("rayservice/", "rayservices/", "rayservice.ray.io/", "rayservices.ray.io/")
 _POLL_SECONDS = 0.2
 EVERY = "every Deployment"
 
@@ -85,16 +87,21 @@ def status(
     home: HomeOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Show how far updates are, with the conditions that Kubernetes has.
+    """Show how far updates are, with the conditions that Kubernetes has; of a RayService, those of KubeRay.
 
     Examples:
 
       modelyard rollout status
 
+      modelyard rollout status rayservice/gemma --wait
+
       modelyard rollout status demo-llama --wait --timeout 300
     """
     yard = running_yard(home)
     named = None if deployment is None else named_deployment(deployment, namespace)
+    if named is not None and deployment is not None and _means_ray(yard, deployment, named):
+        show_ray_service(yard, named, wait, timeout, output)
+        return
     rows = _wait(yard, named, timeout, output) if wait else _rollouts(yard, named)
     _show(rows, output, single=named is not None)
 
@@ -130,13 +137,24 @@ def history(
 
 def named_deployment(text: str, namespace: str) -> tuple[str, str]:
     """Namespace and name."""
-    for prefix in _PREFIXES:
+    for prefix in (*_PREFIXES, *_RAY_PREFIXES):
         text = text.removeprefix(prefix)
     where, slash, name = text.rpartition("/")
     found = (where, name) if slash else (namespace, text)
     if not all(part and "/" not in part for part in found):
         fail(f"{text!r} names no Deployment: give NAME or NAMESPACE/NAME.", ExitCode.USAGE)
     return found
+
+
+def _means_ray(yard: YardFile, text: str, named: tuple[str, str]) -> bool:
+    """Said by a prefix, or by the only object of this name."""
+    if text.startswith(_PREFIXES) or not is_ray_service(yard, named):
+        return False
+    return text.startswith(_RAY_PREFIXES) or named not in [_name(row) for row in ask(yard, "/api/rollouts")["rollouts"]]
+
+
+def _name(row: dict[str, Any]) -> tuple[str, str]:
+    return (row["namespace"], row["name"])
 
 
 def _command(

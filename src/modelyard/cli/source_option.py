@@ -16,8 +16,8 @@ SourceOption = Annotated[
     typer.Option(
         "--source",
         metavar="NAME=WHERE",
-        help="Take a model, path or bucket of the manifests from demo://NAME, a folder, ORG/NAME[@REVISION] of the hub,"
-        " gs:// or s3:// (repeatable).",
+        help="Take a model, path or bucket of the manifests from demo://NAME, a folder, ORG/NAME or ORG/NAME@REVISION"
+        " of the hub, gs:// or s3:// (repeatable).",
     ),
 ]
 

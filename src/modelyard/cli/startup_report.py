@@ -7,23 +7,30 @@ import json
 import shlex
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 from rich.live import Live
 
 from modelyard import __version__
+from modelyard.cli.adapter_news import AdapterNews, line_of, under_way
 from modelyard.cli.output import Output, age, console, table
 from modelyard.control.ray_clusters import ray_settings
 from modelyard.control.yard import Yard
+from modelyard.fleet.adapter_names import served_names
 from modelyard.local.home import Home
+from modelyard.local.replica_plan import AppliedSetting
 from modelyard.local.status import Phase, ReplicaStatus
+from modelyard.lora.condition import AdapterStatus
 
 _REFRESH_SECONDS = 0.5
 _SHOWN_REQUESTS = 4
 """Requests that are printed to be tried: one per model, but no wall of text."""
 _SETTLE_SECONDS = 20.0
 """How long the first list of models is waited for once everything is ready (a server may list none)."""
+_ADAPTER_SECONDS = 120.0
+"""How long adapters are waited for once every replica is ready: a download may take much longer."""
 _REST_SECONDS = 3.0
 """How long, in all, the lists of the other endpoints are waited for: some may be down."""
 
@@ -34,6 +41,7 @@ class StartupReport:
     def __init__(self, output: Output) -> None:
         self._json = output is Output.JSON
         self._told: dict[str, str] = {}
+        self._adapters = AdapterNews()
 
     async def run(self, yard: Yard, changed: asyncio.Event) -> None:
         """Report until everything is ready, then only what changes for the worse or the better."""
@@ -43,6 +51,7 @@ class StartupReport:
         while not self._all_ready(yard):
             self._changes(yard)
             await _next(changed)
+        await self._adapters_loaded(yard, changed)
         await self._models_known(yard, changed)
         self._changes(yard)
         self._ready(yard)
@@ -66,6 +75,16 @@ class StartupReport:
     def _all_ready(self, yard: Yard) -> bool:
         replicas = yard.replicas()
         return yard.view.readiness()[0] and all(item.ready for item in replicas)
+
+    async def _adapters_loaded(self, yard: Yard, changed: asyncio.Event) -> None:
+        """Wait for wanted adapters, within bounds; what is not there by then is told with ``ready``."""
+        coming, end = under_way(_adapters(yard)), time.monotonic() + _ADAPTER_SECONDS
+        if coming and not self._json:
+            names = ", ".join(sorted({status.adapter for status in coming}))
+            console.print(f"  adapters: waiting for {_plain(names)} (at most {_ADAPTER_SECONDS:.0f} s)")
+        while under_way(_adapters(yard)) and time.monotonic() < end:
+            self._changes(yard)
+            await _next(changed)
 
     async def _models_known(self, yard: Yard, changed: asyncio.Event) -> None:
         """Wait a little for health checks and model lists, so that the summary is whole."""
@@ -98,21 +117,14 @@ class StartupReport:
             console.print(f"  [yellow]{_plain(f'{note.object}: {note.message}; {note.advice}')}[/]")
         for row in skipped:
             console.print(f"  [dim]skipped {row['what']}: {_plain(row['reason'])}[/]")
-        for plan in yard.local.plans() if yard.local is not None else ():
-            for setting in dict.fromkeys(item for replica in plan.replicas for item in replica.settings):
-                what = f"changed {plan.name} {setting.setting}: {setting.change} ({setting.reason})"
-                console.print(f"  [dim]{_plain(what)}[/]")
-        for job in yard.jobs.statuses() if yard.jobs is not None else ():
-            for setting in job.settings:
-                what = f"changed {job.name} {setting.setting}: {setting.change} ({setting.reason})"
-                console.print(f"  [dim]{_plain(what)}[/]")
-        for name, setting in ray_settings(yard.ray) if yard.ray is not None else ():
+        for name, setting in _changed_settings(yard):
             what = f"changed {name} {setting.setting}: {setting.change} ({setting.reason})"
             console.print(f"  [dim]{_plain(what)}[/]")
 
     def _changes(self, yard: Yard) -> None:
-        """One line for each replica and Job whose state changed."""
+        """One line for each replica, Job and adapter whose state changed."""
         self._job_changes(yard)
+        self._adapter_changes(yard)
         for item in yard.replicas():
             state = _state(item)
             if self._told.get(item.key) == state:
@@ -125,7 +137,7 @@ class StartupReport:
 
     def _job_changes(self, yard: Yard) -> None:
         """One line for each Job whose phase changed."""
-        for item in yard.jobs.statuses() if yard.jobs is not None else ():
+        for item in yard.workloads.jobs.statuses() if yard.workloads is not None else ():
             key, state = f"Job {item.key}", item.phase.value
             if self._told.get(key) == state:
                 continue
@@ -135,16 +147,34 @@ class StartupReport:
             else:
                 console.print(f"  {key}: {_plain(f'{state} ({item.message})' if item.message else state)}")
 
+    def _adapter_changes(self, yard: Yard) -> None:
+        """One line for each adapter that settled, and for what is wrong with what is wanted."""
+        if yard.workloads is None:
+            return
+        adapters = yard.workloads.adapters
+        for problem in self._adapters.new_problems(adapters.problems()):
+            if self._json:
+                self._event("adapterProblem", message=problem)
+            else:
+                console.print(f"  [yellow]adapters: {_plain(problem)}[/]")
+        for status in self._adapters.changed(adapters.statuses()):
+            if self._json:
+                self._event("adapter", **_shown(status))
+            else:
+                console.print(f"  {_plain(line_of(status))}")
+
     def _ready(self, yard: Yard) -> None:
         names = models(yard)
         gateways = yard.view.gateways()
         address = gateways[0]["addresses"][0] if gateways else ""
         if self._json:
-            self._event("ready", address=address, models=names)
+            self._event("ready", address=address, models=names, adapters=[_shown(one) for one in _adapters(yard)])
             return
         console.print(
             f"[bold green]ready[/]  models: {', '.join(names) if names else 'none listed by the servers yet'}"
         )
+        for status in under_way(_adapters(yard)):
+            console.print(f"  [yellow]still on its way: {_plain(line_of(status))}[/] (modelyard lora ls)")
         if address and names:
             console.print("\nTry:")
             for name in names[:_SHOWN_REQUESTS]:
@@ -162,6 +192,33 @@ class StartupReport:
         sys.stdout.flush()
 
 
+def _adapters(yard: Yard) -> tuple[AdapterStatus, ...]:
+    return yard.workloads.adapters.statuses() if yard.workloads is not None else ()
+
+
+def _changed_settings(yard: Yard) -> Iterator[tuple[str, AppliedSetting]]:
+    """(object, difference from its manifest) of everything that runs here."""
+    if yard.workloads is None:
+        return
+    for plan in yard.workloads.local.plans():
+        for setting in dict.fromkeys(item for replica in plan.replicas for item in replica.settings):
+            yield plan.name, setting
+    for job in yard.workloads.jobs.statuses():
+        for setting in job.settings:
+            yield job.name, setting
+    yield from ray_settings(yard.workloads.ray)
+
+
+def _shown(status: AdapterStatus) -> dict[str, Any]:
+    return {
+        "adapter": status.adapter,
+        "replica": status.replica,
+        "loaded": status.loaded,
+        "reason": status.reason,
+        "message": status.message,
+    }
+
+
 def _settled(yard: Yard) -> bool:
     """Whether every endpoint is ready and has told its models."""
     backends = yard.current_fleet.backends.values()
@@ -171,11 +228,12 @@ def _settled(yard: Yard) -> bool:
 def models(yard: Yard) -> list[str]:
     """Names that clients can use: what ready engines list, and what the pools' objects define."""
     names = {
-        model.id
+        name
         for backend in yard.current_fleet.backends.values()
         for state in backend.endpoints
         if state.ready
-        for model in state.models or ()
+        for name, served in served_names(state).items()
+        if not served.hidden
     }
     for pool in yard.snapshot.pools.values():
         names.update(pool.targets.names)

@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from modelyard.cli.exit_codes import ExitCode
-from modelyard.cli.output import Output, OutputOption, age, console, fail, print_json, table
+from modelyard.cli.output import Output, OutputOption, age, console, errors, fail, print_json, table
 from modelyard.cli.running_yard import HomeOption
 from modelyard.cli.weights_progress import ReadingReport, report_fetch
 from modelyard.control.weights_provider import weights_root
@@ -18,7 +18,7 @@ from modelyard.control.yard_file import in_use
 from modelyard.local.home import Home
 from modelyard.local.state_file import read_state
 from modelyard.resources.weights_source import WeightsSource, parse_source
-from modelyard.weights.errors import WeightsError
+from modelyard.weights.errors import Unreachable, WeightsError
 from modelyard.weights.fetching import fetch
 from modelyard.weights.kept import KeptWeights, kept_weights, remove_weights, users_of
 from modelyard.weights.limits import ADAPTER_LIMITS, MODEL_LIMITS, PICKLE_KINDS, GiB
@@ -32,7 +32,13 @@ weights = typer.Typer(
     no_args_is_help=True,
 )
 
-_SOURCE_HELP = "demo://NAME, ORG/NAME[@REVISION] of the hub, gs://BUCKET/FOLDER, s3://BUCKET/FOLDER, or a path."
+_SOURCE_HELP = (
+    "demo://NAME, ORG/NAME or ORG/NAME@REVISION of the hub, gs://BUCKET/FOLDER, s3://BUCKET/FOLDER, or a path."
+)
+
+_OFFLINE = (
+    "Check the network (and HF_HUB_OFFLINE), or do without: modelyard up --source NAME=/a/folder or NAME=demo://…"
+)
 
 
 @weights.command("pull")
@@ -65,12 +71,16 @@ def pull(
         try:
             with report_fetch(output) as progress:
                 found = fetch(source, root, progress=progress, limits=limits, update=update)
+        except Unreachable as problem:
+            fail(f"{problem.why}.", next_step=_OFFLINE)
         except WeightsError as problem:
             fail(str(problem))
         if output is Output.JSON:
             print_json(msgspec.to_builtins(found, enc_hook=str))
         else:
             console.print(f"{source}: {readable_size(found.size)} in {found.path}")
+            if found.note:
+                errors.print(found.note, markup=False)
 
 
 @weights.command("ls")

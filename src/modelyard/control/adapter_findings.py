@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from modelyard.control.ray_adapter_findings import ray_adapter_findings
 from modelyard.local import arguments as argv
 from modelyard.local.containers import VllmCommand, recognise
 from modelyard.local.environment import PodFacts, Sources, build_environment, expand
 from modelyard.lora.engine_limits import RUNTIME_UPDATING, EngineLimits, limits_of
+from modelyard.lora.unread_wishes import unread_wishes, unserved_targets
 from modelyard.lora.wanted import DeploymentAdapters, deployment_adapters, is_syncer, same_port
 from modelyard.resources.finding import Finding
 from modelyard.resources.source_table import SourceTable
@@ -18,17 +21,22 @@ if TYPE_CHECKING:
     from modelyard.resources.resource_set import ResourceSet
 
 DEFAULT_PORT = "8000"
+NO_SOURCES = SourceTable()
+_NAMES = re.compile(r'"name"\s*:\s*"([^"]+)"')
 
 
-def adapter_findings(resources: ResourceSet) -> Iterator[Finding]:
-    """For every Deployment with a LoRA syncer."""
-    for deployment in resources.deployments.values():
+def adapter_findings(resources: ResourceSet, sources: SourceTable = NO_SOURCES) -> Iterator[Finding]:
+    """For every Deployment and RayService that adapters are wanted on, and for wishes that reach none."""
+    known: dict[tuple[str, str], list[str] | None] = {}
+    for key, deployment in resources.deployments.items():
         found = _server(resources, deployment)
+        known[key] = None
         if found is None:
             continue
         arguments, limits = found
         served = argv.values(arguments, "--served-model-name") or argv.values(arguments, "--model") or []
-        adapters = deployment_adapters(resources, deployment, SourceTable(), frozenset(served))
+        known[key] = [*served, *_given_at_the_start(arguments)]
+        adapters = deployment_adapters(resources, deployment, sources, frozenset(served))
         name = f"Deployment {deployment.metadata.namespace}/{deployment.metadata.name}"
         for problem in adapters.problems:
             yield Finding(object=name, check="adapter-config", message=problem, advice="correct the ConfigMap")
@@ -36,6 +44,15 @@ def adapter_findings(resources: ResourceSet) -> Iterator[Finding]:
             yield from _of_engine(name, adapters, limits)
             yield from _of_file(adapters, served, arguments)
         yield from _of_syncer(name, deployment)
+    yield from unread_wishes(resources)
+    yield from unserved_targets(resources, known, sources)
+    yield from ray_adapter_findings(resources, sources)
+
+
+def _given_at_the_start(arguments: tuple[str, ...]) -> list[str]:
+    """Adapters of ``--lora-modules``, ``NAME=PATH`` or JSON with a name."""
+    given = argv.values(arguments, "--lora-modules") or []
+    return [name for text in given for name in _NAMES.findall(text) or [text.partition("=")[0]]]
 
 
 def _of_engine(name: str, adapters: DeploymentAdapters, limits: EngineLimits) -> Iterator[Finding]:

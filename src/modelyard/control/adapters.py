@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 
 from modelyard.control.adapter_wishes import DeploymentWish, HandMade, wish_of
+from modelyard.control.adapters_without_replica import on_deployment, on_ray_service
+from modelyard.control.base_shapes import BaseShapes
 from modelyard.control.ray_adapters import (
     RayWish,
     hub_token,
     ray_views,
     ray_wish,
     reported,
+    require_base,
     wants_bucket,
 )
 from modelyard.control.told_routes import ToldRoutes, address_in
@@ -32,22 +36,21 @@ from modelyard.local.status import Phase, ReplicaStatus
 from modelyard.local.supervisor import LocalRunner
 from modelyard.local.weights_provider import WeightsMissing
 from modelyard.lora.adapter import Fetched, FetchError, ReplicaView
-from modelyard.lora.adapter_config import BaseShape, read_base_shape
 from modelyard.lora.condition import AdapterStatus
 from modelyard.lora.loopback_bucket import LoopbackBucket
 from modelyard.lora.ray_wanted import ray_bases
 from modelyard.lora.reconciler import Reconciler, gauge
 from modelyard.lora.store import AdapterStore
+from modelyard.lora.unread_wishes import unread_wishes
+from modelyard.lora.wanted import DeploymentAdapters
 from modelyard.resources.resource_set import ResourceSet
 from modelyard.resources.source_table import SourceTable
 from modelyard.resources.weights_source import parse_source
 from modelyard.scrape.scraper import Scraper
-from modelyard.telemetry import catalogue
-from modelyard.telemetry.catalogue import Metric
-from modelyard.telemetry.exposition import Sample
 
 log = logging.getLogger(__name__)
 
+KNOWN_SECONDS = 2.0
 FOLDER = "adapters"
 """In the home: the copies that engines read, one folder per version."""
 BUCKET_FOLDER = "ray-adapters"
@@ -67,10 +70,11 @@ class YardAdapters:
         provider: FetchingProvider,
         simulated: bool,
         awaited: Callable[[], Mapping[str, Mapping[str, int]]],
+        known: Callable[[], Awaitable[None]],
         on_change: Callable[[], None],
     ) -> None:
         """``simulated``: the engines read no files, so none are fetched. ``awaited``: backend -> adapter -> requests
-        that wait for it."""
+        that wait for it. ``known``: waits until every worker goes by the fleet of now."""
         folder = home.root / FOLDER
         shutil.rmtree(folder, ignore_errors=True)  # no engine of an earlier yard reads there any more
         self._bucket_folder = home.root / BUCKET_FOLDER
@@ -81,18 +85,24 @@ class YardAdapters:
         self._ray_wishes: dict[str, RayWish] = {}
         self._told = ToldRoutes()
         self._local, self._scraper, self._provider, self._simulated = local, scraper, provider, simulated
-        self._awaited = awaited
+        self._awaited, self._known = awaited, known
         self._resources, self._sources = ResourceSet(), SourceTable()
         self._wishes: dict[str, DeploymentWish] = {}
         self._by_hand: dict[str, HandMade] = {}
-        self._shapes: dict[str, BaseShape] = {}
+        self._shapes = BaseShapes()
         self._tokens: dict[str, str] = {}
+        self._nowhere: tuple[AdapterStatus, ...] = ()
+        """Of what is wanted where nothing runs."""
+        self._unread: tuple[str, ...] = ()
+        """Wishes that nothing here reads."""
         self._addresses: tuple[int, Mapping[str, EndpointState]] = (-1, {})
         self._reconciler = Reconciler(
             self._fetch,
             store=None if simulated else AdapterStore(folder),
             bucket=self._bucket_folder,
+            sweep=True,
             routes=self._route,
+            known=self._told_everyone,
             usage=self._usage,
             on_change=on_change,
         )
@@ -100,7 +110,7 @@ class YardAdapters:
     async def bucket(self, resources: ResourceSet) -> AdapterBucket | None:
         """Where Ray's models load adapters from; None: none of ``resources`` does, or the bucket cannot be served."""
         if self._bucket is None and wants_bucket(resources):
-            bucket = LoopbackBucket(self._bucket_folder)
+            bucket = LoopbackBucket(self._bucket_folder, self._bucket_folder.with_suffix(".credentials"))
             try:
                 endpoint = await bucket.start()
             except OSError as problem:
@@ -113,13 +123,16 @@ class YardAdapters:
     def apply(self, resources: ResourceSet, sources: SourceTable) -> None:
         """Take over what the manifests want now."""
         self._resources, self._sources = resources, sources
+        self._unread = tuple(f"{one.object}: {one.message}; {one.advice}" for one in unread_wishes(resources))
         self.replicas_changed()
 
     def replicas_changed(self) -> None:
         """Look after the replicas that there are now."""
         running = {status.key: status for status in self._local.replicas()}
         views = []
+        self._nowhere = ()
         for deployment in self._local.plans():
+            self._nowhere += tuple(on_deployment(deployment, self._resources, self._sources))
             key = f"{deployment.namespace}/{deployment.name}"
             written = self._resources.deployments.get((deployment.namespace, deployment.name))
             plans = [(plan, running.get(plan.key)) for plan in (*deployment.replicas, *deployment.spares)]
@@ -147,7 +160,11 @@ class YardAdapters:
     # ── what people ask for ──
 
     def load(self, deployment: str, name: str, source: str) -> None:
-        """Want an adapter until the yard ends. Raises KeyError where there is no such Deployment."""
+        """Want an adapter until the yard ends. Raises KeyError where there is no such Deployment, and ValueError, for
+        people, where the name does not say for which of a RayService's models it is."""
+        if deployment in self._ray_wishes:
+            namespace, _, service = deployment.partition("/")
+            require_base(self._resources.ray_services[namespace, service], name)
         self._change(deployment, HandMade.wanting, name, source)
 
     def unload(self, deployment: str, name: str) -> None:
@@ -168,14 +185,12 @@ class YardAdapters:
         return tuple(sorted({*self._wishes, *self._ray_wishes}))
 
     def statuses(self) -> tuple[AdapterStatus, ...]:
-        """Every adapter on every replica."""
-        return self._reconciler.statuses()
+        """Every adapter on every replica, and those that are wanted where no replica runs."""
+        return (*self._reconciler.statuses(), *self._nowhere)
 
     def problems(self) -> tuple[str, ...]:
         """What is wrong with the wishes themselves."""
-        vllm = [wish.adapters for _, wish in sorted(self._wishes.items())]
-        ray = [wish.adapters for _, wish in sorted(self._ray_wishes.items())]
-        return tuple(problem for adapters in (*vllm, *ray) for problem in adapters.problems)
+        return tuple(problem for adapters in self._wanted() for problem in adapters.problems) + self._unread
 
     def shown(self) -> dict[str, Any]:
         """For the admin API."""
@@ -187,7 +202,11 @@ class YardAdapters:
 
     def gauge(self) -> Mapping[str, int]:
         """Adapter -> 1 where it is loaded on all of its replicas."""
-        return gauge(self.statuses())
+        return gauge(self.statuses(), (name for adapters in self._wanted() for name in adapters.absent))
+
+    def _wanted(self) -> list[DeploymentAdapters]:
+        vllm = [wish.adapters for _, wish in sorted(self._wishes.items())]
+        return [*vllm, *(wish.adapters for _, wish in sorted(self._ray_wishes.items()))]
 
     # ── joints ──
 
@@ -209,7 +228,7 @@ class YardAdapters:
             policy=wish.adapters.policy,
             want=want,
             absent=wish.adapters.absent | wish.by_hand.absent,
-            base=self._shape(wish.model),
+            base=self._shapes.of(wish.model),
             api_key=wish.api_key,
         )
 
@@ -230,22 +249,14 @@ class YardAdapters:
             )
             token = hub_token(plan)
             self._tokens.update({one.source: token for one in wish.adapters.want if token})
-            yield from ray_views(plan, self._clusters(plan.namespace, plan.name), wish, self._shape)
+            clusters = self._clusters(plan.namespace, plan.name)
+            self._nowhere += tuple(on_ray_service(plan, wish.adapters, clusters))
+            yield from ray_views(plan, clusters, wish, self._shapes.of)
         self._ray_wishes = wishes
 
     def _clusters(self, namespace: str, name: str) -> list[ReplicaStatus]:
         running = self._ray.replicas() if self._ray is not None else ()
         return [one for one in running if (one.namespace, one.deployment) == (namespace, name)]
-
-    def _shape(self, model: str) -> BaseShape:
-        """Sizes of the base model, from its files where they are here."""
-        known = self._shapes.get(model)
-        if known is None and model.startswith("/"):
-            try:
-                known = self._shapes[model] = read_base_shape((Path(model) / "config.json").read_bytes())
-            except OSError:
-                known = None
-        return known or BaseShape()
 
     async def _fetch(self, source: str, say: Callable[[str], None]) -> Fetched:
         if self._simulated:
@@ -259,6 +270,12 @@ class YardAdapters:
 
     def _route(self, view: ReplicaView, names: Mapping[str, str], expected: frozenset[str]) -> bool:
         return self._scraper.set_adapters(address_in(view.url), *self._told.tell(view, names, expected))
+
+    async def _told_everyone(self) -> None:
+        """What is said to be loaded can be asked for. A worker that hangs keeps nothing waiting for long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(KNOWN_SECONDS):
+                await self._known()
 
     def _usage(self, view: ReplicaView) -> tuple[frozenset[str], frozenset[str]]:
         asked = frozenset(name for counts in self._awaited().values() for name, count in counts.items() if count)
@@ -276,13 +293,3 @@ class YardAdapters:
 
 def _address(plan: ReplicaPlan) -> str:
     return address_of(plan.address, plan.ports[0].local)
-
-
-def adapter_gauges(adapters: YardAdapters) -> dict[Metric, list[Sample]]:
-    """For the metrics page."""
-    return {
-        catalogue.SYNCER_ADAPTER: [((name,), float(value)) for name, value in sorted(adapters.gauge().items())],
-        catalogue.ADAPTER_LOADED: [
-            ((status.replica, status.adapter, status.reason), float(status.loaded)) for status in adapters.statuses()
-        ],
-    }

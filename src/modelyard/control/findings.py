@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from modelyard.control.adapter_findings import adapter_findings
+from modelyard.control.adapter_findings import NO_SOURCES, adapter_findings
 from modelyard.findings.table import manifest_findings
 from modelyard.local.gpu_demands import gpu_demands
 from modelyard.resources.finding import Finding
 from modelyard.resources.resource_set import ResourceSet
+from modelyard.resources.source_table import SourceTable
 from modelyard.sizing.gpu_findings import gpu_findings
 from modelyard.sizing.memory_findings import memory_findings
 from modelyard.sizing.model_shapes import shape_of
 from modelyard.sizing.ray_demands import ray_cluster_findings, ray_demands
 
 
-def findings(resources: ResourceSet, *, machine_gpus: int = 0) -> tuple[Finding, ...]:
-    """In the order of objects. ``machine_gpus``: GPUs of this machine; 0: none, models run on its CPU."""
+def findings(
+    resources: ResourceSet, *, machine_gpus: int = 0, sources: SourceTable = NO_SOURCES
+) -> tuple[Finding, ...]:
+    """In the order of objects. ``machine_gpus``: GPUs of this machine; 0: none, models run on its CPU. ``sources``:
+    where models and adapters are taken from here."""
     sizes = _sizes(resources, machine_gpus)
-    return tuple(sorted((*sizes, *manifest_findings(resources), *adapter_findings(resources))))
+    return tuple(sorted((*sizes, *manifest_findings(resources), *adapter_findings(resources, sources))))
 
 
 def _sizes(resources: ResourceSet, machine_gpus: int) -> Iterator[Finding]:

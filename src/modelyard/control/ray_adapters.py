@@ -18,7 +18,7 @@ from modelyard.lora.adapter_shelf import subfolder
 from modelyard.lora.engine_limits import limits_of_keywords
 from modelyard.lora.loopback_bucket import LoopbackBucket
 from modelyard.lora.lora_config import Wanted
-from modelyard.lora.ray_wanted import base_of, own_name, ray_adapters, ray_bases
+from modelyard.lora.ray_wanted import base_of, one_each, own_name, ray_adapters, ray_bases
 from modelyard.lora.store import CONFIG
 from modelyard.lora.wanted import DeploymentAdapters
 from modelyard.resources.serve_config import OPENAI_BUILDERS
@@ -66,14 +66,16 @@ def ray_wish(
         want += [one for one in before.adapters.want if one.name not in known and one.origin != BY_HAND]
         problems = [f"{problem}; what it said before stays in force" for problem in problems]
     want = [_placed(one, sources) for one in want if one.name not in {*by_hand.sources, *by_hand.absent}]
+    asked = []
     for name, source in by_hand.sources.items():
         one = Wanted(name=name, source=source, origin=BY_HAND)
         base = base_of(one, bases)
         if base is None:
             problems.append(f"{BY_HAND}: {name} may be for any of several models; call it MODEL:{name}")
         else:
-            want.append(msgspec.structs.replace(one, base_model=base.model_id))
-    adapters = msgspec.structs.replace(found, want=tuple(want), problems=tuple(problems))
+            asked.append(msgspec.structs.replace(one, base_model=base.model_id))
+    kept, remarks = one_each((*asked, *want))
+    adapters = msgspec.structs.replace(found, want=kept, problems=(*problems, *remarks))
     return RayWish(adapters=adapters, absent=found.absent | by_hand.absent)
 
 
@@ -102,6 +104,14 @@ def ray_views(
                 absent=wish.absent,
                 base=shape(str(model["model_loading_config"].get("model_source") or name)),
             )
+
+
+def require_base(service: RayService, name: str) -> None:
+    """Raises ValueError, for people, where ``name`` does not say for which of the service's models it is."""
+    bases = ray_bases(service)
+    if base_of(Wanted(name=name, source=""), bases) is None:
+        listed = ", ".join(f"{base.model_id}:{name}" for base in bases)
+        raise ValueError(f"{name} may be for any of several models of {service.metadata.name}; say which: {listed}")
 
 
 def hub_token(plan: RayServicePlan) -> str:

@@ -8,12 +8,18 @@ from modelyard.control.settings import ControlSettings
 from modelyard.local.ray.cluster import Drain
 from modelyard.local.ray.runner import RayRunner
 from modelyard.local.replica_plan import AppliedSetting
+from modelyard.local.state_file import StateFile
 from modelyard.local.weights_provider import WeightsProvider
 from modelyard.manifests.reading import folder_of
 
 
 def ray_runner(
-    settings: ControlSettings, *, on_change: Callable[[], None], drain: Drain, weights: WeightsProvider
+    settings: ControlSettings,
+    *,
+    on_change: Callable[[], None],
+    drain: Drain,
+    weights: WeightsProvider,
+    state: StateFile | None = None,
 ) -> RayRunner:
     """The runner of this yard's RayServices. Relative paths begin in the folder of the manifest's file."""
     return RayRunner(
@@ -22,6 +28,7 @@ def ray_runner(
         on_change=on_change,
         drain=drain,
         weights=weights,
+        state=state,
         folder_of=lambda service: folder_of(service.origin),
     )
 

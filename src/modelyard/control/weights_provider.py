@@ -16,6 +16,7 @@ from modelyard.control.daemon_thread import in_daemon_thread
 from modelyard.local.home import Home
 from modelyard.local.weights_provider import WeightsMissing
 from modelyard.resources.weights_source import WeightsSource, parse_source
+from modelyard.weights.disk import link_to_nowhere
 from modelyard.weights.fetching import ADAPTER_LIMITS, MODEL_LIMITS, FetchedWeights, Progress, WeightsError, fetch
 from modelyard.weights.prefetch import read_ahead
 
@@ -75,8 +76,8 @@ class FetchingProvider:
     ) -> FetchedWeights:
         """As ``provide``, with revision and digest. Raises WeightsMissing."""
         found = parse_source(source)
-        if found.kind == "path" and not await asyncio.to_thread(os.path.isdir, found.name):
-            raise WeightsMissing(f"{found.name} is not there")
+        if found.kind == "path":
+            await asyncio.to_thread(_require_folder, Path(found.name))
         key = (str(found), adapter)
         under_way = self._fetches.get(key)
         if under_way is None or under_way.stopped:
@@ -106,14 +107,17 @@ class FetchingProvider:
         def progress(moment: Progress) -> None:
             if state.stopped or loop.is_closed():
                 raise _StoppedError
-            loop.call_soon_threadsafe(_tell, state, str(moment))
+            loop.call_soon_threadsafe(_tell, state, moment)
 
         limits = ADAPTER_LIMITS if adapter else MODEL_LIMITS
         try:
             work = partial(fetch, source, self._root, token=token, progress=progress, limits=limits)
-            return await in_daemon_thread(work, f"fetch {source}")
+            found = await in_daemon_thread(work, f"fetch {source}")
         except _StoppedError:
             raise WeightsError(f"the fetch of {source} was stopped") from None
+        if found.note:
+            log.warning("%s is %s", source, found.note)
+        return found
 
     async def prefetch(self, folder: Path, say: Callable[[str], None]) -> None:
         """Read the safetensors files of ``folder`` ahead into memory; what goes wrong is only logged."""
@@ -134,13 +138,21 @@ class FetchingProvider:
             log.warning("%s is not read ahead: %s", folder.name, problem)
 
 
+def _require_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        raise WeightsMissing(link_to_nowhere(folder.absolute(), "") or f"{folder} is not there")
+
+
 def _seen(task: asyncio.Task[FetchedWeights]) -> None:
     """A failure that nobody waits for any more is no news."""
     if not task.cancelled():
         task.exception()
 
 
-def _tell(state: _Fetch, line: str) -> None:
+def _tell(state: _Fetch, moment: Progress) -> None:
+    line = str(moment)
+    if moment.phase == "waiting" and line != state.line:
+        log.info("%s", line)
     state.line = line
     for say in list(state.listeners.values()):
         say(line)

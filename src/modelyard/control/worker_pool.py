@@ -207,6 +207,9 @@ class WorkerPool:
         """Wait until every worker sends requests by the fleet of now, or a later one, and has said what it has open
         since. A worker that is gone sends nothing, and gets the fleet of then when it comes."""
         number = self._fleet_number
+        for worker in self.workers:
+            if worker.connected and worker.stats.fleet < number:
+                worker.send(protocol.Report())
         while any(worker.connected and worker.stats.fleet < number for worker in self.workers):
             await self._reported.wait()
 

@@ -10,34 +10,29 @@ from collections.abc import Callable, Mapping
 
 from modelyard import __version__
 from modelyard.admin.server import AdminServer
-from modelyard.control.adapters import YardAdapters
 from modelyard.control.addresses import Binding, NoAddress
 from modelyard.control.clock_text import utc_now
 from modelyard.control.commands import command_routes
 from modelyard.control.configuration import Configuration
+from modelyard.control.draining import until_drained
 from modelyard.control.envoy_edge import EnvoyEdge
 from modelyard.control.free_addresses import require_free
 from modelyard.control.front_door import front_door
-from modelyard.control.jobs import YardJobs
 from modelyard.control.local_pods import pod_endpoints
 from modelyard.control.planned_bindings import planned_bindings
-from modelyard.control.ray_clusters import ray_runner
 from modelyard.control.settings import ControlSettings
 from modelyard.control.sources import sources_in_force
 from modelyard.control.url_resources import url_endpoints, url_resources
 from modelyard.control.weights_provider import FetchingProvider, weights_root
 from modelyard.control.worker_pool import EXT_PROC, PROXY, WorkerPool
 from modelyard.control.worker_socket import default_socket_path
+from modelyard.control.workloads import Workloads
 from modelyard.control.yard_file import YardFile, remove_yard_file, write_yard_file
 from modelyard.control.yard_view import YardView, in_url
 from modelyard.fleet.backends import BackendSpec
 from modelyard.fleet.discovery import backends_of
 from modelyard.fleet.fleet import BackendKey, Fleet
-from modelyard.local.addresses import ONLY_LOOPBACK
-from modelyard.local.ray.runner import RayRunner
-from modelyard.local.replica_plan import EngineMode
 from modelyard.local.status import LocalPod, ReplicaStatus
-from modelyard.local.supervisor import LocalRunner
 from modelyard.manifests.reading import ReadResult
 from modelyard.manifests.watching import watch_manifests
 from modelyard.resources.resource_set import ResourceSet, encode_objects
@@ -90,13 +85,8 @@ class Yard:
         self.weights = FetchingProvider(weights_root(settings.home))
         self._scraper: Scraper | None = None
         self._backends: Mapping[BackendKey, BackendSpec] = {}
-        self._local: LocalRunner | None = None
-        self.ray: RayRunner | None = None
-        """The runner of RayServices; None where this yard runs none."""
-        self.adapters: YardAdapters | None = None
-        """The adapters of local replicas; None where this yard runs none."""
-        self.jobs: YardJobs | None = None
-        """The Jobs; None where this yard runs none."""
+        self.workloads: Workloads | None = None
+        """What runs here; None where this yard runs nothing."""
         self._watcher: asyncio.Task[None] | None = None
         self._applying = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -116,30 +106,14 @@ class Yard:
             await self.edge.start()
         self.workers.start()
         if self.settings.run_local:
-            self._local = LocalRunner(
-                home=self.settings.home,
-                engine=self.settings.engine,
-                on_change=self._replicas_changed,
-                drain=self._drained,
-                weights=self.weights,
-            )
-            self.ray = ray_runner(
-                self.settings, on_change=self._replicas_changed, drain=self._drained, weights=self.weights
-            )
-            self.jobs = YardJobs(
-                self.settings.home,
+            self.workloads = Workloads(
+                self.settings,
                 self.weights,
-                needs_files=self.settings.engine is not EngineMode.SIM,
-                on_change=self._on_change,
-            )
-            self.adapters = YardAdapters(
-                home=self.settings.home,
-                local=self._local,
-                ray=self.ray,
-                scraper=self._scraper,
-                provider=self.weights,
-                simulated=self.settings.engine is EngineMode.SIM,
+                self._scraper,
+                drain=self._drained,
                 awaited=self.workers.waiting_for_loads,
+                known=self.workers.everyone_knows,
+                on_pods=self._watch_backends,
                 on_change=self._on_change,
             )
         await self._apply()
@@ -159,10 +133,8 @@ class Yard:
         if self.edge is not None:
             await self.edge.stop()
         await self.workers.stop(self.settings.drain_seconds)
-        if self.adapters is not None:
-            await self.adapters.stop()
-        runners = (self._local, self.ray, self.jobs)
-        await asyncio.gather(*(runner.stop() for runner in runners if runner is not None))
+        if self.workloads is not None:
+            await self.workloads.stop()
         if self._scraper is not None:
             await self._scraper.close()
         await self._admin.stop()
@@ -212,17 +184,10 @@ class Yard:
         log.info("manifests: generation %d is in force", self.configuration.generation)
 
     async def _apply(self) -> None:
-        if self._local is not None:
-            sources = sources_in_force(self.resource_set, self.settings.sources)
-            await self._local.apply(self.resource_set, sources)
-        if self.jobs is not None:
-            self.jobs.apply(self.resource_set, sources)
-        if self.ray is not None:
-            bucket = await self.adapters.bucket(self.resource_set) if self.adapters is not None else None
-            await self.ray.apply(self.resource_set, self.sources, bucket)
-        self._watch_backends()
-        if self._local is not None and self.adapters is not None:
-            self.adapters.apply(self.resource_set, sources)
+        if self.workloads is not None:
+            await self.workloads.apply(self.resource_set, self.sources)
+        else:
+            self._watch_backends()
         order = self._order()
         if self.edge is not None:
             self.edge.apply(self.snapshot, self.resource_set, self.bindings, order)
@@ -279,32 +244,14 @@ class Yard:
 
     def _watch_backends(self) -> None:
         if self._scraper is not None:
-            local = self._local.endpoints() if self._local is not None else ()
-            clusters = self.ray.endpoints() if self.ray is not None else ()
-            pods = pod_endpoints([*local, *clusters])
+            pods = pod_endpoints(self.workloads.pods() if self.workloads is not None else ())
             self._backends = backends_of(self.resource_set, pods, self._urls)
             self._scraper.set_backends(self._backends)
             self._tell_edge(self._scraper)
 
-    def _replicas_changed(self) -> None:
-        self._watch_backends()
-        if self.adapters is not None:
-            self.adapters.replicas_changed()
-        self._on_change()
-
     async def _drained(self, pod: LocalPod) -> None:
-        """Wait until every worker knows that a replica left rotation, and none has a request open there."""
         self._watch_backends()
-        await self.workers.everyone_knows()
-        while self._has_open_requests(pod):
-            await self.workers.next_stats()
-
-    def _has_open_requests(self, pod: LocalPod) -> bool:
-        """Where replicas share one address (systems with one loopback address), the port tells them apart."""
-        used = {address for counts in self.workers.in_flight().values() for address in counts}
-        if pod.ip == ONLY_LOOPBACK:
-            return any(f"{pod.ip}:{port}" in used for port in pod.ports.values())
-        return any(address.rpartition(":")[0] == pod.ip for address in used)
+        await until_drained(self.workers, pod)
 
     def _fleet_changed(self, fleet: Fleet) -> None:
         """Envoy hears first, so that no worker picks an endpoint that Envoy does not know."""
@@ -329,14 +276,9 @@ class Yard:
     def current_fleet(self) -> Fleet:
         return self._scraper.fleet if self._scraper is not None else Fleet()
 
-    @property
-    def local(self) -> LocalRunner | None:
-        """The runner of local replicas; None where this yard runs none."""
-        return self._local
-
     def replicas(self) -> tuple[ReplicaStatus, ...]:
         """Everything that this yard runs: replicas of Deployments, and Ray clusters, each as one."""
-        return tuple(one for runner in (self._local, self.ray) if runner is not None for one in runner.replicas())
+        return self.workloads.replicas() if self.workloads is not None else ()
 
     def _write_yard_file(self) -> None:
         addresses = tuple(address for gateway in self.view.gateways() for address in gateway["addresses"])

@@ -10,7 +10,7 @@ import msgspec
 
 from modelyard import __version__
 from modelyard.admin.source import ExplainUnavailable
-from modelyard.control.adapters import adapter_gauges
+from modelyard.control.adapter_gauges import adapter_gauges
 from modelyard.control.binding_results import gateway_bindings
 from modelyard.control.commands.rollouts import add_statuses
 from modelyard.control.explain_request import explain_request
@@ -47,6 +47,7 @@ class YardView:
 
     def resources(self, kind: str | None, namespace: str | None, name: str | None) -> list[dict[str, Any]]:
         """Objects with status."""
+        workloads = self._yard.workloads
         shown = shown_resources(
             self._yard.resource_set,
             self._yard.snapshot.compiled.statuses,
@@ -57,24 +58,24 @@ class YardView:
                 self._yard.snapshot.table.listeners,
                 self._yard.refused,
             ),
-            self._yard.ray.statuses() if self._yard.ray is not None else {},
+            workloads.ray.statuses() if workloads is not None else {},
             kind=kind,
             namespace=namespace,
             name=name,
         )
-        jobs = self._yard.jobs
-        for item in shown if jobs is not None else ():
-            meta = item["metadata"]
-            if item["kind"] == "Job" and jobs is not None:
-                status = jobs.status_of(meta.get("namespace", "default"), meta["name"])
-                item |= {"status": status} if status is not None else {}
-        rollouts = self._yard.local.rollouts() if self._yard.local is not None else ()
-        add_statuses(shown, rollouts)
+        if workloads is not None:
+            for item in shown:
+                meta = item["metadata"]
+                if item["kind"] == "Job":
+                    status = workloads.jobs.status_of(meta.get("namespace", "default"), meta["name"])
+                    item |= {"status": status} if status is not None else {}
+            add_statuses(shown, workloads.local.rollouts())
         return shown
 
     def jobs(self) -> list[dict[str, Any]]:
         """Jobs that are carried out here."""
-        return [] if self._yard.jobs is None else [msgspec.to_builtins(item) for item in self._yard.jobs.statuses()]
+        workloads = self._yard.workloads
+        return [] if workloads is None else [msgspec.to_builtins(item) for item in workloads.jobs.statuses()]
 
     def fleet(self) -> dict[str, Any]:
         """Backends and endpoints."""
@@ -125,14 +126,16 @@ class YardView:
         """What the manifests hold and this machine does not use, with the reason."""
         resources = self._yard.configuration.resources
         rows = [{"what": name, "reason": reason} for name, reason in not_used(resources)]
-        for plan in self._yard.local.plans() if self._yard.local is not None else ():
+        workloads = self._yard.workloads
+        if workloads is None:
+            return rows
+        for plan in workloads.local.plans():
             if plan.problem:
                 rows.append({"what": f"Deployment {plan.namespace}/{plan.name}", "reason": plan.problem})
             for part in plan.skipped:
                 where = f"Deployment {part.namespace}/{part.deployment}"
                 rows.append({"what": f"{where} container {part.name}" if part.name else where, "reason": part.reason})
-        rows += self._yard.jobs.skipped() if self._yard.jobs is not None else []
-        return [*rows, *(ray_skipped(self._yard.ray) if self._yard.ray is not None else ())]
+        return [*rows, *workloads.jobs.skipped(), *ray_skipped(workloads.ray)]
 
     def notes(self) -> tuple[Finding, ...]:
         """What is worth saying about the manifests in force beside faults."""
@@ -164,12 +167,12 @@ class YardView:
                 self._yard.workers.waiting_for_loads(),
             ),
         }
-        if self._yard.local is not None:
+        workloads = self._yard.workloads
+        if workloads is not None:
             gauges[catalogue.REPLICA_RESTARTS] = [
                 ((item.namespace, item.name), item.restarts) for item in self._yard.replicas()
             ]
-        if self._yard.adapters is not None:
-            gauges |= adapter_gauges(self._yard.adapters)
+            gauges |= adapter_gauges(workloads.adapters)
         return render(gauges, self._yard.workers.rows.values())
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from modelyard.resources.finding import Finding
 from modelyard.resources.pods import Container
 from modelyard.resources.resource_set import ResourceSet
+from modelyard.resources.sleep_command import hook_seconds
 
 _VLLM = "VLLM"
 
@@ -31,12 +32,12 @@ def grace_and_sleep(resources: ResourceSet) -> Iterator[Finding]:
         pod = deployment.spec.template.spec
         for container in pod.containers:
             hook = container.lifecycle.pre_stop if container.lifecycle is not None else None
-            seconds = hook.sleep.seconds if hook is not None and hook.sleep is not None else 0
+            seconds = (hook_seconds(hook) or 0.0) if hook is not None else 0.0
             if seconds and seconds >= pod.termination_grace_period_seconds:
                 yield Finding(
                     object=f"Deployment {namespace}/{name}",
                     check="grace-and-sleep",
-                    message=f"container {container.name} sleeps {seconds} s before it stops, and is killed after "
+                    message=f"container {container.name} sleeps {seconds:g} s before it stops, and is killed after "
                     f"{pod.termination_grace_period_seconds} s: open requests are cut off",
                     advice="a longer terminationGracePeriodSeconds; modelyard drain-time works it out",
                 )

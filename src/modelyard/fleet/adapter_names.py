@@ -2,7 +2,7 @@
 
 Adapters that are managed here have a mapping (``EndpointState.adapter_names``): a new version of ``food-review`` runs
 beside the old one as ``food-review@1a2b3c4d``. Ray Serve LLM addresses adapters as ``base:adapter`` (its base model's
-id ends at the first colon). Neither form is for clients to see.
+id ends at the first colon). Neither form is for clients to see, unless it takes Ray's to tell two adapters apart.
 """
 
 from __future__ import annotations
@@ -36,16 +36,19 @@ def served_names(state: EndpointState) -> Mapping[str, Served]:
     ray = state.endpoint.engine == RAY_ENGINE
     base = first_base(state)
     names: dict[str, Served] = {}
-    behind: dict[str, Served] = {}
+    behind: dict[str, list[Served]] = {}
     for model in models.values():
         adapter = _ray_adapter(model, models) if ray else ""
         parent = model.id.partition(":")[0] if adapter else model.parent
         version = parent is not None and _VERSION.search(model.id) is not None
         names[model.id] = Served(model.id, parent, version or bool(adapter))
         if adapter:
-            behind.setdefault(adapter, Served(model.id, parent, version))
-    for name, served in behind.items():
-        names.setdefault(name, served)
+            behind.setdefault(adapter, []).append(Served(model.id, parent, version))
+    for name, several in behind.items():
+        if len(several) == 1:
+            names.setdefault(name, several[0])
+        else:  # one adapter's name on several models: only Ray's own names say which
+            names.update({one.engine_name: one for one in several})
     for name, engine_name in state.adapter_names.items():
         listed = names.get(engine_name) if engine_name in models else None
         if listed is not None:

@@ -29,6 +29,8 @@ class CpuRow(msgspec.Struct, frozen=True, kw_only=True):
     """Other flags or variables that settle the same thing: where one is given, nothing is added."""
     only_if: str = ""
     """A variable is dropped only where its value contains this text."""
+    unless_value: str = ""
+    """A flag that has this value already is not dropped."""
 
 
 def _kv_cache_bytes(machine: Machine) -> str:
@@ -42,6 +44,7 @@ def _threads(machine: Machine) -> str:
     return str(max(1, machine.cores // 2))
 
 
+_IN_PROCESS = "uni"
 _ONE_DEVICE = "there is one CPU, not several GPUs"
 
 CPU_TABLE: tuple[CpuRow, ...] = (
@@ -61,7 +64,12 @@ CPU_TABLE: tuple[CpuRow, ...] = (
     CpuRow(action="drop flag", name="--pipeline-parallel-size", reason=_ONE_DEVICE),
     CpuRow(action="drop flag", name="--data-parallel-size", reason=_ONE_DEVICE),
     CpuRow(action="drop switch", name="--enable-expert-parallel", reason=_ONE_DEVICE),
-    CpuRow(action="drop flag", name="--distributed-executor-backend", reason=_ONE_DEVICE),
+    CpuRow(
+        action="drop flag",
+        name="--distributed-executor-backend",
+        unless_value=_IN_PROCESS,
+        reason=_ONE_DEVICE,
+    ),
     CpuRow(action="drop flag", name="--device", reason="names a GPU; the CPU build serves from the CPU"),
     CpuRow(action="drop flag", name="--attention-backend", reason="names a GPU kernel"),
     CpuRow(action="drop flag", name="--kv-cache-dtype", reason="8-bit KV caches need GPU kernels"),
@@ -72,6 +80,18 @@ CPU_TABLE: tuple[CpuRow, ...] = (
         action="add flag",
         name="--enforce-eager",
         reason="compiling needs a C++ compiler and minutes, and saves little on a CPU",
+    ),
+    CpuRow(
+        action="add flag",
+        name="--distributed-executor-backend",
+        value=lambda machine: _IN_PROCESS,
+        reason="the model runs in the engine's own process: a third less to load, half of the processor time",
+    ),
+    CpuRow(
+        action="add variable",
+        name="VLLM_ENABLE_V1_MULTIPROCESSING",
+        value=lambda machine: "0",
+        reason="else vLLM moves the model to a process of its own again, and both spin while they wait for each other",
     ),
     CpuRow(
         action="add flag",
@@ -134,7 +154,7 @@ def _apply_to_arguments(
             return arguments, ""
         setting = row.value(machine)
         return argv.with_value(arguments, row.name, setting), f"added {setting}".strip()
-    if given is None:
+    if given is None or (row.unless_value and given == [row.unless_value]):
         return arguments, ""
     was = f" (was {' '.join(given)})" if given and row.action == "drop flag" else ""
     return argv.without(arguments, row.name, takes_value=row.action == "drop flag"), f"dropped{was}"

@@ -12,16 +12,11 @@ from typing import Any
 import msgspec
 
 from modelyard.local.replica import Drain, Replica
+from modelyard.local.replica_changes import needs_restart
 from modelyard.local.replica_plan import DeploymentPlan, ReplicaPlan
 from modelyard.local.rolling import Member, RollingLimits, next_steps
-from modelyard.local.rollout_status import (
-    Condition,
-    Counts,
-    RolloutStatus,
-    available_condition,
-    progressing_condition,
-    waiting_for,
-)
+from modelyard.local.rollout_progress import RolloutProgress
+from modelyard.local.rollout_status import Counts, RolloutStatus, available_condition, progressing_condition
 from modelyard.local.status import Phase
 from modelyard.local.surge_room import SurgeRoom
 
@@ -48,9 +43,7 @@ class DeploymentRun:
         self._limits: RollingLimits | None = None
         """What was found to fit for the update that runs; None: not looked at yet."""
         self._note = ""
-        self._progress_at, self._progress = time.monotonic(), (0, 0, 0, 0)
-        self._late = ""
-        self._conditions: dict[str, Condition] = {}
+        self._progress = RolloutProgress(time.monotonic())
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._closed = False
@@ -123,7 +116,7 @@ class DeploymentRun:
         counts, rules = self.counts(), self.plan.rollout
         conditions = (
             available_condition(counts, rules.limits.fewest),
-            progressing_condition(counts, paused=rules.paused, late=self._late),
+            progressing_condition(counts, paused=rules.paused, late=self._progress.late),
         )
         return RolloutStatus(
             namespace=self.plan.namespace,
@@ -131,7 +124,7 @@ class DeploymentRun:
             revision=self.plan.revision,
             counts=counts,
             strategy=rules.strategy,
-            conditions=tuple(self._timed(condition) for condition in conditions),
+            conditions=tuple(self._progress.timed(condition, time.time()) for condition in conditions),
             note=self._note,
             pinned_to=self.plan.pinned_to,
             restarted_at=self.restarted_at,
@@ -158,8 +151,8 @@ class DeploymentRun:
 
     def _begin_anew(self) -> None:
         """A new goal: what fits is looked at again, and the time for progress begins."""
-        self._limits, self._note, self._late = None, "", ""
-        self._progress_at = time.monotonic()
+        self._limits, self._note = None, ""
+        self._progress.begin(time.monotonic())
         self._wake.set()
 
     async def _drive(self) -> None:
@@ -189,14 +182,10 @@ class DeploymentRun:
         extra, why = await self._room.ask(self._key, rules.limits.surge, pids)
         if rules is not self.plan.rollout:
             return
-        fitting = msgspec.structs.replace(rules.limits, surge=extra)
-        self._limits = fitting if extra or rules.limits.unavailable else fitting.without_surge()
-        if why and extra:
-            self._note = why
-        elif why:
-            self._note = (
-                f"replaced in place, {self._limits.unavailable} at a time, instead of with extra replicas: {why}"
-            )
+        self._limits = rules.limits.with_room_for(extra)
+        if why:
+            in_place = f"replaced in place, {self._limits.unavailable} at a time, instead of with extra replicas: "
+            self._note = why if extra else in_place + why
 
     def _step(self) -> None:
         """Start and stop what may be started and stopped now."""
@@ -254,19 +243,9 @@ class DeploymentRun:
     # ── time ──
 
     def _judge_progress(self) -> None:
-        """Progress: another replica updated, available or gone. Waiting for a turn or for weights takes no time."""
-        counts = self.counts()
-        progress = (counts.updated, counts.updated_available, counts.total, counts.leaving)
-        waits = any(replica.phase is Phase.PENDING for replica in self._replicas.values())
-        if progress != self._progress or waits or counts.complete or self.plan.rollout.paused:
-            self._progress, self._progress_at = progress, time.monotonic()
-            late = ""
-        else:
-            late = self._late
-            if time.monotonic() - self._progress_at >= self.plan.rollout.deadline:
-                late = f"no progress within {self.plan.rollout.deadline:g} s: {waiting_for(counts)}{self._worst()}"
-        if bool(late) != bool(self._late):
-            self._late = late
+        rules = self.plan.rollout
+        waits = rules.paused or any(replica.phase is Phase.PENDING for replica in self._replicas.values())
+        if self._progress.judge(self.counts(), time.monotonic(), rules.deadline, waits=waits, worst=self._worst):
             self._changed()
 
     def _worst(self) -> str:
@@ -284,16 +263,9 @@ class DeploymentRun:
             for replica in self._replicas.values()
             if replica.ready and now - replica.ready_at < rules.min_ready
         ]
-        if not self._late and not self.counts().complete and not rules.paused:
-            waits.append(self._progress_at + rules.deadline - now)
+        if not self._progress.late and not self.counts().complete and not rules.paused:
+            waits.append(self._progress.due(rules.deadline) - now)
         return max(0.01, min(waits)) if waits else None
-
-    def _timed(self, condition: Condition) -> Condition:
-        before = self._conditions.get(condition.type)
-        same = before is not None and before.status == condition.status
-        since = before.last_transition_time if before is not None and same else time.time()
-        self._conditions[condition.type] = msgspec.structs.replace(condition, last_transition_time=since)
-        return self._conditions[condition.type]
 
     # ── replicas ──
 
@@ -325,19 +297,3 @@ class DeploymentRun:
                 del self._leaving[ordinal]
             self._wake.set()
             self._changed()
-
-
-def needs_restart(old: ReplicaPlan, new: ReplicaPlan) -> bool:
-    """Whether a replica must be replaced. Labels and the content of mounted files change while it runs; service links
-    and the end of its life are read when they are needed."""
-    same: dict[str, Any] = {
-        "labels": {},
-        "files": (),
-        "settings": (),
-        "paths": {},
-        "origins": {},
-        "grace": 0.0,
-        "pre_stop": None,
-        "service_links": {},
-    }
-    return msgspec.structs.replace(old, **same) != msgspec.structs.replace(new, **same)

@@ -20,12 +20,17 @@ class HealthWatch:
     def __init__(self, plan: ReplicaPlan, on_change: Callable[[ContainerHealth, ProbeKind | None, str], None]) -> None:
         self._plan, self._on_change = plan, on_change
         self._env = {**os.environ, **plan.env}
+        self._grace: float | None = None
         self._health = ContainerHealth.begin(
             startup=plan.startup, readiness=plan.readiness, liveness=plan.liveness, now=time.monotonic()
         )
 
-    async def run(self) -> str:
-        """Returns why the container must end; never, while it is well."""
+    async def run(self) -> tuple[str, float | None]:
+        """Returns why the container must end and the failed probe's own grace in seconds, if it has one; never, while
+        it is well."""
+        return await self._failure(), self._grace
+
+    async def _failure(self) -> str:
         while not self._health.started:
             failed = await self._ask(ProbeKind.STARTUP)
             if failed:
@@ -55,5 +60,6 @@ class HealthWatch:
         self._health = self._health.step(kind, passed, asked)
         self._on_change(self._health, kind, problem)
         if self._health.failed is not None:
+            self._grace = state.probe.grace
             return f"{kind.value} probe failed {state.probe.failure_threshold} times: {problem}"
         return ""

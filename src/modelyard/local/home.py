@@ -34,7 +34,7 @@ class Home(msgspec.Struct, frozen=True):
 
     @property
     def state_file(self) -> Path:
-        """What runs now, for ``ps``, ``logs`` and ``stop``."""
+        """Replicas and Ray clusters of the latest yard, for whoever looks while no yard can be asked."""
         return self.root / "state.json"
 
     def log_of(self, namespace: str, name: str) -> Path:

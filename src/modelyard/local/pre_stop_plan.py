@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modelyard.local.pre_stop import PreStop, is_shell, sleep_seconds
+from modelyard.local.pre_stop import PreStop
 from modelyard.local.probe_plan import ProbeTarget, plan_action
 from modelyard.local.probes import TcpSocket
 from modelyard.local.replica_plan import AppliedSetting
+from modelyard.resources.sleep_command import hook_seconds, is_shell
 
 if TYPE_CHECKING:
     from modelyard.resources.probes import LifecycleHandler
@@ -19,7 +20,7 @@ def plan_pre_stop(
     handler: LifecycleHandler, target: ProbeTarget, grace: float
 ) -> tuple[PreStop | None, tuple[AppliedSetting, ...]]:
     """The hook that is run, if one is, and what differs. Raises ValueError for a port name that there is not."""
-    seconds = _sleep(handler)
+    seconds = hook_seconds(handler)
     if seconds is not None:
         return None, _sleeping(seconds, grace)
     if handler.exec is not None and is_shell(handler.exec):
@@ -28,12 +29,6 @@ def plan_pre_stop(
     if action is None or isinstance(action, TcpSocket):
         return None, (_left_out("Kubernetes does nothing for tcpSocket hooks"),)
     return PreStop(action=action), ()
-
-
-def _sleep(handler: LifecycleHandler) -> float | None:
-    if handler.sleep is not None:
-        return float(handler.sleep.seconds)
-    return None if handler.exec is None else sleep_seconds(handler.exec)
 
 
 def _sleeping(seconds: float, grace: float) -> tuple[AppliedSetting, ...]:

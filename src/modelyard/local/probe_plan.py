@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from modelyard.local.probes import Exec, HttpGet, Probe, TcpSocket
+from modelyard.local.probes import Exec, Grpc, HttpGet, Probe, TcpSocket
 
 if TYPE_CHECKING:
     from modelyard.resources import probes as written
@@ -39,12 +39,14 @@ def probe_target(
 
 
 def plan_probe(probe: written.Probe | None, target: ProbeTarget) -> Probe | None:
-    """The probe of one replica; None where the manifest has none, or none that can be asked here (gRPC).
+    """The probe of one replica; None where the manifest has none.
 
     Raises ValueError for a port name that the container does not have.
     """
-    action = None if probe is None else plan_action(probe, target)
-    if probe is None or action is None:
+    if probe is None:
+        return None
+    action = _grpc(probe.grpc, target) if probe.grpc is not None else plan_action(probe, target)
+    if action is None:
         return None
     return Probe(
         action=action,
@@ -53,6 +55,7 @@ def plan_probe(probe: written.Probe | None, target: ProbeTarget) -> Probe | None
         timeout=max(1, probe.timeout_seconds),
         success_threshold=max(1, probe.success_threshold),
         failure_threshold=max(1, probe.failure_threshold),
+        grace=probe.termination_grace_period_seconds,
     )
 
 
@@ -81,6 +84,10 @@ def plan_action(
     if probe.exec is not None:
         return Exec(command=tuple(target.rewrite(word) for word in probe.exec.command))
     return None
+
+
+def _grpc(check: written.GRPCAction, target: ProbeTarget) -> Grpc:
+    return Grpc(host=target.address, port=_port(check.port, target, own=True), service=check.service)
 
 
 def _port(port: int | str, target: ProbeTarget, *, own: bool) -> int:

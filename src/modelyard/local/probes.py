@@ -41,10 +41,18 @@ class Exec(msgspec.Struct, frozen=True, kw_only=True):
     command: tuple[str, ...]
 
 
+class Grpc(msgspec.Struct, frozen=True, kw_only=True):
+    """Passed by ``SERVING`` of gRPC's health service."""
+
+    host: str
+    port: int
+    service: str = ""
+
+
 class Probe(msgspec.Struct, frozen=True, kw_only=True):
     """One probe; the defaults are Kubernetes'. Times in seconds."""
 
-    action: HttpGet | TcpSocket | Exec
+    action: HttpGet | TcpSocket | Grpc | Exec
     initial_delay: float = 0.0
     early: bool = False
     """Ask during the initial delay too: an answer counts, a failure does not. A delay is an author's guess of how long
@@ -53,6 +61,8 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     timeout: float = 1.0
     success_threshold: int = 1
     failure_threshold: int = 3
+    grace: float | None = None
+    """From SIGTERM to SIGKILL where this probe ends the container; None: as at any other end."""
 
 
 class ProbeState(msgspec.Struct, frozen=True, kw_only=True):

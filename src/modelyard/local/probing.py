@@ -8,7 +8,8 @@ import ssl
 from collections.abc import Mapping
 from pathlib import Path
 
-from modelyard.local.probes import Exec, HttpGet, Probe, TcpSocket
+from modelyard.local.grpc_health import SERVING, health
+from modelyard.local.probes import Exec, Grpc, HttpGet, Probe, TcpSocket
 
 _STATUS_LINE_BYTES = 4096
 
@@ -23,6 +24,8 @@ async def ask(probe: Probe, *, env: Mapping[str, str], directory: Path) -> tuple
                     return await _http(probe.action)
                 case TcpSocket():
                     return await _tcp(probe.action)
+                case Grpc():
+                    return await _grpc(probe.action)
                 case Exec():
                     return await _exec(probe.action, env, directory)
     except TimeoutError:
@@ -75,6 +78,11 @@ async def _tcp(socket: TcpSocket) -> tuple[bool, str]:
     _, writer = await asyncio.open_connection(socket.host, socket.port)
     writer.close()
     return True, ""
+
+
+async def _grpc(check: Grpc) -> tuple[bool, str]:
+    status = await health(check.host, check.port, check.service)
+    return status == SERVING, f"the gRPC health service answered {status}"
 
 
 async def _exec(action: Exec, env: Mapping[str, str], directory: Path) -> tuple[bool, str]:

@@ -199,14 +199,14 @@ class Replica:
             probing = asyncio.create_task(self._probe(turn.over))
             try:
                 await asyncio.wait({ended, probing}, return_when=asyncio.FIRST_COMPLETED)
-                why = "" if ended.done() else probing.result()
+                why, grace = ("", None) if ended.done() else probing.result()
             finally:
                 probing.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await probing
             if not ended.done():
                 self._become(Phase.STOPPING, message=why)
-                await process.stop(self.plan.grace)
+                await process.stop(self.plan.grace if grace is None else grace)
             self._last_exit = await ended
             self._process = None
         return why or self._end_in_words(self._last_exit)
@@ -262,8 +262,8 @@ class Replica:
                 await task
         return problem
 
-    async def _probe(self, started: Callable[[], None]) -> str:
-        """Ask the probes for as long as the process lives; returns the reason when one of them ends it.
+    async def _probe(self, started: Callable[[], None]) -> tuple[str, float | None]:
+        """Ask the probes for as long as the process lives; returns the reason, and a grace, when one of them ends it.
         ``started`` is called when it is ready."""
 
         def on_change(health: ContainerHealth, kind: ProbeKind | None, problem: str) -> None:

@@ -253,16 +253,12 @@ class _ReplicaPlanner:
         return probe_target(self.container, self.address, moved, lambda word: rewrite_paths(word, volumes.paths))
 
     def _probes(self, target: ProbeTarget, ports: tuple[PortMapping, ...]) -> tuple[Probe | None, ...]:
-        written = (self.container.startup_probe, self.container.readiness_probe, self.container.liveness_probe)
-        for name, probe in zip(("startupProbe", "readinessProbe", "livenessProbe"), written, strict=True):
-            if probe is not None and probe.grpc is not None:
-                self._note(name, "left out", "gRPC probes cannot be asked here")
         startup = self._early("startupProbe", plan_probe(self.container.startup_probe, target))
         readiness = self._early("readinessProbe", plan_probe(self.container.readiness_probe, target))
         liveness = plan_probe(self.container.liveness_probe, target)
         if readiness is None:
             readiness = default_readiness(self.address, ports[0].local)
-            why = "the manifest has none that can be asked here; a loading engine would count as ready"
+            why = "the manifest has none; a loading engine would count as ready"
             self._note("readinessProbe", "added GET /health every 1 s", why)
         return startup, readiness, liveness
 

@@ -6,18 +6,19 @@ import os
 import shutil
 from pathlib import Path
 
+from modelyard.local.folders import make_folder
 from modelyard.local.replica_plan import LocalFile, ReplicaPlan
 
 
 def make_directories(plan: ReplicaPlan, *, anew: bool) -> None:
     """Make the folders of ``plan``. ``anew``: a new replica begins with empty ones (emptyDir), as a new Pod
-    does; a restarted one finds what it left."""
+    does; a restarted one finds what it left. Raises OSError with a message for people."""
     own = Path(plan.directory)
     if anew:
         shutil.rmtree(own, ignore_errors=True)
     own.mkdir(mode=0o700, parents=True, exist_ok=True)
     for directory in plan.directories:
-        Path(directory).mkdir(parents=True, exist_ok=True)
+        make_folder(Path(directory))
 
 
 def remove_directories(plan: ReplicaPlan) -> None:

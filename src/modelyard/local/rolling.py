@@ -33,9 +33,10 @@ class RollingLimits(msgspec.Struct, frozen=True, kw_only=True):
         """Replicas that stay available."""
         return max(0, self.desired - self.unavailable)
 
-    def without_surge(self) -> RollingLimits:
-        """In place: one goes before the next comes."""
-        return RollingLimits(desired=self.desired, surge=0, unavailable=max(1, self.unavailable))
+    def with_room_for(self, extra: int) -> RollingLimits:
+        """Where so many extra replicas fit. Where none does, one goes before the next comes: in place."""
+        unavailable = self.unavailable if extra else max(1, self.unavailable)
+        return RollingLimits(desired=self.desired, surge=extra, unavailable=unavailable)
 
 
 class RolloutRules(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,7 +1,12 @@
-"""``<home>/state.json``: the replicas of the latest yard, also after it has ended."""
+"""``<home>/state.json``: the replicas and Ray clusters of the latest yard, also after it was killed.
+
+For those who cannot or need not ask the yard itself, such as ``weights rm``. Nothing is recovered from it: a yard
+starts from its manifests.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 import msgspec
@@ -16,6 +21,24 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     pid: int
     """Control process that wrote it."""
     replicas: tuple[ReplicaStatus, ...] = ()
+    """A Ray cluster is one, as in ``modelyard ps``."""
+
+
+class StateFile:
+    """The file, written by the runners of one yard together."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._parts: dict[str, tuple[ReplicaStatus, ...]] = {}
+
+    def put(self, runner: str, replicas: tuple[ReplicaStatus, ...]) -> None:
+        """What this runner has now. A file that cannot be written stops nobody."""
+        if self._parts.get(runner) == replicas:
+            return
+        self._parts[runner] = replicas
+        everything = tuple(one for part in sorted(self._parts) for one in self._parts[part])
+        with contextlib.suppress(OSError):
+            write_state(self._home, everything)
 
 
 def write_state(home: Home, replicas: tuple[ReplicaStatus, ...]) -> None:

@@ -21,7 +21,7 @@ from modelyard.local.replica_plan import DeploymentPlan, EngineMode, ReplicaPlan
 from modelyard.local.revisions import Kept, Revision, Revisions
 from modelyard.local.rollout_status import RolloutStatus
 from modelyard.local.start_slots import StartSlots
-from modelyard.local.state_file import write_state
+from modelyard.local.state_file import StateFile
 from modelyard.local.status import LocalPod, ReplicaStatus
 from modelyard.local.surge_room import SurgeRoom
 from modelyard.local.weights_provider import FoldersOnly, WeightsProvider
@@ -49,16 +49,19 @@ class LocalRunner:
         on_change: Callable[[], None] = lambda: None,
         drain: Drain | None = None,
         weights: WeightsProvider | None = None,
+        state: StateFile | None = None,
     ) -> None:
         """``concurrent_starts``: engines that may load at the same time; 0: twice the cores.
         ``on_change`` is called on the loop, soon after ``replicas()`` or ``endpoints()`` changed; changes
-        that come together are joined. ``weights`` gets models' files; None: only folders of this machine."""
+        that come together are joined. ``weights`` gets models' files; None: only folders of this machine.
+        ``state`` keeps the replicas for other processes."""
         self._home, self._mode = home, engine
         self._concurrent_starts = concurrent_starts
         self._on_change, self._drain = on_change, drain
         self._context: PlanContext | None = None
         self._slots: StartSlots | None = None
         self._weights: WeightsProvider = weights or FoldersOnly()
+        self._state = state or StateFile(home)
         self._revisions = Revisions(home)
         self._room: SurgeRoom | None = None
         self._plans: tuple[DeploymentPlan, ...] = ()
@@ -199,8 +202,7 @@ class LocalRunner:
     def _flush(self) -> None:
         self._notified = False
         self._forget_what_is_gone()
-        with contextlib.suppress(OSError):
-            write_state(self._home, self.replicas())
+        self._state.put("local", self.replicas())
         self._on_change()
 
     def _forget_what_is_gone(self) -> None:

@@ -99,6 +99,14 @@ class Routes(Protocol):
         ...
 
 
+class Known(Protocol):
+    """When what was told of the replicas has reached everyone who sends requests."""
+
+    async def __call__(self) -> None:
+        """Wait for that, for as long as it is worth waiting."""
+        ...
+
+
 class Usage(Protocol):
     """What is known of the requests of a replica's adapters."""
 

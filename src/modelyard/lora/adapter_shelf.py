@@ -20,6 +20,8 @@ from modelyard.lora.plan import Held
 
 DRAFTS = ".drafts"
 """Beside the shelves, where nothing is listed."""
+_LOGIN = "anonymous"
+"""Ray takes ``anonymous@`` anywhere in an address for a wish to read without a key."""
 _UNSAFE = re.compile(r"[^A-Za-z0-9._@-]")
 
 
@@ -99,7 +101,7 @@ def subfolder(engine_name: str, base: str) -> str:
     names never share a folder: one that had to be changed carries a digest of itself."""
     name, at, version = engine_name.removeprefix(f"{base}:").partition("@")
     safe = _UNSAFE.sub("-", name).lstrip(".-")
-    if safe != name:
+    if safe != name or safe.endswith(_LOGIN):
         safe = f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:8]}".lstrip("-")
     return safe + at + _UNSAFE.sub("-", version)
 

@@ -19,6 +19,8 @@ class Reason(enum.StrEnum):
     FETCHING = "Fetching"
     LOADING = "Loading"
     REPLICA_NOT_READY = "ReplicaNotReady"
+    NO_REPLICA = "NoReplica"
+    """False: nothing runs that it could be loaded on."""
     SOURCE_UNAVAILABLE = "SourceUnavailable"
     INVALID_ADAPTER = "InvalidAdapter"
     LORA_NOT_ENABLED = "LoRANotEnabled"

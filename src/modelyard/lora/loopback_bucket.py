@@ -2,7 +2,8 @@
 
 Ray Serve LLM loads adapters from buckets only (``dynamic_lora_loading_path`` must begin with s3://, gs://, abfss:// or
 azure://), and asks Arrow's S3 client when the path begins with ``pyarrow-s3://``. With ``AWS_ENDPOINT_URL_S3`` in Ray's
-environment that client comes here. Read-only, no credentials, one folder.
+environment that client comes here. Read-only, one folder; every request must be signed with a key that is made at each
+start and lies in a file which this user alone can read.
 """
 
 from __future__ import annotations
@@ -10,11 +11,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import secrets
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from xml.sax.saxutils import escape
 
 from aiohttp import web
+
+from modelyard.lora.s3_signature import Key, SignedRequest, is_signed
 
 BUCKET = "modelyard"
 """Name of the bucket; its content is the folder's."""
@@ -24,14 +29,16 @@ _XML = "application/xml"
 
 
 class LoopbackBucket:
-    """Serves ``folder`` until ``stop``."""
+    """Serves ``folder`` until ``stop``. ``credentials``: the file, in the form of AWS, that its key is written to."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, credentials: Path) -> None:
+        self._folder, self._credentials = folder, credentials
+        self._key = Key(id=f"MODELYARD{secrets.token_hex(8).upper()}", secret=secrets.token_hex(32))
         self._runner: web.AppRunner | None = None
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
         """The endpoint, ``http://127.0.0.1:PORT``. Raises OSError."""
+        await asyncio.to_thread(self._write_key)
         app = web.Application()
         app.router.add_get("/{path:.*}", self._get)
         self._runner = web.AppRunner(app, access_log=None)
@@ -41,29 +48,51 @@ class LoopbackBucket:
         return f"http://{address[0]}:{address[1]}"
 
     async def stop(self) -> None:
-        """Close the socket."""
+        """Close the socket; the key is of no more use."""
         if self._runner is not None:
             await self._runner.cleanup()
+        self._credentials.unlink(missing_ok=True)
 
     @staticmethod
     def path(prefix: str) -> str:
         """What Ray's ``dynamic_lora_loading_path`` must be for the subfolder ``prefix``."""
-        return f"pyarrow-s3://anonymous@{BUCKET}/{prefix}".rstrip("/")
+        return f"pyarrow-s3://{BUCKET}/{prefix}".rstrip("/")
 
-    @staticmethod
-    def environment(endpoint: str) -> dict[str, str]:
-        """What Ray's processes need in their environment."""
-        return {"AWS_ENDPOINT_URL_S3": endpoint, "AWS_EC2_METADATA_DISABLED": "true", "AWS_REGION": "us-east-1"}
+    def environment(self, endpoint: str) -> dict[str, str]:
+        """What Ray's processes need in their environment: where the key is, not the key, so that it may be shown.
+        Keys of the manifest's own, which would come first, are emptied: they are not for this bucket."""
+        return {
+            "AWS_ENDPOINT_URL_S3": endpoint,
+            "AWS_SHARED_CREDENTIALS_FILE": str(self._credentials),
+            "AWS_PROFILE": "default",
+            "AWS_ACCESS_KEY_ID": "",
+            "AWS_SECRET_ACCESS_KEY": "",
+            "AWS_SESSION_TOKEN": "",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_REGION": "us-east-1",
+        }
+
+    def _write_key(self) -> None:
+        """Raises OSError."""
+        self._credentials.parent.mkdir(parents=True, exist_ok=True)
+        self._credentials.unlink(missing_ok=True)
+        number = os.open(self._credentials, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(number, "w") as file:
+            file.write(f"[default]\naws_access_key_id = {self._key.id}\naws_secret_access_key = {self._key.secret}\n")
 
     async def _get(self, request: web.Request) -> web.StreamResponse:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        signed = SignedRequest(method=request.method, target=request.raw_path, headers=headers)
+        if not is_signed(signed, self._key, time.time()):
+            return _refused("AccessDenied", 403)
         bucket, _, key = request.path.lstrip("/").partition("/")
         if bucket != BUCKET:
-            return _missing("NoSuchBucket")
+            return _refused("NoSuchBucket")
         if not key:
             return await self._list(request)
         place = await asyncio.to_thread(self._place, key)
         if place is None:
-            return _missing("NoSuchKey")
+            return _refused("NoSuchKey")
         return web.FileResponse(place, headers={"Content-Type": "application/octet-stream"})
 
     def _place(self, key: str) -> Path | None:
@@ -125,6 +154,6 @@ def _listing(prefix: str, entries: list[tuple[str, int]], *, more: bool) -> str:
     )
 
 
-def _missing(code: str) -> web.Response:
+def _refused(code: str, status: int = 404) -> web.Response:
     text = f'<?xml version="1.0" encoding="UTF-8"?><Error><Code>{code}</Code></Error>'
-    return web.Response(status=404, text=text, content_type=_XML)
+    return web.Response(status=status, text=text, content_type=_XML)

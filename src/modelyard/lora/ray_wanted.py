@@ -6,7 +6,7 @@ Said by InferenceModels of its pools (target models with a source, or that lie i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -55,24 +55,39 @@ def ray_adapters(
     ``in_folders``: path -> the adapters in the folder that stands for it here."""
     bases = ray_bases(service)
     found = _from_config_map(resources, service)
-    names = {base.model_id for base in bases} | {one.name for one in found.want} | found.absent
-    problems = list(found.problems)
-    want = []
-    listed = [one for one in _others(resources, service, labels, sources, in_folders, bases) if one.name not in names]
+    taken = {base.model_id for base in bases} | {one.name for one in found.want} | found.absent
     default = found.default_base_model
-    written = (msgspec.structs.replace(one, base_model=one.base_model or default) for one in found.want)
-    for one in (*written, *{one.name: one for one in reversed(listed)}.values()):
+    written = [msgspec.structs.replace(one, base_model=one.base_model or default) for one in found.want]
+    targets = {one.name: one for one in _targets(resources, service, labels, sources, bases) if one.name not in taken}
+    want, problems = [], list(found.problems)
+    for one in (*written, *targets.values()):
         base = base_of(one, bases)
-        if base is None:
-            problems.append(f"{one.origin}: {one.name} may be for any of several models; call it MODEL:{one.name}")
-        else:
+        if base is None or (one.base_model and one.base_model != base.model_id):
+            problems.append(_other_base(one, bases, base))
+        if base is not None:
             want.append(msgspec.structs.replace(one, base_model=base.model_id))
-    return msgspec.structs.replace(found, want=tuple(want), problems=tuple(problems))
+    listed, remarks = _in_folders(in_folders, bases, want, found.absent | {base.model_id for base in bases})
+    return msgspec.structs.replace(found, want=(*want, *listed), problems=(*problems, *remarks))
+
+
+def one_each(want: Iterable[Wanted]) -> tuple[tuple[Wanted, ...], tuple[str, ...]]:
+    """Without those that would be one adapter twice (``food`` and ``llama:food``), and why; the first one stays. Ray
+    has one folder for both."""
+    found: dict[tuple[str, str], Wanted] = {}
+    problems = []
+    for one in want:
+        first = found.setdefault((one.base_model, own_name(one, one.base_model)), one)
+        if first is not one:
+            problems.append(
+                f"{one.origin}: {one.name} is left out: on {one.base_model} it is the same name as {first.name}, "
+                f"which {first.origin} wants"
+            )
+    return tuple(found.values()), tuple(problems)
 
 
 def base_of(wanted: Wanted, bases: Sequence[RayBase]) -> RayBase | None:
     """The model that an adapter is for: said by the file or the name (``base:adapter``), else the only one that can
-    load adapters, or the only one at all."""
+    load adapters, or the only one at all. None: there is no telling."""
     said = wanted.base_model or _base_in(wanted.name, bases)
     named = [base for base in bases if base.model_id == said]
     able = [base for base in bases if base.path]
@@ -89,14 +104,22 @@ def _base_in(name: str, bases: Sequence[RayBase]) -> str:
     return next((base.model_id for base in bases if name.startswith(f"{base.model_id}:")), "")
 
 
-def _others(
+def _other_base(one: Wanted, bases: Sequence[RayBase], base: RayBase | None) -> str:
+    if one.base_model:
+        models = ", ".join(one.model_id for one in bases)
+        kept = f"; it is loaded on {base.model_id}" if base is not None else ""
+        return f"{one.origin}: {one.name} is for {one.base_model}, which is none of the models here ({models}){kept}"
+    return f"{one.origin}: {one.name} may be for any of several models; call it MODEL:{one.name}"
+
+
+def _targets(
     resources: ResourceSet,
     service: RayService,
     labels: Mapping[str, str],
     sources: SourceTable,
-    in_folders: Mapping[str, Sequence[str]],
     bases: Sequence[RayBase],
 ) -> Iterator[Wanted]:
+    """Target models of its pools that have a source, or that lie in the path of their model."""
     for target, origin in pool_targets(resources, service.metadata.namespace, labels):
         wanted = Wanted(name=target, source=target, origin=origin)
         base = base_of(wanted, bases)
@@ -109,9 +132,32 @@ def _others(
             yield msgspec.structs.replace(wanted, source=f"{base.path}/{name}")
         elif base is None and any(one.path for one in bases):
             yield wanted
-    for base in bases:
-        for name in in_folders.get(base.path, ()) if base.path else ():
-            yield Wanted(name=name, source=f"{base.path}/{name}", base_model=base.model_id, origin=base.path)
+
+
+def _in_folders(
+    in_folders: Mapping[str, Sequence[str]], bases: Sequence[RayBase], want: Sequence[Wanted], refused: Set[str]
+) -> tuple[list[Wanted], list[str]]:
+    """What lies in the folders of the models. A name that leads to adapters of several models leads to none of them:
+    each is there under ``base:name``, as Ray has it."""
+    given = [(name, base) for base in bases if base.path for name in in_folders.get(base.path, ())]
+    places = [(name, base) for name, base in given if name not in refused]
+    used = {own_name(one, one.base_model): one.base_model for one in want}
+    owners: dict[str, set[str]] = {name: {used[name]} for name, _ in places if name in used}
+    for name, base in places:
+        owners.setdefault(name, set()).add(base.model_id)
+    known = {(one.base_model, own_name(one, one.base_model)) for one in want}
+    found = []
+    for name, base in places:
+        full = name if len(owners[name]) == 1 else f"{base.model_id}:{name}"
+        if full not in refused and (base.model_id, name) not in known:
+            source = f"{base.path}/{name}"
+            found.append(Wanted(name=full, source=source, base_model=base.model_id, origin=base.path))
+    problems = [
+        f"{name} is an adapter of several models; ask for {' or '.join(f'{base}:{name}' for base in sorted(several))}"
+        for name, several in owners.items()
+        if len(several) > 1 and not any(one.name == name for one in want)
+    ]
+    return found, problems
 
 
 def _from_config_map(resources: ResourceSet, service: RayService) -> DeploymentAdapters:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import aiohttp
 
-from modelyard.lora.adapter import Fetch, ReplicaView, Routes, Usage
+from modelyard.lora.adapter import Fetch, Known, ReplicaView, Routes, Usage
 from modelyard.lora.adapter_shelf import AdapterShelf
 from modelyard.lora.condition import AdapterStatus
+from modelyard.lora.disused_versions import DisusedVersions
 from modelyard.lora.engine_adapters import EngineAdapters
 from modelyard.lora.engine_calls import EngineCalls
 from modelyard.lora.ray_adapters import RayAdapters
@@ -27,6 +29,10 @@ TICK = 1.0
 """Seconds between looks at sources that may be edited, or failed."""
 
 
+async def at_once() -> None:
+    """Nobody is told anything, so there is nothing to wait for."""
+
+
 class Reconciler:
     """Made and used inside one running event loop. Nothing here raises for what an engine or a source does."""
 
@@ -37,21 +43,26 @@ class Reconciler:
         store: AdapterStore | None,
         bucket: Path | None = None,
         beside: bool = True,
+        sweep: bool = False,
         period: float = 5.0,
         routes: Routes = lambda view, names, expected: True,
+        known: Known = at_once,
         usage: Usage = lambda view: (frozenset(), frozenset()),
         on_change: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """``bucket``: folder of the loopback bucket, where Ray reads adapters; None: no view is one of Ray.
-        ``beside``: somebody follows ``routes``, so a new version may have an engine name of its own."""
-        self._routes, self._usage, self._on_change, self._clock = routes, usage, on_change, clock
+        ``beside``: somebody follows ``routes``, so a new version may have an engine name of its own. ``sweep``: nobody
+        else uses the store, so versions that no replica has loaded any more may be deleted."""
+        self._routes, self._known, self._usage = routes, known, usage
+        self._on_change, self._clock = on_change, clock
         self._settings = LoopSettings(beside=beside, folder=str(store.root) if store else "", period=period)
         self._book = SourceBook(fetch, store, self._sources_changed, clock)
         self._session = aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=None), connector=aiohttp.TCPConnector(limit=0), trust_env=False
         )
         self._bucket = bucket
+        self._disused = DisusedVersions(store.root, clock) if store is not None and sweep else None
         self._closed = False
         self._shelves: dict[tuple[str, str], AdapterShelf] = {}
         self._loops: dict[str, ReplicaLoop] = {}
@@ -78,6 +89,7 @@ class Reconciler:
                     book=self._book,
                     api=self._api,
                     routes=self._routes,
+                    known=self._known,
                     usage=self._usage,
                     settings=self._settings,
                     changed=self._on_change,
@@ -118,6 +130,15 @@ class Reconciler:
         for shelf in self._shelves.values():
             await asyncio.to_thread(shelf.keep_holders, holders)
 
+    async def _clear_store(self) -> None:
+        """Nothing is published, and no load begins, between the look at what is in use and the move out of the way."""
+        if self._disused is None or self._book.is_fetching():
+            return
+        in_use = self._book.paths().union(*(loop.paths_in_use() for loop in self._loops.values()))
+        for folder in self._disused.take_away(in_use):
+            log.info("lora: deleted %s, which no engine has loaded any more", *(one.name for one in folder.iterdir()))
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
     def _sources_changed(self) -> None:
         self.wake()
         self._on_change()
@@ -128,13 +149,15 @@ class Reconciler:
             try:
                 await self._book.tick()
                 await self._clear_shelves()
+                await self._clear_store()
             except Exception:
                 log.exception("lora: looking at the sources failed; the next look is soon")
 
 
-def gauge(statuses: Iterable[AdapterStatus]) -> Mapping[str, int]:
-    """``lora_syncer_adapter_status``: adapter -> 1 where it is loaded on every replica that should have it, else 0."""
-    found: dict[str, int] = {}
+def gauge(statuses: Iterable[AdapterStatus], absent: Iterable[str] = ()) -> Mapping[str, int]:
+    """``lora_syncer_adapter_status``: adapter -> 1 where it is loaded on every replica that should have it, else 0.
+    ``absent``: those that are to be unloaded (``ensureNotExist``); 0, as in the original syncer."""
+    found = dict.fromkeys(absent, 0)
     for status in statuses:
         found[status.adapter] = min(found.get(status.adapter, 1), int(status.loaded))
     return found

@@ -10,13 +10,14 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from modelyard.lora.adapter import ReplicaView, Routes, Stored, Usage
+from modelyard.lora.adapter import Known, ReplicaView, Routes, Stored, Usage
 from modelyard.lora.adapter_config import check
+from modelyard.lora.attempts import Attempts
 from modelyard.lora.condition import AdapterStatus, Reason
 from modelyard.lora.engine_adapters import AdapterCallError, EngineAdapters
 from modelyard.lora.lora_config import Wanted, client_name
 from modelyard.lora.plan import Listing, Load, Plan, Situation, Unload, Version, owned, plan
-from modelyard.lora.report import Failure, Found, Look, report, same_for_all
+from modelyard.lora.report import Found, Look, report, same_for_all
 from modelyard.lora.slots import Chosen, SlotPolicy, choose
 from modelyard.lora.source_book import SourceBook
 
@@ -24,8 +25,6 @@ log = logging.getLogger(__name__)
 
 PERIOD = 5.0
 """Seconds between looks where nothing happens: finds what somebody else loaded or unloaded."""
-RETRY, LAST_RETRY = 1.0, 60.0
-"""Seconds until a refused load is tried again; doubles."""
 UNREACHABLE_RETRY = UNHEARD_RETRY = 0.5
 
 
@@ -49,19 +48,21 @@ class ReplicaLoop:
         book: SourceBook,
         api: Callable[[ReplicaView], EngineAdapters],
         routes: Routes,
+        known: Known,
         usage: Usage,
         settings: LoopSettings,
         changed: Callable[[], None],
         clock: Callable[[], float],
     ) -> None:
         self.view = view
-        self._book, self._api, self._routes, self._usage = book, api, routes, usage
+        self._book, self._api, self._routes, self._known, self._usage = book, api, routes, known, usage
         self._settings, self._changed, self._clock = settings, changed, clock
         self._wake = asyncio.Event()
         self._routed: Mapping[str, str] = {}
         self._retired: Mapping[str, float] = {}
         self._loaded: set[str] = set()
-        self._failures: dict[tuple[str, str], Failure] = {}
+        self._attempts = Attempts()
+        self._in_use: frozenset[str] = frozenset()
         self._last_used: dict[str, float] = {}
         self._answered = False
         self._told: tuple[ReplicaView, Mapping[str, str], frozenset[str]] | None = None
@@ -86,6 +87,10 @@ class ReplicaLoop:
         """One for each adapter that is wanted or still there, by name."""
         return tuple(status for _, status in sorted(self._statuses.items()))
 
+    def paths_in_use(self) -> frozenset[str]:
+        """Folders that the engine may read: of what it listed last, and of what it loads now."""
+        return self._in_use
+
     async def close(self) -> None:
         """Stop looking; what is loaded stays loaded."""
         self._task.cancel()
@@ -108,8 +113,9 @@ class ReplicaLoop:
     def _forget(self) -> None:
         self._answered = False
         self._routed, self._retired, self._told = {}, {}, None
+        self._in_use = frozenset()
         self._loaded.clear()
-        self._failures.clear()
+        self._attempts.forget()
 
     # ── the loop ──
 
@@ -141,6 +147,7 @@ class ReplicaLoop:
         api = self._api(view)
         listing = await api.listing()
         self._answered = True
+        self._in_use = frozenset(one.path for one in listing.adapters)
         if view is not self.view:
             return 0.0
         running, asked = self._usage(view)
@@ -163,18 +170,19 @@ class ReplicaLoop:
             )
         )
         self._routed, self._retired = planned.routes, planned.retired
-        self._failures = _still_planned(self._failures, planned)
-        step = next((action for action in planned.actions if self._is_due(action)), None)
-        self._tell(view, planned, chosen, found)
+        self._attempts.keep(planned.actions)
+        step = next((action for action in planned.actions if self._attempts.is_due(action, now)), None)
+        if self._tell(view, planned, chosen, found):
+            await self._known()
         loading = step.name if isinstance(step, Load) else ""
-        self._set(report(Look(view, listing, chosen, planned, found, self._failures, loading)))
+        self._set(report(Look(view, listing, chosen, planned, found, self._attempts.failures, loading)))
         if step is None:
             return self._delay(planned, now)
         await self._act(api, step)
         return 0.0
 
     def _delay(self, planned: Plan, now: float) -> float:
-        times = [failure.retry_at for failure in self._failures.values()]
+        times = self._attempts.times()
         times += [planned.again] if planned.again is not None else []
         return max(0.05, min([self._settings.period, *(at - now for at in times)]))
 
@@ -216,10 +224,6 @@ class ReplicaLoop:
 
     # ── acting ──
 
-    def _is_due(self, action: Load | Unload) -> bool:
-        failure = self._failures.get(_key(action))
-        return failure is None or self._clock() >= failure.retry_at
-
     async def _act(self, api: EngineAdapters, step: Load | Unload) -> None:
         began = self._clock()
         try:
@@ -229,13 +233,15 @@ class ReplicaLoop:
             else:
                 await self._load(api, step)
         except AdapterCallError as problem:
-            self._note_failure(step, problem)
+            self._attempts.failed(step, str(problem), unreachable=problem.unreachable, now=self._clock())
+            log.warning("lora: %s: %s: %s", self.view.key, step.engine_name, problem)
             return
-        self._failures.pop(_key(step), None)
+        self._attempts.succeeded(step)
         verb = "loaded" if isinstance(step, Load) else "unloaded"
         log.info("lora: %s: %s %s in %.2f s", self.view.key, verb, step.engine_name, self._clock() - began)
 
     async def _load(self, api: EngineAdapters, step: Load) -> None:
+        self._in_use |= {step.version.path}
         if step.instead is not None:
             await api.unload(step.instead.engine_name)
         try:
@@ -246,36 +252,28 @@ class ReplicaLoop:
             raise
         self._loaded.add(step.engine_name)
 
-    def _note_failure(self, step: Load | Unload, problem: AdapterCallError) -> None:
-        before = self._failures.get(_key(step))
-        attempts = 1 if before is None else before.attempts + 1
-        self._failures[_key(step)] = Failure(
-            reason=Reason.ENGINE_UNREACHABLE if problem.unreachable else Reason.ENGINE_REFUSED,
-            message=str(problem),
-            attempts=attempts,
-            retry_at=self._clock() + min(RETRY * 2 ** min(attempts - 1, 10), LAST_RETRY),
-        )
-        log.warning("lora: %s: %s: %s", self.view.key, step.engine_name, problem)
-
     # ── telling ──
 
-    def _tell(self, view: ReplicaView, planned: Plan, chosen: Chosen, found: Mapping[str, Found]) -> None:
-        """Requests may wait for what is on its way, not for what cannot come."""
+    def _tell(self, view: ReplicaView, planned: Plan, chosen: Chosen, found: Mapping[str, Found]) -> bool:
+        """Requests may wait for what is on its way, not for what cannot come. True: that was news."""
         hopeless = {name for name in planned.expected if not self._is_hopeful(name, found[name])}
         evicted = chosen.left_out if view.policy is SlotPolicy.EVICT else ()
         coming = (planned.expected - hopeless) | {name for name in evicted if found[name].version is not None}
         gone = dict.fromkeys(map(client_name, planned.retired), "")
-        self._publish(view, {**gone, **planned.routes}, frozenset(coming))
+        return self._publish(view, {**gone, **planned.routes}, frozenset(coming))
 
     def _is_hopeful(self, name: str, found: Found) -> bool:
         if found.version is None:
             return found.refusal is None and not found.state.problem
-        return not any(client_name(key[0]) == name for key in self._failures)
+        return not self._attempts.concerns(name)
 
-    def _publish(self, view: ReplicaView, names: Mapping[str, str], expected: frozenset[str]) -> None:
+    def _publish(self, view: ReplicaView, names: Mapping[str, str], expected: frozenset[str]) -> bool:
+        """True: somebody took note of something new."""
         told = (view, dict(names), expected)
-        if told != self._told:
-            self._told = told if self._routes(view, names, expected) else None
+        if told == self._told:
+            return False
+        self._told = told if self._routes(view, names, expected) else None
+        return self._told is not None
 
     def _say_all(self, reason: Reason, message: str) -> None:
         self._set({one.name: same_for_all(self.view, one, reason, message) for one in self.view.want})
@@ -291,15 +289,6 @@ class ReplicaLoop:
 def _stamped(status: AdapterStatus, before: AdapterStatus | None, now: float) -> AdapterStatus:
     same = before is not None and (before.loaded, before.reason) == (status.loaded, status.reason)
     return msgspec.structs.replace(status, since=before.since if same and before is not None else now)
-
-
-def _still_planned(failures: dict[tuple[str, str], Failure], planned: Plan) -> dict[tuple[str, str], Failure]:
-    """What went wrong with a step that nobody plans any more says nothing of the version that is wanted now."""
-    return {key: failures[key] for key in map(_key, planned.actions) if key in failures}
-
-
-def _key(action: Load | Unload) -> tuple[str, str]:
-    return (action.engine_name, action.version.path if isinstance(action, Load) else "")
 
 
 def _suffix(stored: Stored) -> str:

@@ -83,7 +83,8 @@ class Sidecar:
     def metrics(self) -> str:
         """The metrics page."""
         statuses = self._reconciler.statuses() if self._reconciler is not None else ()
-        rows = [((name,), float(value)) for name, value in sorted(gauge(statuses).items())]
+        absent = self._config.absent if self._config is not None else frozenset[str]()
+        rows = [((name,), float(value)) for name, value in sorted(gauge(statuses, absent).items())]
         errors = [((), float(bool(self._problem)))]
         return render({catalogue.SYNCER_ADAPTER: rows, catalogue.CONFIG_ERRORS: errors}, ())
 

@@ -62,6 +62,15 @@ class SourceBook:
         entry = self._entries.get(source)
         return entry.state if entry is not None else SourceState()
 
+    def is_fetching(self) -> bool:
+        """Whether a version may be published at any moment."""
+        return any(entry.task is not None for entry in self._entries.values())
+
+    def paths(self) -> frozenset[str]:
+        """Folders of the versions that sources stand for now."""
+        states = (entry.state.stored for entry in self._entries.values())
+        return frozenset(stored.path for stored in states if stored is not None)
+
     async def tick(self) -> None:
         """Try again what failed, and look whether files that may be edited were. Call it every second or so."""
         now = self._clock()

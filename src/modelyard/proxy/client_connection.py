@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
-import struct
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
@@ -24,6 +22,7 @@ from modelyard.proxy import own_answers
 from modelyard.proxy.body_intake import BODY, BUSY, CLOSED, HEAD, LINGER, TUNNEL, BodyIntake
 from modelyard.proxy.exchange_relay import ExchangeRelay
 from modelyard.proxy.head_arrival import fault_in_part
+from modelyard.proxy.tcp_reset import reset
 from modelyard.proxy.untaken import untaken
 from modelyard.worker.timing_wheel import OFF
 
@@ -297,11 +296,3 @@ class ClientConnection(BodyIntake):
             self._last_answer(own_answers.head_timeout(self.plane.limits.header_timeout))
         else:
             self.close()
-
-
-def reset(transport: asyncio.Transport) -> None:
-    """Close with a TCP reset instead of a FIN."""
-    sock = transport.get_extra_info("socket")
-    if sock is not None:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    transport.abort()

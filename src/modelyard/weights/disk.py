@@ -36,6 +36,14 @@ def check_still_room(folder: Path, keep_free: int, source: str) -> None:
         raise filled(folder, source)
 
 
+def link_to_nowhere(folder: Path, otherwise: str = f", or {_ELSEWHERE}") -> str:
+    """What to do about a folder that is, or lies below, a link whose disk is not mounted; empty: it is none."""
+    for part in (*reversed(folder.parents), folder):
+        if part.is_symlink() and not part.exists():
+            return f"{part} is a link to {part.readlink()}, which is not there: make or mount that folder{otherwise}"
+    return ""
+
+
 def is_full(problem: OSError) -> bool:
     """Whether this is what a full disk, a quota or a limit on file sizes answers."""
     return problem.errno in _FULL

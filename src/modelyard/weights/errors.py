@@ -11,6 +11,15 @@ class NotEnoughSpace(WeightsError):
     """The disk would fill, or has filled; what is there stays and is resumed from."""
 
 
+class Unreachable(WeightsError):
+    """The source cannot be asked now, or must not be; what is on this machine already may do."""
+
+    def __init__(self, why: str, advice: str) -> None:
+        """``advice``: what to do next."""
+        super().__init__(f"{why}; {advice}")
+        self.why, self.advice = why, advice
+
+
 class Interruption(Exception):
     """A source did not answer as it should, and may the next time. ``after``: seconds that it asks to be left alone."""
 

@@ -22,3 +22,5 @@ class FetchedWeights(msgspec.Struct, frozen=True, kw_only=True):
     names, sizes and times instead: nobody waits minutes for a folder that is used as it is."""
     size: int
     """Bytes in all."""
+    note: str = ""
+    """What people should know of how they came here."""

@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 
 from modelyard.resources.weights_source import WeightsSource
-from modelyard.weights.disk import filled, is_full
-from modelyard.weights.errors import Interruption, NotEnoughSpace, WeightsError
+from modelyard.weights.disk import filled, is_full, link_to_nowhere
+from modelyard.weights.errors import Interruption, NotEnoughSpace, Unreachable, WeightsError
 from modelyard.weights.fetch_lock import only_fetcher
 from modelyard.weights.fetched import FetchedWeights
 from modelyard.weights.folder_in_place import check_folder
@@ -70,6 +70,9 @@ def fetch(
     except OSError as problem:
         if is_full(problem):
             raise filled(root, str(source)) from problem
+        unmounted = link_to_nowhere(root.expanduser().absolute())
+        if unmounted:
+            raise WeightsError(unmounted) from problem
         where = problem.filename or root
         raise WeightsError(f"{where}: {problem.strerror or problem}; weights are kept in {root}") from problem
 
@@ -90,6 +93,7 @@ class _Fetch:
         self._say, self._limits = say, limits
         self._text = str(source)
         self._published = root / source.folder
+        self._note = ""
         self._ask_again = update or source.kind == "demo"  # the package is at hand, and may be another version's
 
     def run(self) -> FetchedWeights:
@@ -111,19 +115,45 @@ class _Fetch:
         self._say(Progress(phase="listing", source=self._text))
         damaged = None if self._ask_again else self._manifest()
         pinned = "" if damaged is None else damaged.revision  # files are missing: those of the same commit are wanted
-        store = open_store(self._source, self._token, self._limits, pinned)
-        listing = self._listing(store)
-        if found is not None and found.revision == listing.revision:
+        try:
+            store: Store = open_store(self._source, self._token, self._limits, pinned)
+            listing = self._listing(store)
+        except Unreachable as problem:
+            if found is not None or self._source.kind != "hub":  # an update: what is cached may be older
+                raise
+            return self._from_cache(workspace, problem, pinned)
+        files = select(listing.files, self._limits, self._text)
+        if found is not None and _is_all_of(found, listing.revision, files):
             workspace.remove()
             return found
-        files = select(listing.files, self._limits, self._text)
         return self._bring(workspace, store, listing, files)
+
+    def _from_cache(self, workspace: Workspace, problem: Unreachable, pinned: str) -> Manifest:
+        """What the hub's own client has downloaded earlier."""
+        from modelyard.weights.cached_files import link_cached
+        from modelyard.weights.hub_cache import HubCache, NotCached
+
+        try:
+            cache = HubCache(self._source, pinned)
+            listing = cache.listing()
+        except NotCached as lacking:
+            raise Unreachable(f"{problem.why}, and {lacking}", problem.advice) from problem
+        self._note = f"taken from the hub's cache, {cache.snapshot}: {problem.why}"
+        workspace.adopt(listing.revision, select(listing.files, self._limits, self._text))
+        link_cached(cache, workspace, self._text, self._say, problem.why)
+        try:
+            return self._transferred(workspace, cache, listing)
+        except NotEnoughSpace as full:
+            raise NotEnoughSpace(f"{full}, or name the cache's own folder as a path: {cache.snapshot}") from full
 
     def _bring(self, workspace: Workspace, store: Store, listing: Listing, files: tuple[RemoteFile, ...]) -> Manifest:
         workspace.adopt(listing.revision, files)
         old = self._manifest()
         if old is not None:
             workspace.take_from(old)
+        return self._transferred(workspace, store, listing)
+
+    def _transferred(self, workspace: Workspace, store: Store, listing: Listing) -> Manifest:
         transfer_all(store, workspace, self._text, self._limits, self._say)
         if not store.pinned and self._listing(store).revision != listing.revision:
             raise WeightsError(
@@ -143,7 +173,7 @@ class _Fetch:
                 return store.listing()
             except Interruption as problem:
                 if attempt == _LISTING_ATTEMPTS:
-                    raise WeightsError(f"{self._text} cannot be reached: {problem}; {_OFFLINE}") from problem
+                    raise Unreachable(f"{self._text} cannot be reached: {problem}", _OFFLINE) from problem
                 self._say(Progress(phase="listing", source=self._text, note=str(problem)))
             time.sleep(_LISTING_PAUSE * attempt)
             attempt += 1
@@ -174,10 +204,16 @@ class _Fetch:
             revision=manifest.revision,
             digest=manifest.digest,
             size=manifest.size,
+            note=self._note,
         )
 
     def _say_who(self, holder: str) -> None:
         self._say(Progress(phase="waiting", source=self._text, note=holder))
+
+
+def _is_all_of(manifest: Manifest, revision: str, files: tuple[RemoteFile, ...]) -> bool:
+    """Of what came from a cache some files may be missing."""
+    return manifest.revision == revision and {file.name for file in files} <= {file.name for file in manifest.files}
 
 
 _OFFLINE = "check the network, or name files that are here (--source NAME=/a/folder or NAME=demo://demo-llama)"

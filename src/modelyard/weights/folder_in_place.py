@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from modelyard.weights.disk import link_to_nowhere
 from modelyard.weights.errors import WeightsError
 from modelyard.weights.fetched import FetchedWeights
 from modelyard.weights.limits import FetchLimits
@@ -31,6 +32,9 @@ def check_folder(path: str, limits: FetchLimits) -> FetchedWeights:
 
 
 def _absent(folder: Path) -> str:
+    unmounted = link_to_nowhere(folder, "")
+    if unmounted:
+        return unmounted
     if folder.exists():
         return f"{folder} is a file; name the folder that holds config.json and the safetensors files"
     there = next(parent for parent in folder.parents if parent.is_dir())

@@ -27,7 +27,7 @@ from huggingface_hub.utils._http import hf_raise_for_status
 
 from modelyard.resources.weights_source import DEFAULT_REVISION, WeightsSource
 from modelyard.weights.checksums import Checksum
-from modelyard.weights.errors import Interruption, WeightsError
+from modelyard.weights.errors import Interruption, Unreachable, WeightsError
 from modelyard.weights.limits import FetchLimits
 from modelyard.weights.store import Listing, RemoteFile
 
@@ -90,9 +90,9 @@ class HubStore:
                 f"the hub has no model {self._source.name}, or it is private: check the name, or {_SIGN_IN}"
             ) from None
         except OfflineModeIsEnabled:
-            raise WeightsError(
-                f"{self._source} is not here and HF_HUB_OFFLINE forbids to ask the hub: unset it, or name files that "
-                f"are here (--source {self._source.name}=/a/folder or ={_DEMO})"
+            raise Unreachable(
+                f"{self._source} is not here and HF_HUB_OFFLINE forbids to ask the hub",
+                f"unset it, or name files that are here (--source {self._source.name}=/a/folder or ={_DEMO})",
             ) from None
         except HFValidationError as problem:
             raise WeightsError(f"{self._source.name} is no name that the hub knows: {problem}") from None

@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from modelyard.weights.disk import link_to_nowhere
 from modelyard.weights.durable import move
 from modelyard.weights.errors import WeightsError
 from modelyard.weights.fetch_lock import is_held, only_fetcher
@@ -40,6 +41,9 @@ class KeptWeights(msgspec.Struct, frozen=True, kw_only=True):
 def kept_weights(root: Path) -> list[KeptWeights]:
     """All of them, by name. Raises :class:`WeightsError`."""
     if not root.is_dir():
+        unmounted = link_to_nowhere(root)
+        if unmounted:
+            raise WeightsError(unmounted)
         return []
     published = {path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")}
     partial = {path.name for path in (root / PARTIAL).glob("*") if path.is_dir()}

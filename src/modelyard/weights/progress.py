@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-Phase = Literal["waiting", "listing", "fetching", "verifying", "done"]
+Phase = Literal["waiting", "listing", "fetching", "cached", "verifying", "done"]
 
 _UNITS = ("B", "KB", "MB", "GB", "TB")
 _WINDOW = 10.0
@@ -18,8 +18,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """A moment of a fetch. ``str`` is a line for people."""
 
     phase: Phase
-    """``waiting``: another process fetches the same. ``verifying``: bytes that are here already are read and
-    checked."""
+    """``waiting``: another process fetches the same. ``cached``: files of the hub's cache are checked and taken.
+    ``verifying``: bytes that are here already are read and checked."""
     source: str
     done: int = 0
     """Bytes that are here, those of earlier runs included."""
@@ -41,6 +41,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
             "waiting": f"waits for another process that fetches {self.source}",
             "listing": f"asks what {self.source} has",
             "fetching": f"fetches {self.source}: {self._bytes()}",
+            "cached": f"takes {self.source} from the hub's cache: {self._bytes()}",
             "verifying": f"verifies {self.source}: {self._bytes()}",
             "done": f"{self.source} is here: {readable_size(self.total)}",
         }[self.phase]

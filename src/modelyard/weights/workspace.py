@@ -103,6 +103,14 @@ class Workspace:
         """The file is whole and checked."""
         self._write(msgspec.structs.replace(self.journal, checked={**self.journal.checked, name: sha256}))
 
+    def link(self, file: RemoteFile, place: Path, sha256: str) -> None:
+        """A file that lies elsewhere on this disk, whole and checked, becomes one of these; where it cannot be linked
+        nothing happens. Remembered first: what is not remembered is written to."""
+        self.remember(file.name, sha256)
+        self.whole(file.name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            os.link(place, self.whole(file.name), follow_symlinks=False)
+
     def publish(self, manifest: Manifest) -> None:
         """The files become the published folder, by one rename. A folder that was there before is moved aside first;
         :meth:`recover` puts it back if we are killed between the two."""

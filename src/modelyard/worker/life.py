@@ -182,6 +182,8 @@ class WorkerLife:
                 self._update_fleet(message)
             case protocol.Explain():
                 self._explain(message)
+            case protocol.Report():
+                self._report(time.monotonic())
             case protocol.Drain():
                 self._stop(message.seconds, message.after)
 

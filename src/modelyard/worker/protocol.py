@@ -230,8 +230,12 @@ class Drain(Message, frozen=True, kw_only=True):
     short when nobody is connected."""
 
 
+class Report(Message, frozen=True, kw_only=True):
+    """Send :class:`Stats` now: whoever asks waits for what this worker goes by."""
+
+
 FromWorker = Hello | Configured | Stats | EndpointFailed | ModelMissing | Explained
-ToWorker = Configure | FleetUpdate | Explain | Drain
+ToWorker = Configure | FleetUpdate | Explain | Report | Drain
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_from_worker = msgspec.msgpack.Decoder(FromWorker).decode

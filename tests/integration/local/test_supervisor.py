@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from modelyard.local.home import Home
@@ -148,6 +149,28 @@ def test_a_hanging_replica_is_restarted_by_its_liveness_probe(tmp_path: Path, un
         await until(lambda: not status(runner).ready, "not ready")
         await until(lambda: status(runner).restarts == 1, "restarted")
         await until(all_ready(runner, 1), "ready again")
+
+    with_runner(tmp_path, body)
+
+
+def test_a_liveness_probe_has_a_grace_of_its_own(tmp_path: Path, until: Until) -> None:
+    async def body(runner: LocalRunner) -> None:
+        before = resources()
+        replace = msgspec.structs.replace
+        deployment = before.deployments["default", "m"]
+        pod = deployment.spec.template.spec
+        server = pod.containers[0]
+        assert server.liveness_probe is not None
+        probe = replace(server.liveness_probe, termination_grace_period_seconds=1)
+        patient = replace(
+            pod, termination_grace_period_seconds=600, containers=(replace(server, liveness_probe=probe),)
+        )
+        template = replace(deployment.spec.template, spec=patient)
+        changed = replace(deployment, spec=replace(deployment.spec, template=template))
+        await runner.apply(replace(before, deployments={("default", "m"): changed}))
+        await until(all_ready(runner, 1), "ready")
+        os.kill(status(runner).pid or 0, signal.SIGSTOP)
+        await until(lambda: status(runner).restarts == 1, "restarted long before 600 s are over")
 
     with_runner(tmp_path, body)
 

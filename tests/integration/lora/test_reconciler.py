@@ -38,7 +38,7 @@ async def from_paths(source: str, say: Callable[[str], None]) -> Fetched:
 class Bench:
     """A reconciler, its engines, and what it said."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, sweep: bool = False) -> None:
         self.root = root
         self.routes: dict[str, tuple[dict[str, str], frozenset[str]]] = {}
         self.history: list[tuple[str, dict[str, str]]] = []
@@ -48,6 +48,7 @@ class Bench:
         self.reconciler = Reconciler(
             from_paths,
             store=AdapterStore(root / "store"),
+            sweep=sweep,
             period=0.2,
             routes=self._route,
             usage=lambda view: (self.busy, self.asked),
@@ -79,8 +80,8 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(root: Path) -> AsyncIterator[Bench]:
-    made = Bench(root)
+async def bench(root: Path, *, sweep: bool = False) -> AsyncIterator[Bench]:
+    made = Bench(root, sweep=sweep)
     try:
         async with asyncio.timeout(60):
             yield made
@@ -263,5 +264,61 @@ def test_an_engine_without_the_calls_is_told_what_it_lacks(tmp_path: Path, until
             status = it.status("food")
             assert status is not None
             assert "VLLM_ALLOW_RUNTIME_LORA_UPDATING=true" in status.message
+
+    asyncio.run(scenario())
+
+
+def test_a_version_is_on_disk_for_as_long_as_a_replica_has_it_loaded(
+    tmp_path: Path, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("modelyard.lora.disused_versions.LINGER", 0.1)
+    monkeypatch.setattr("modelyard.lora.reconciler.TICK", 0.05)
+    write_adapter(tmp_path / "food")
+    write_adapter(tmp_path / "sql", fill=b"\1")
+
+    def stored() -> set[Path]:
+        return {place for place in (tmp_path / "store").glob("*@*") if not place.name.startswith(".")}
+
+    async def scenario() -> None:
+        async with running_sim(SETTINGS) as sim, bench(tmp_path, sweep=True) as it:
+            it.reconciler.set_replicas([it.view(sim, "food")])
+            await until(lambda: it.is_loaded("food"), "loaded")
+            (first,) = stored()
+            it.busy = frozenset({"food"})
+            it.reconciler.set_replicas([it.view(sim, "food=sql")])
+            await until(lambda: it.routes["default/m-0"][0].get("food") not in (None, "food"), "replaced")
+            (second,) = stored() - {first}
+            (unused := tmp_path / "store" / "unused@0").mkdir()
+            await until(lambda: not unused.exists(), "what nobody uses is gone")
+            assert set((await adapters(sim)).values()) == {str(first), str(second)}
+            assert stored() == {first, second}, "requests may still run with the version before"
+            it.busy = frozenset()
+            await until(lambda: stored() == {second}, "the version before is gone")
+            assert set((await adapters(sim)).values()) == {str(second)}
+            it.reconciler.set_replicas([it.view(sim, "food")])
+            await until(lambda: stored() == {first}, "and back again")
+            assert it.is_loaded("food")
+            it.reconciler.set_replicas([it.view(sim)])
+            await until(lambda: not stored(), "nobody wants any")
+            await until(lambda: not list((tmp_path / "store").glob(".gone-*")), "deleted")
+
+    asyncio.run(scenario())
+
+
+def test_a_store_that_others_may_use_is_left_alone(
+    tmp_path: Path, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("modelyard.lora.disused_versions.LINGER", 0.0)
+    write_adapter(tmp_path / "food")
+
+    async def scenario() -> None:
+        async with running_sim(SETTINGS) as sim, bench(tmp_path) as it:
+            it.reconciler.set_replicas([it.view(sim, "food")])
+            await until(lambda: it.is_loaded("food"), "loaded")
+            it.reconciler.set_replicas([it.view(sim)])
+            await until(lambda: not it.reconciler.statuses(), "unloaded")
+            for _ in range(3):
+                await it.reconciler._clear_store()
+            assert len(list((tmp_path / "store").glob("food@*"))) == 1
 
     asyncio.run(scenario())

@@ -132,6 +132,7 @@ def test_sources_are_given_to_the_engine_as_they_are_written(
     assert adapters(engine) == {"food": "org/other"}
     mount.write({"sql": "org/sql"}, absent=("theirs",))
     until(lambda: adapters(engine) == {"sql": "org/sql"}, "what is gone from the list goes")
+    until(lambda: syncer.metrics() == {"sql": 1.0, "theirs": 0.0}, "what is unwanted counts as not loaded")
     assert syncer.end() == 0
     assert adapters(engine) == {"sql": "org/sql"}
 

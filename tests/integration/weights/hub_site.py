@@ -59,7 +59,7 @@ class HubSite(Site):
             self._listing(request, path)
         elif path.startswith(f"/{self.repository}/resolve/"):
             commit, _, name = path.split("/resolve/")[1].partition("/")
-            self._file(request, commit, name)
+            self._file(request, self.commit if commit == "main" else commit, name)
         else:
             request.send(404, b"{}", {"x-error-code": "RepoNotFound"})
 

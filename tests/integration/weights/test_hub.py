@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from hub_site import HubSite
+from huggingface_hub import constants, hf_hub_download
 
 from conftest import TAKEN, model_files
 from modelyard.resources.weights_source import parse_source
@@ -145,3 +146,24 @@ def test_what_progress_raises_ends_the_fetch_and_the_next_goes_on(hub: HubSite, 
     heard: list[Progress] = []
     fetch(SOURCE, tmp_path, progress=heard.append, limits=LIMITS)
     assert next(progress for progress in heard if progress.phase == "fetching").done > 1_000_000
+
+
+def test_what_the_hubs_own_client_has_downloaded_is_used_when_the_hub_is_gone(
+    hub: HubSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "hub"
+    for name in TAKEN:
+        hf_hub_download("acme/tiny", name, endpoint=hub.url, cache_dir=cache)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    found = fetch(SOURCE, tmp_path / "weights", limits=LIMITS)
+    assert found.revision == hub.commit
+    assert "taken from the hub's cache" in found.note
+    manifest = read_manifest(found.path)
+    assert manifest is not None
+    assert verify(found.path, manifest).sound
+    assert {file.name: (found.path / file.name).read_bytes() for file in manifest.files} == {
+        name: hub.files[name] for name in TAKEN
+    }
+    monkeypatch.setenv("HF_ENDPOINT", hub.url)
+    assert fetch(SOURCE, tmp_path / "weights", limits=LIMITS, update=True).digest == found.digest

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from modelyard.local.jobs.copying import CopyError, copy_folder
+from modelyard.local.jobs.job_plan import Others
 
 
 def folder(place: Path, **files: str) -> Path:
@@ -110,3 +111,23 @@ def test_an_empty_source_and_a_full_disk_are_refused(
     with pytest.raises(CopyError, match="GB are needed; make room"):
         copy_folder(source, tmp_path / "m", silent)
     assert not (tmp_path / "m").exists()
+
+
+@pytest.mark.parametrize("others", ["replace", "keep"])
+def test_a_target_that_is_a_link_to_another_disk_stays_one(source: Path, tmp_path: Path, others: Others) -> None:
+    disk = folder(tmp_path / "disk" / "m", **{"old.bin": "live"})
+    target = tmp_path / "bucket" / "m"
+    target.parent.mkdir()
+    target.symlink_to(disk)
+    copy_folder(source, target, silent, others)
+    assert target.readlink() == disk
+    assert content(disk)["deep/model.safetensors"] == "weights"
+    assert (disk / "old.bin").exists() == (others == "keep")
+
+
+@pytest.mark.parametrize("below", ["", "m"])
+def test_a_target_that_leads_nowhere_is_told_in_words(source: Path, tmp_path: Path, below: str) -> None:
+    (tmp_path / "claim").symlink_to(tmp_path / "unmounted" / "disk")
+    with pytest.raises(OSError, match=r"claim is a link to .*unmounted/disk, which is not there: make or mount"):
+        copy_folder(source, tmp_path / "claim" / below, silent)
+    assert not (tmp_path / "unmounted").exists()

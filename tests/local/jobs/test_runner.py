@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -102,3 +104,39 @@ def test_what_is_gone_or_suspended_does_nothing(tmp_path: Path) -> None:
         await runner.stop()
 
     asyncio.run(run())
+
+
+def test_a_copy_that_waits_for_another_process_says_so_and_can_be_ended(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    target = tmp_path / "bucket" / "m"
+    target.parent.mkdir()
+    caplog.set_level(logging.INFO)
+
+    async def run() -> None:
+        changed = asyncio.Event()
+        runner = JobRunner(FoldersOnly(), changed.set)
+        runner.apply([plan(tmp_path)])
+        async with asyncio.timeout(30):
+            while not runner.statuses()[0].message.startswith("waits for process 4711, which copies to "):
+                await changed.wait()
+                changed.clear()
+            await runner.stop()
+
+    with (target.parent / ".m.lock").open("w") as other:
+        other.write("4711")
+        other.flush()
+        fcntl.flock(other, fcntl.LOCK_EX)
+        asyncio.run(run())
+    assert [record.message for record in caplog.records] == [
+        f"Job default/j waits for process 4711, which copies to {target}"
+    ]
+
+
+def test_the_deadline_counts_while_another_process_copies(tmp_path: Path) -> None:
+    target = tmp_path / "bucket" / "m"
+    target.parent.mkdir()
+    with (target.parent / ".m.lock").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        status = ended(plan(tmp_path, deadline=0.3), FoldersOnly())
+    assert (status.phase, status.reason) == (JobPhase.FAILED, "DeadlineExceeded")

@@ -83,6 +83,7 @@ def test_without_a_gpu() -> None:
     arguments = written["engine_kwargs"]
     assert arguments["tensor_parallel_size"] == 1
     assert arguments["enforce_eager"] is True
+    assert "distributed_executor_backend" not in arguments, "Ray sets it itself"
     assert arguments["seed"] == 3
     assert "gpu_memory_utilization" not in arguments
     assert written["deployment_config"]["health_check_period_s"] == 10
@@ -193,14 +194,15 @@ applications:
     - model_loading_config: {model_id: plain, model_source: google/other}
 """
 BUCKET = AdapterBucket(
-    path="pyarrow-s3://anonymous@modelyard", environment={"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:1"}
+    path="pyarrow-s3://modelyard",
+    environment={"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:1", "AWS_SECRET_ACCESS_KEY": ""},
 )
 
 
 def test_adapters_come_from_the_bucket_of_this_machine() -> None:
     result = run(WITH_ADAPTERS, adapters=BUCKET.below("ns", "hello"))
     path = model(result)["lora_config"]["dynamic_lora_loading_path"]
-    assert path.startswith("pyarrow-s3://anonymous@modelyard/ns/hello/org-Gemma-")
+    assert path.startswith("pyarrow-s3://modelyard/ns/hello/org-Gemma-")
     assert model(result)["lora_config"]["max_num_adapters_per_replica"] == 8
     application = result.config["applications"][0]
     assert application["runtime_env"]["env_vars"] == dict(BUCKET.environment)
@@ -208,6 +210,15 @@ def test_adapters_come_from_the_bucket_of_this_machine() -> None:
     shown = changes(result)
     assert shown["lora_config.dynamic_lora_loading_path"] == f"{path} (was s3://theirs/loras)"
     assert "added http://127.0.0.1:1" in shown["runtime_env.env_vars.AWS_ENDPOINT_URL_S3"]
+
+
+def test_a_key_that_the_manifest_has_is_taken_away_and_not_shown() -> None:
+    written = WITH_ADAPTERS.replace("  args:", "  runtime_env: {env_vars: {AWS_SECRET_ACCESS_KEY: geheim}}\n  args:", 1)
+    result = run(written, adapters=BUCKET)
+    variables = result.config["applications"][0]["runtime_env"]["env_vars"]
+    assert variables["AWS_SECRET_ACCESS_KEY"] == ""
+    assert changes(result)["runtime_env.env_vars"] == "AWS_SECRET_ACCESS_KEY: set to nothing"
+    assert "geheim" not in str(result.settings)
 
 
 def test_without_a_gpu_the_last_lora_slot_stays_empty() -> None:

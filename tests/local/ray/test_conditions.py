@@ -70,6 +70,7 @@ def test_the_time_of_a_condition_is_that_of_its_status():
 
 def test_the_status_names_both_clusters():
     status = status_object(SERVING, LOADING, (), 3)
-    assert status["numServeEndpoints"] == 1
+    assert (status["numServeEndpoints"], status["serviceStatus"]) == (1, "Running")
+    assert status_object(None, LOADING, (), 3)["serviceStatus"] == ""
     assert status["activeServiceStatus"]["rayClusterName"] == "hello-1"
     assert status["pendingServiceStatus"]["message"] == "a DEPLOYING"

@@ -29,8 +29,8 @@ class _Commands:
         self._yard = yard
 
     async def shown(self, call: Call) -> Any:
-        adapters = self._yard.adapters
-        return {"adapters": [], "problems": [], "deployments": []} if adapters is None else adapters.shown()
+        workloads = self._yard.workloads
+        return {"adapters": [], "problems": [], "deployments": []} if workloads is None else workloads.adapters.shown()
 
     async def load(self, call: Call) -> Any:
         """``{"name", "source", "deployment"?}``"""
@@ -52,9 +52,9 @@ class _Commands:
         return {"deployment": deployment, "name": name}
 
     def _adapters(self) -> YardAdapters:
-        if self._yard.adapters is None:
+        if self._yard.workloads is None:
             raise Refused("this yard runs no model servers (modelyard gateway)", status=409, code="no_replicas")
-        return self._yard.adapters
+        return self._yard.workloads.adapters
 
     def _deployment(self, adapters: YardAdapters, call: Call) -> str:
         """The one that is named, with or without its namespace; the only one where none is named."""

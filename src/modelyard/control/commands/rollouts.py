@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from modelyard.admin.route import Call, Refused, Route
+from modelyard.control.commands.ray_rollouts import refuse_ray_service
 from modelyard.local.revisions import NoRevision, Revision
 from modelyard.local.rollout_status import Condition, RolloutStatus
 from modelyard.local.supervisor import LocalRunner
@@ -34,7 +35,8 @@ class _Rollouts:
 
     async def list(self, call: Call) -> Any:
         """Every Deployment that runs here."""
-        return {"rollouts": shown_rollouts(self._yard.local)}
+        workloads = self._yard.workloads
+        return {"rollouts": [] if workloads is None else shown_rollouts(workloads.local)}
 
     async def history(self, call: Call) -> Any:
         """The revisions that are kept, the oldest first."""
@@ -61,9 +63,9 @@ class _Rollouts:
         return shown_rollout(self._status(call))
 
     def _runner(self) -> LocalRunner:
-        if self._yard.local is None:
+        if self._yard.workloads is None:
             raise Refused("this yard runs no replicas (modelyard gateway)", status=409, code="no_replicas")
-        return self._yard.local
+        return self._yard.workloads.local
 
     def _status(self, call: Call) -> RolloutStatus:
         asked = (call.path["namespace"], call.path["name"])
@@ -71,13 +73,14 @@ class _Rollouts:
         for status in found:
             if (status.namespace, status.name) == asked:
                 return status
+        refuse_ray_service(self._yard.resource_set, *asked)
         there = ", ".join(f"{one.namespace}/{one.name}" for one in found) or "none"
         raise Refused(f"no Deployment {'/'.join(asked)} runs here; there are: {there}", status=404, code="not_found")
 
 
-def shown_rollouts(local: LocalRunner | None) -> list[dict[str, Any]]:
+def shown_rollouts(local: LocalRunner) -> list[dict[str, Any]]:
     """Every Deployment that runs here, as the admin API shows it."""
-    return [] if local is None else [shown_rollout(status) for status in local.rollouts()]
+    return [shown_rollout(status) for status in local.rollouts()]
 
 
 def shown_rollout(status: RolloutStatus) -> dict[str, Any]:

@@ -3,8 +3,6 @@ published by one rename, so that nobody ever sees half of it."""
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
 import os
 import shutil
@@ -12,6 +10,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+from modelyard.local.folders import check_link, make_folder
+from modelyard.local.jobs.copy_lock import only_copier
 from modelyard.local.jobs.job_plan import Others
 
 CHUNK = 4 * 1024 * 1024
@@ -39,16 +39,29 @@ class Copied:
         """The target held the same files already."""
 
 
-def copy_folder(source: Path, target: Path, progress: Callable[[int, int], None], others: Others = "replace") -> Copied:
-    """Make ``target`` hold the files of ``source``. ``progress`` hears bytes done and in all, again and again; what it
-    raises ends the copy. Raises CopyError and OSError."""
+def _ignore(holder: str) -> None:
+    """Waits without a word."""
+
+
+def copy_folder(
+    source: Path,
+    target: Path,
+    progress: Callable[[int, int], None],
+    others: Others = "replace",
+    waiting: Callable[[str], None] = _ignore,
+) -> Copied:
+    """Make ``target`` hold the files of ``source``. ``progress`` hears bytes done and in all, ``waiting`` which process
+    copies there now, each again and again; what they raise ends the copy. Raises CopyError and OSError."""
     files = list(_files(source))
     if not files:
         raise CopyError(f"{source} has no files")
+    make_folder(target.parent)
+    check_link(target)
+    target = target.resolve()  # a link to another disk stays a link
     inside = others == "keep" and target.is_dir()
     draft = target / f"{OWN_FILES}copying" if inside else target.with_name(f".{target.name}.copying")
-    draft.parent.mkdir(parents=True, exist_ok=True)
-    with _lock(target / f"{OWN_FILES}lock" if inside else target.with_name(f".{target.name}.lock")):
+    lock = target / f"{OWN_FILES}lock" if inside else target.with_name(f".{target.name}.lock")
+    with only_copier(lock, waiting):
         done = Copied()
         if target.is_dir() and any(target.iterdir()):
             if _same(source, target, files, progress, others):
@@ -74,17 +87,6 @@ def _files(folder: Path) -> Iterator[str]:
         for name in sorted(names):
             if not name.startswith(OWN_FILES):
                 yield os.path.relpath(os.path.join(root, name), folder)
-
-
-@contextlib.contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """One copy into a folder at a time, also among processes."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _same(source: Path, target: Path, files: list[str], progress: Callable[[int, int], None], others: Others) -> bool:

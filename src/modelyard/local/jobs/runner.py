@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -17,6 +18,8 @@ from modelyard.local.jobs.job_plan import CopyStep, JobPlan
 from modelyard.local.jobs.job_status import JobPhase, JobStatus
 from modelyard.local.weights_provider import WeightsMissing, WeightsProvider
 from modelyard.resources.source_table import how_to_say_where
+
+log = logging.getLogger(__name__)
 
 
 class JobRunner:
@@ -80,6 +83,12 @@ class _Run:
         self.status = msgspec.structs.replace(self.status, phase=phase, message=message, reason=reason, ended=ended)
         self._changed()
 
+    def _waits(self, text: str) -> None:
+        """Told once for each that is waited for, however often it is said."""
+        if text != self.status.message:
+            log.info("Job %s %s", self.plan.key, text)
+            self._become(JobPhase.RUNNING, text)
+
     async def _live(self) -> None:
         try:
             async with asyncio.timeout(self.plan.deadline):
@@ -137,8 +146,13 @@ class _Run:
                 raise Stopped
             loop.call_soon_threadsafe(say, f"copies to {step.target}: {done / 1e6:.1f} of {total / 1e6:.1f} MB")
 
+        def waiting(holder: str) -> None:
+            if stopped.is_set():
+                raise Stopped
+            loop.call_soon_threadsafe(self._waits, f"waits for {holder}, which copies to {step.target}")
+
         copying = asyncio.ensure_future(
-            asyncio.to_thread(copy_folder, folder, Path(step.target), progress, step.others)
+            asyncio.to_thread(copy_folder, folder, Path(step.target), progress, step.others, waiting)
         )
         try:
             return await asyncio.shield(copying)

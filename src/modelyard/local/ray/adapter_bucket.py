@@ -21,7 +21,7 @@ class AdapterBucket(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     """As ``dynamic_lora_loading_path`` has it."""
     environment: Mapping[str, str]
-    """What Ray's processes need to find it."""
+    """What Ray's processes need to find it; an empty value takes away what would be used in its place."""
 
     def below(self, *names: str) -> AdapterBucket:
         """A folder in it."""
@@ -45,8 +45,14 @@ def set_bucket_variables(part: Draft, bucket: AdapterBucket, note: Note) -> None
     environment: dict[str, Any] = part.get("runtime_env") or {}
     variables: dict[str, Any] = environment.get("env_vars") or {}
     part["runtime_env"], environment["env_vars"] = environment, variables
+    emptied = [name for name, value in bucket.environment.items() if not value and variables.get(name) != ""]
     for name, value in bucket.environment.items():
-        note.set(variables, name, value, "the adapters are in a bucket on loopback", place="runtime_env.env_vars")
+        if value:
+            note.set(variables, name, value, "the adapters are in a bucket on loopback", place="runtime_env.env_vars")
+    if emptied:  # perhaps keys: what they were is not shown
+        variables |= dict.fromkeys(emptied, "")
+        change = f"{', '.join(emptied)}: set to nothing"
+        note.add("runtime_env.env_vars", change, "the key of the bucket on loopback is in a file of its own")
 
 
 def _folder(name: str) -> str:

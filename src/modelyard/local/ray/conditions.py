@@ -94,10 +94,12 @@ def status_object(
     active: ClusterView | None, pending: ClusterView | None, shown: tuple[Condition, ...], generation: int
 ) -> dict[str, Any]:
     """``status`` of the object."""
+    serves = active is not None and active.serving
     return {
         "conditions": msgspec.to_builtins(shown),
         "observedGeneration": generation,
-        "numServeEndpoints": int(active is not None and active.serving),
+        "serviceStatus": "Running" if serves else "",
+        "numServeEndpoints": int(serves),
         **({"activeServiceStatus": _cluster(active)} if active is not None else {}),
         **({"pendingServiceStatus": _cluster(pending)} if pending is not None else {}),
     }

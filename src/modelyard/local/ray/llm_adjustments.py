@@ -23,6 +23,8 @@ _HEALTH_PERIOD, _HEALTH_TIMEOUT = 10, 30
 _NO_GPU = "there is no GPU"
 _ONE_DEVICE = "there is one CPU, not several GPUs"
 _AUTO = -1
+_SET_BY_RAY = ("--distributed-executor-backend",)
+"""Ray Serve LLM overrules these: on a CPU the model always gets a process of its own (``mp``)."""
 
 
 def set_model_source(model: LLMConfig, written: Draft, paths: WeightsPaths, note: Note) -> None:
@@ -75,7 +77,7 @@ def _variables(model: LLMConfig) -> dict[str, str]:
 def _engine_arguments(written: Draft, machine: Machine, env: Mapping[str, str], note: Note) -> None:
     arguments: Draft = written.get("engine_kwargs") or {}
     for row in CPU_TABLE:
-        if row.name.startswith("--"):
+        if row.name.startswith("--") and not (row.action == "add flag" and row.name in _SET_BY_RAY):
             _apply(row, arguments, machine, env, note)
     _spare_slots(arguments, note)
     if "max_model_len" not in arguments:

@@ -7,8 +7,6 @@ requests over the replicas behind it.
 
 from __future__ import annotations
 
-import json
-import math
 import posixpath
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -20,14 +18,14 @@ from modelyard.local.addresses import ONLY_LOOPBACK, PortTable, assign_addresses
 from modelyard.local.environment import Sources
 from modelyard.local.model_files import ModelPlaces
 from modelyard.local.ray.adapter_bucket import AdapterBucket
-from modelyard.local.ray.adjustments import AdjustedServeConfig, RayHost, adjust, gpus_asked
+from modelyard.local.ray.adjustments import RayHost, adjust, gpus_asked
 from modelyard.local.ray.cluster_environment import ClusterEnvironment, cluster_environment
 from modelyard.local.ray.cluster_hash import cluster_hash
 from modelyard.local.ray.gpu_partition import partition
 from modelyard.local.ray.pod_groups import pod_groups
 from modelyard.local.ray.ray_context import RayContext
 from modelyard.local.ray.ray_plan import SERVE_PORT, RayClusterPlan, RayServicePlan
-from modelyard.local.ray.ray_settings import LEAST_LOGICAL_CPUS
+from modelyard.local.ray.start_flags import start_flags
 from modelyard.local.ray.weights_paths import NeededFolders
 from modelyard.local.ray.working_dirs import local_folders
 from modelyard.local.replica_plan import AppliedSetting, PortMapping, Skipped
@@ -44,7 +42,6 @@ ADDRESS_PREFIX = "127.9"
 """Clusters have a range of their own, beside that of replicas."""
 DASHBOARD_PORT = 8265
 INITIALIZING_TIMEOUT = "ray.io/initializing-timeout"
-_USED_FLAGS = ("num-cpus", "num-gpus", "resources", "dashboard-host")
 
 
 def plan_ray_services(
@@ -144,7 +141,7 @@ class _Planner:
             address=self.address,
             ports=(self._port(SERVE_PORT, "serve"), self._port(DASHBOARD_PORT, "dashboard")),
             python=self.context.python,
-            flags=self._flags(adjusted),
+            flags=start_flags(self.groups, adjusted, self.context.machine, bool(self.gpus), self._note),
             env=environment.values,
             secret_env=environment.secret,
             directory=self.directory,
@@ -181,34 +178,6 @@ class _Planner:
         one_address = not self.context.machine.loopback_range
         local = self.ports.port(f"{self.namespace}/{self.name}", number) if one_address else number
         return PortMapping(container=number, local=local, name=name)
-
-    def _flags(self, adjusted: AdjustedServeConfig) -> tuple[str, ...]:
-        asked = math.ceil(sum(group.cpus * group.pods for group in self.groups))
-        cores = self.context.machine.cores
-        cpus = max(LEAST_LOGICAL_CPUS, asked, cores, adjusted.logical_cpus)
-        reason = f"a number for Ray's bookkeeping; this machine has {cores} cores"
-        self._note("num-cpus", f"{cpus} (the manifest's Pods bring {asked})", reason)
-        flags = [f"--num-cpus={cpus}"]
-        if not self.gpus:
-            flags.append("--num-gpus=0")
-        custom = {**self._custom_resources(), **adjusted.resources}
-        if custom:
-            flags.append(f"--resources={json.dumps(custom, sort_keys=True)}")
-        left = {name for group in self.groups for name in group.params if name not in _USED_FLAGS}
-        for name in sorted(left):
-            self._note(f"rayStartParams.{name}", "left out", "it describes the image or the network of a cluster")
-        return tuple(flags)
-
-    def _custom_resources(self) -> dict[str, float]:
-        """Of all groups together. Those that name an accelerator need one."""
-        total: dict[str, float] = {}
-        for group in self.groups:
-            for name, amount in group.custom_resources.items():
-                total[name] = total.get(name, 0.0) + amount * group.pods
-        if not self.context.machine.has_gpu:
-            for name in [name for name in total if name.startswith("accelerator_type:")]:
-                self._note(f"resource {name}", f"dropped (was {total.pop(name):g})", "there is no GPU")
-        return total
 
     def _environment(self) -> ClusterEnvironment:
         found = cluster_environment(

@@ -25,6 +25,7 @@ from modelyard.local.ray.ray_plan import RayServicePlan
 from modelyard.local.ray.service import RayServiceRun
 from modelyard.local.replica_plan import EngineMode
 from modelyard.local.start_slots import StartSlots
+from modelyard.local.state_file import StateFile
 from modelyard.local.status import LocalPod, ReplicaStatus
 from modelyard.local.weights_provider import FoldersOnly, WeightsProvider
 from modelyard.resources.source_table import SourceTable
@@ -54,12 +55,15 @@ class RayRunner:
         drain: Drain | None = None,
         weights: WeightsProvider | None = None,
         folder_of: Callable[[RayService], str] = lambda service: "",
+        state: StateFile | None = None,
     ) -> None:
         """``drain`` waits until no request runs at an endpoint that left rotation. ``weights`` gets models' files;
-        None: only folders of this machine. ``folder_of``: where the relative paths of an object's file begin."""
+        None: only folders of this machine. ``folder_of``: where the relative paths of an object's file begin.
+        ``state`` keeps the clusters for other processes."""
         self._home, self._mode, self._on_change = home, engine, on_change
         self._drain, self._folder_of = drain, folder_of
         self._weights: WeightsProvider = weights or FoldersOnly()
+        self._state = state or StateFile(home)
         self._context: RayContext | None = None
         self._around: Surroundings | None = None
         self._plans: tuple[RayServicePlan, ...] = ()
@@ -178,6 +182,7 @@ class RayRunner:
 
     def _flush(self) -> None:
         self._notified = False
+        self._state.put("ray", self.replicas())
         self._on_change()
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from modelyard.local.deployment_run import needs_restart
+from modelyard.local.replica_changes import needs_restart
 from modelyard.local.replica_plan import AppliedSetting, LocalFile, ReplicaPlan
 
 PLAN = ReplicaPlan(
