@@ -14,6 +14,7 @@ from modelyard.control.ext_proc.discovery import BadDiscovery, FileDiscovery, ad
 from modelyard.control.ext_proc.serving import (
     MOST_PORTS,
     config_faults,
+    config_from,
     discovery_of,
     new_pool,
     pool_of_addresses,
@@ -87,9 +88,7 @@ def serving_of(asked: Asked) -> Serving:
     config_source, piped = _config(asked, piped)
     paths = (*files, asked.config_file) if asked.config_file is not None else files
     read = read_or_fail(paths, piped)
-    if config_source and not any(
-        c.origin.source == config_source for c in read.resource_set.endpoint_picker_configs.values()
-    ):
+    if config_source and config_from(read.resource_set, config_source) is None:
         fail(f"{config_source} has no EndpointPickerConfig.", ExitCode.INVALID)
     addresses = _addresses(asked)
     pool, added = _pool(asked, read, addresses, discovers=_discovers(read, config_source))
@@ -128,8 +127,7 @@ def _addresses(asked: Asked) -> tuple[str, ...]:
 
 def _discovers(read: ReadResult, config_source: str) -> bool:
     """Whether the config that is given names a source of endpoints."""
-    found = (c for c in read.resource_set.endpoint_picker_configs.values() if c.origin.source == config_source)
-    config = next(found, None)
+    config = config_from(read.resource_set, config_source) if config_source else None
     return config is not None and config.data_layer is not None and config.data_layer.discovery is not None
 
 

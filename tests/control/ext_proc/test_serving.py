@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from os.path import abspath
+
 import pytest
 
 from modelyard.control.ext_proc.discovery import FileDiscovery
@@ -53,6 +55,15 @@ def test_the_given_config_counts_for_every_pool(group: str) -> None:
         assert config.plugins[0].type == "queue-scorer"
     assert config_faults(resources) == ()
     assert discovery_of(written, settings) == FileDiscovery(path="/e.yaml")
+
+
+def test_the_spelling_of_its_path_does_not_count() -> None:
+    written = with_config()
+    for source in ("./given.yaml", abspath("given.yaml"), "x/../given.yaml"):
+        found = given_config(written, settings_of(config_source=source))
+        assert found is not None
+        assert found.plugins[0].type == "queue-scorer"
+    assert given_config(written, settings_of(config_source="other.yaml")) is None
 
 
 def test_without_one_each_pool_has_its_own() -> None:

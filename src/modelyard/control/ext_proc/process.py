@@ -111,8 +111,8 @@ class ExtProcControl:
         """Drain, stop everything, leave nothing behind."""
         for task in self._following:
             task.cancel()
-        await asyncio.gather(*self._following, return_exceptions=True)
         await self.workers.stop(self.settings.drain_seconds, after=self.settings.drain_delay)
+        await asyncio.gather(*self._following, return_exceptions=True)
         if self._scraper is not None:
             await self._scraper.close()
         await self._metrics.stop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from os.path import abspath
 
 import msgspec
 
@@ -59,8 +60,13 @@ def _replaced(item: object, settings: ExtProcSettings) -> bool:
 
 def given_config(written: ResourceSet, settings: ExtProcSettings) -> EndpointPickerConfig | None:
     """The EndpointPickerConfig of ``--config-file`` or ``--config-text``; None: there is none."""
-    source = settings.config_source
-    found = (item for item in written.endpoint_picker_configs.values() if source and item.origin.source == source)
+    return config_from(written, settings.config_source) if settings.config_source else None
+
+
+def config_from(written: ResourceSet, source: str) -> EndpointPickerConfig | None:
+    """The EndpointPickerConfig that was read at ``source``, under whatever spelling of its path."""
+    place = abspath(source)
+    found = (item for item in written.endpoint_picker_configs.values() if abspath(item.origin.source) == place)
     return next(found, None)
 
 
