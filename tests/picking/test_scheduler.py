@@ -251,3 +251,22 @@ def test_a_request_may_be_served_by_an_endpoint_that_left(build: Any) -> None:
     assert dict(scheduler.in_flight) == {"10.99.0.1:1": 1}
     scheduler.finished("10.99.0.1:1")
     assert not dict(scheduler.in_flight)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 8, 60])
+@pytest.mark.parametrize("count", [1, 2, 3, 9])
+def test_fallbacks_may_be_picked_at_once(build: Any, size: int, count: int) -> None:
+    scheduler = build.scheduler(build.equal_fleet(size))
+    firsts: Counter[str] = Counter()
+    for _ in range(50):
+        targets = [endpoint.address for endpoint in scheduler.pick(COLD, 0.05, count=count).targets]
+        assert len(set(targets)) == len(targets) == min(size, 3 if count == 1 else count, 3)
+        firsts[targets[0]] += 1
+    assert len(firsts) > 1 or size == 1
+
+
+def test_fallbacks_at_once_leave_out_what_is_excluded(build: Any) -> None:
+    scheduler = build.scheduler(build.equal_fleet(4))
+    gone = {build.address(0), build.address(1)}
+    targets = scheduler.pick(COLD, 0.05, exclude=gone, count=3).targets
+    assert {endpoint.address for endpoint in targets} == {build.address(2), build.address(3)}

@@ -140,7 +140,9 @@ class ModelRequest(AdapterWait[Go], eq=False):
             subset = self._within if subset is None else subset & self._within
         scheduler = state.scheduler
         try:
-            decision = scheduler.pick(self._pick, now, subset=subset, exclude=exclude, explain=self._explain)
+            decision = scheduler.pick(
+                self._pick, now, subset=subset, exclude=exclude, explain=self._explain, count=self._count
+            )
         except NoEndpoint as nothing:
             if len(exclude) <= len(self._tried):
                 return self._no_endpoint(nothing, state, now)

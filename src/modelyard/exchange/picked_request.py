@@ -96,6 +96,7 @@ class PickedRequest(ModelRequest[Picked], eq=False, kw_only=True):
             most_endpoints=most_endpoints,
             any_path=any_path,
             _explain=explain,
+            _count=most_endpoints,
         )
 
     # ── the request ──

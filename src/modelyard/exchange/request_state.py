@@ -62,6 +62,8 @@ class RequestState(msgspec.Struct, Generic[Go], eq=False):
     _streams_events: bool = False
     _ticket: int = 0
     _tried: list[str] = msgspec.field(default_factory=list)
+    _count: int = 1
+    """Endpoints of a decision that will be looked at."""
     _within: frozenset[str] | None = None
     """The only addresses that may be picked; None: all of the backend's."""
 

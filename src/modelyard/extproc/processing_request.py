@@ -51,12 +51,12 @@ class ProcessingRequest(msgspec.Struct):
 def read_request(data: bytes) -> ProcessingRequest:
     """Raises MalformedMessage."""
     message = ProcessingRequest()
-    for number, kind, at, stop in fields(data, _plain_body(message, data), len(data)):
+    for number, kind, at, stop in fields(data, _usual(message, data), len(data)):
         if kind == LENGTH:
-            if number in (REQUEST_BODY, RESPONSE_BODY):
+            if number in _BODIES:
                 message.phase = number
                 _read_body(message, data, at, stop)
-            elif number in (REQUEST_HEADERS, RESPONSE_HEADERS):
+            elif number in _HEADERS:
                 message.phase = number
                 _read_headers(message, data, at, stop)
             elif number in (REQUEST_TRAILERS, RESPONSE_TRAILERS):
@@ -64,36 +64,42 @@ def read_request(data: bytes) -> ProcessingRequest:
             elif number == _METADATA:
                 message.metadata = data[at:stop]
             elif number == _PROTOCOL:
-                message.modes = _read_modes(data, at, stop)
+                message.modes = _read_modes(data[at:stop])
         elif number == _OBSERVABILITY and kind == VARINT:
             message.observability = at != 0
     return message
 
 
-def _plain_body(message: ProcessingRequest, data: bytes) -> int:
-    """Read a body at the beginning of ``data``, written as proxies write it, and say where it ends; 0: read it anew."""
+def _usual(message: ProcessingRequest, data: bytes) -> int:
+    """Read headers or a body at the beginning of ``data``, written as proxies write them, and say where they end; 0:
+    read it all anew."""
     try:
-        phase = _BODIES.get(data[0])
-        if phase is None:
-            return 0
+        phase = _PHASES.get(data[0], 0)
         size, at = read_varint(data, 1)
         end = at + size
-        if size == 0 or end > len(data) or data[at] != _INNER_BODY:
+        if not phase or size == 0 or end > len(data) or data[at] != _FIRST:
             return 0
         length, at = read_varint(data, at + 1)
     except IndexError:
         return 0
-    rest = end - at - length
-    if rest and (rest != len(_INNER_END) or not data.startswith(_INNER_END, at + length)):
+    stop = at + length
+    if stop != end and (end - stop != 2 or not data.startswith(_ENDS[phase], stop)):
         return 0
     message.phase = phase
-    message.body = data[at : at + length]
-    message.end_of_stream = rest != 0
+    message.end_of_stream = stop != end
+    if phase in _BODIES:
+        message.body = data[at:stop]
+    else:
+        message.fields = _header_lines(data, at, stop)
     return end
 
 
-_BODIES = {REQUEST_BODY << 3 | LENGTH: REQUEST_BODY, RESPONSE_BODY << 3 | LENGTH: RESPONSE_BODY}
-_INNER_BODY, _INNER_END = 1 << 3 | LENGTH, b"\x10\x01"
+_BODIES = (REQUEST_BODY, RESPONSE_BODY)
+_HEADERS = (REQUEST_HEADERS, RESPONSE_HEADERS)
+_PHASES = {phase << 3 | LENGTH: phase for phase in (*_BODIES, *_HEADERS)}
+_FIRST = 1 << 3 | LENGTH
+_ENDS = dict.fromkeys(_BODIES, b"\x10\x01") | dict.fromkeys(_HEADERS, b"\x18\x01")
+"""``end_of_stream: true``."""
 
 
 def _read_body(message: ProcessingRequest, data: bytes, start: int, end: int) -> None:
@@ -153,9 +159,10 @@ def _header_line(data: bytes, start: int, end: int) -> FieldLine:
     return name.decode("latin-1").lower(), value.decode("latin-1")
 
 
-def _read_modes(data: bytes, start: int, end: int) -> BodyModes:
+@lru_cache(maxsize=64)
+def _read_modes(data: bytes) -> BodyModes:
     request = response = unprompted = 0
-    for number, kind, value, _ in fields(data, start, end):
+    for number, kind, value, _ in fields(data, 0, len(data)):
         if kind == VARINT:
             if number == 1:
                 request = value
@@ -163,12 +170,7 @@ def _read_modes(data: bytes, start: int, end: int) -> BodyModes:
                 response = value
             elif number == 3:
                 unprompted = value
-    return _modes(request, response, unprompted != 0)
-
-
-@lru_cache(maxsize=64)
-def _modes(request: int, response: int, unprompted: bool) -> BodyModes:
-    return BodyModes(request, response, unprompted)
+    return BodyModes(request, response, unprompted != 0)
 
 
 _CACHED_METADATA = 32 * 1024

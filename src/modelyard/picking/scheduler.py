@@ -72,9 +72,12 @@ class Scheduler:
         subset: Collection[str] | None = None,
         exclude: Collection[str] = (),
         explain: bool = False,
+        count: int = 1,
     ) -> Decision:
         """Choose endpoints for ``request``: the primary and its fallbacks. Counts nothing: ``started`` does.
 
+        ``count``: so many are picked at once, which costs less than one after the other; 1: the fallbacks when they are
+        looked at.
         ``subset``: addresses that alone may be chosen (scores are relative to them). ``exclude``: addresses that may
         not, because they failed (scores stay relative to all). ``explain``: also say why, at the cost of scoring every
         candidate. Raises NoEndpoint, and UnknownProfile where a header names a profile that there is none of.
@@ -93,10 +96,15 @@ class Scheduler:
             return decision if explain else Decision(decision.targets)
         if explain:
             return reference.decide(profile, self._roster, request, subset, exclude, self._rng)
-        slots = profile.choose(request, view, exclude, self._roster.by_address, 1, self._rng)
+        if count > 1:
+            count = min(count, profile.picker.parameters.max_num_of_endpoints)
+        slots = profile.choose(request, view, exclude, self._roster.by_address, count, self._rng)
         if not slots:
             raise NoEndpoint("every endpoint is excluded or at its limit")
-        primary = self._roster.slots[slots[0]].endpoint
+        candidates = self._roster.slots
+        if count > 1 and len(slots) == min(count, len(view.candidates)):
+            return Decision([candidates[slot].endpoint for slot in slots])
+        primary = candidates[slots[0]].endpoint
         return Decision(Targets(primary, lambda: self._fallbacks(request, subset, (*exclude, primary.address))))
 
     def _fallbacks(
