@@ -13,10 +13,7 @@ from modelyard.cli.exit_codes import ExitCode
 from modelyard.cli.ext_proc_report import ExtProcReport
 from modelyard.cli.foreground import log_to_stderr
 from modelyard.cli.output import Output, fail
-from modelyard.control.ext_proc.certificate_files import CertificateUnusable
 from modelyard.control.ext_proc.ports import PortTaken, free_ports
-from modelyard.control.ext_proc.process import AlreadyRunning
-from modelyard.control.ext_proc.run import run_ext_proc
 from modelyard.control.ext_proc.settings import ExtProcSettings, TlsFiles
 from modelyard.control.ext_proc.sources import Source
 from modelyard.control.worker_socket import default_socket_path
@@ -57,6 +54,11 @@ def socket_path(role: str, host: str, port: int, home: Path | None) -> Path:
 
 def run_in_foreground(settings: ExtProcSettings, sources: Sequence[Source], verbosity: int, output: Output) -> None:
     """Run until stopped. Every failure ends with its own exit code."""
+    # Imported here: the other commands need none of it, and it takes a third of their time to start.
+    from modelyard.control.ext_proc.certificate_files import CertificateUnusable
+    from modelyard.control.ext_proc.process import AlreadyRunning
+    from modelyard.control.ext_proc.run import run_ext_proc
+
     log_to_stderr(verbosity >= ALL_FROM)
     try:
         run_ext_proc(settings, sources, ExtProcReport(output).run)

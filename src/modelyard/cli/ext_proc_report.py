@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modelyard import __version__
 from modelyard.cli.output import Output, console
-from modelyard.control.ext_proc.process import ExtProcControl
 from modelyard.control.ext_proc.settings import Role
+
+if TYPE_CHECKING:
+    from modelyard.control.ext_proc.process import ExtProcControl
 
 _LOOK_SECONDS = 0.5
 _TITLES = {Role.PICKER: "endpoint picker", Role.ROUTER: "body-based router"}
