@@ -57,3 +57,11 @@ def test_control_paths_in_any_spelling(path: str) -> None:
 @pytest.mark.parametrize("path", ["/v1/completions", "/v1/models/sleepy", "/health", "/llm/v1/chat/completions", "/"])
 def test_other_paths(path: str) -> None:
     assert not controls_engine(path)
+
+
+def test_long_paths_are_read_in_no_time_and_not_kept() -> None:
+    prefix = "/a" * 30_000
+    assert prefixed_dialect("POST", f"{prefix}/v1/completions") is not None
+    assert prefixed_dialect("POST", prefix) is None
+    assert controls_engine(f"{prefix}/v1/load_lora_adapter")
+    assert not controls_engine(f"{prefix}/v1/completions")

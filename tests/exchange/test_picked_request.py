@@ -113,6 +113,15 @@ def test_a_hint_counts_where_no_body_is_shown(three: Playbook) -> None:
     assert picked(request.on_request(None, three.now)) == [B]
 
 
+def test_a_hint_that_is_no_name_does_not_count(three: Playbook) -> None:
+    three.fleet({POOL: [endpoint(A, "m"), endpoint(B, "mod\u00e8le")]})
+    for hint in ("x" * 5000, "a\tb", ""):
+        request = open_picked(three, fields={"x-gateway-model-name": hint})
+        assert len(picked(request.on_request(None, three.now))) == 2
+    request = open_picked(three, fields={"x-gateway-model-name": "mod\u00e8le".encode().decode("latin-1")})
+    assert picked(request.on_request(None, three.now)) == [B]
+
+
 def test_a_second_choice_replaces_the_first(three: Playbook) -> None:
     three.fleet({POOL: [endpoint(A, "m"), endpoint(B, "other")]})
     request = open_picked(three)

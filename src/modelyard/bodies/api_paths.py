@@ -104,7 +104,11 @@ def normalise_path(path: str) -> str | None:
     """
     if path in MODEL_API_PATHS:
         return path
-    return _normalise(path)
+    return _normalise(path) if len(path) <= _CACHED_LENGTH else _normalise.__wrapped__(path)
+
+
+_CACHED_LENGTH = 256
+"""Longest path whose spelling is remembered: clients choose paths, and heads may be large."""
 
 
 @lru_cache(maxsize=4096)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from modelyard.bodies.api_paths import normalise_path
-from modelyard.bodies.dialects import Dialect, dialect_for
+from modelyard.bodies.dialects import BY_PATH, Dialect, dialect_for
 
 _CONTROLS = frozenset(
     {
@@ -31,24 +31,38 @@ _CONTROLS = frozenset(
 """Segments of engines' control paths (model-server documentation of each)."""
 
 
-@lru_cache(maxsize=4096)
+_CACHED_LENGTH = 256
+"""Longest path whose answer is remembered: clients choose paths."""
+_LONGEST_API = max(map(len, BY_PATH))
+
+
 def controls_engine(path: str) -> bool:
     """Whether ``path`` could reach more of an engine than its model API: it names a control path, or its spelling
     leaves open what it names."""
+    return _controls_known(path) if len(path) <= _CACHED_LENGTH else _controls(path)
+
+
+def prefixed_dialect(method: str, path: str) -> Dialect | None:
+    """The API that a request to ``path``, or to the end of it, speaks."""
+    return _dialect_known(method, path) if len(path) <= _CACHED_LENGTH else _dialect(method, path)
+
+
+def _controls(path: str) -> bool:
     normal = normalise_path(path) if path.startswith("/") else None
     if normal is None:
         return True
     return not _CONTROLS.isdisjoint(normal.lower().replace("%", "/").split("/"))
 
 
-@lru_cache(maxsize=4096)
-def prefixed_dialect(method: str, path: str) -> Dialect | None:
-    """The API that a request to ``path``, or to the end of it, speaks."""
+def _dialect(method: str, path: str) -> Dialect | None:
     normal = normalise_path(path) if path.startswith("/") else None
-    at = 0
-    while normal is not None and at >= 0:
+    at = max(0, len(normal or "") - _LONGEST_API) - 1
+    while normal is not None and (at := normal.find("/", at + 1)) >= 0:
         dialect = dialect_for(method, normal[at:])
         if dialect is not None:
             return dialect
-        at = normal.find("/", at + 1)
     return None
+
+
+_controls_known = lru_cache(maxsize=4096)(_controls)
+_dialect_known = lru_cache(maxsize=4096)(_dialect)

@@ -11,10 +11,12 @@ import msgspec
 from modelyard.bodies.answers import UnreadAnswer
 from modelyard.bodies.any_api import AnyApi
 from modelyard.bodies.facts import BodyError, RequestFacts
+from modelyard.bodies.model_names import check_header_value
 from modelyard.bodies.prefixed_paths import controls_engine, prefixed_dialect
+from modelyard.exchange.body_reading import NO_FACTS
 from modelyard.exchange.commands import Respond, Wait
 from modelyard.exchange.endpoint_subset import canonical_address
-from modelyard.exchange.header_text import on_the_wire
+from modelyard.exchange.header_text import off_the_wire, on_the_wire
 from modelyard.exchange.model_request import ModelRequest
 from modelyard.exchange.record import ExchangeRecord
 from modelyard.exchange.routed_body import scanned_model
@@ -213,12 +215,18 @@ class PickedRequest(ModelRequest[Picked], eq=False, kw_only=True):
         try:
             facts = _ANY_API.read(body, content_type, encoding)
         except BodyError:
-            return RequestFacts(dialect="")
-        return facts if facts.model is not None else RequestFacts(dialect="")
+            return NO_FACTS
+        return facts if facts.model is not None else NO_FACTS
 
     def _hinted(self) -> RequestFacts:
         """What is known without a body: the model that a body-based router before this one has read."""
-        return RequestFacts(dialect="", model=self.head.by_name.get(MODEL_NAME) or None)
+        named = self.head.by_name.get(MODEL_NAME)
+        if not named:
+            return NO_FACTS
+        try:
+            return RequestFacts(dialect="", model=check_header_value(off_the_wire(named), MODEL_NAME))
+        except BodyError:
+            return NO_FACTS
 
     def _scanned(self, beginning: bytes) -> RequestFacts:
         model = scanned_model(beginning)
