@@ -204,12 +204,19 @@ def test_trailers_end_a_body(yard: Yard) -> None:
     assert trailers == pb.ProcessingResponse(request_trailers=pb.TrailersResponse())
 
 
-def test_trailers_without_body(yard: Yard) -> None:
+@pytest.mark.parametrize("config", [FULL_DUPLEX, UNPROMPTED, BUFFERED, PARTIAL, STREAMED, NO_BODIES, None])
+def test_trailers_without_body(yard: Yard, config: Any) -> None:
     call = yard.call()
-    call.headers(protocol_config=FULL_DUPLEX)
-    first, trailers = call.say(request_trailers=pb.HttpTrailers())
-    pick_of(first)
-    assert trailers.HasField("request_trailers")
+    answers = call.headers(protocol_config=config)
+    answers += call.say(request_trailers=pb.HttpTrailers())
+    assert [answer.WhichOneof("response") for answer in answers] == ["request_headers", "request_trailers"]
+    (picked,) = [answer for answer in answers if answer.HasField("dynamic_metadata")]
+    if picked is answers[0]:
+        pick_of(picked)
+    assert sum(yard.in_flight().values()) == 1
+    call.handler.on_half_close()
+    assert call.stream.status == 0
+    yard.at_rest()
 
 
 @pytest.mark.parametrize("config", [STREAMED, BUFFERED, PARTIAL, UNPROMPTED])

@@ -107,6 +107,7 @@ class RequestAnswering:
             self._stream.respond(command)
             return
         self.decided = True
+        told = self._owes_headers or self._shown > 0
         mode = self._mode
         if mode == FULL_DUPLEX_STREAMED:
             self._answer_in_pieces(command)
@@ -115,10 +116,10 @@ class RequestAnswering:
         elif self._owes_headers:
             self._answer_headers(command)
             self._phase = DONE if mode == NONE else PASSING
-        elif self._shown:
+        else:
             self._answer_body(command)
         if self._owes_trailers and self._pieces is None:
-            self._answer_trailers(b"" if self._shown else _metadata(command))
+            self._answer_trailers(b"" if told else _metadata(command))
 
     def _answer_headers(self, picked: Picked, length: int = -1) -> None:
         self._owes_headers = False
@@ -171,7 +172,8 @@ class RequestAnswering:
         self._let_go()
         streams = self._mode in (STREAMED, STREAMED_UNPROMPTED)
         self._phase = PASSING if streams and not self._ended else DONE
-        self._stream.send(first)
+        if self._shown:
+            self._stream.send(first)
         for index in range(1, self._shown):
             self._stream.send(_NO_BODY if changed and index < self._considered else PLAIN_BODY)
 
