@@ -41,7 +41,7 @@ _POD = """
 apiVersion: v1
 kind: Pod
 metadata: {{name: {name}, labels: {{app: engine}}}}
-status: {{podIP: {ip}, phase: Running}}
+status: {{podIP: {ip}, phase: Running, conditions: [{{type: Ready, status: "{ready}"}}]}}
 ---
 """
 
@@ -49,8 +49,9 @@ DIRECT, BY_MODEL = 8080, 8081
 """Local ports of the two Gateways."""
 
 
-def manifests(hosts: tuple[str, ...]) -> str:
-    """The manifests for backends at ``hosts``."""
+def manifests(hosts: tuple[str, ...], unready: str) -> str:
+    """The manifests for backends at ``hosts``, and one at ``unready`` that is not ready."""
     parts = [_GATEWAY.format(name="direct", port=DIRECT), _GATEWAY.format(name="by-model", port=BY_MODEL)]
     parts += [_POOL.format(name="open", mode="FailOpen"), _POOL.format(name="closed", mode="FailClose")]
-    return "".join([*parts, *(_POD.format(name=f"engine-{at}", ip=ip) for at, ip in enumerate(hosts))])
+    parts += [_POD.format(name=f"engine-{at}", ip=ip, ready=True) for at, ip in enumerate(hosts)]
+    return "".join([*parts, _POD.format(name="unready", ip=unready, ready=False)])

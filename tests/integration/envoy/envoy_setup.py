@@ -83,9 +83,9 @@ class Setup:
         """``block``: first three numbers of a /24 of loopback addresses that is ours; ``more``: manifests to add."""
         self.folder = folder
         self.edge, self.picker_host, self.router_host = f"{block}.1", f"{block}.2", f"{block}.5"
-        self.backend_hosts = (f"{block}.3", f"{block}.4")
+        self.backend_hosts, self.unready_host = (f"{block}.3", f"{block}.4"), f"{block}.6"
         self.manifests = folder / "manifests.yaml"
-        self.manifests.write_text(manifests(self.backend_hosts) + more)
+        self.manifests.write_text(manifests(self.backend_hosts, self.unready_host) + more)
         self._running: list[Running] = []
 
     def envoy(self, *options: str) -> Running:

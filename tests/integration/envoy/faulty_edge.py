@@ -39,7 +39,7 @@ class FaultyEdge:
 def faulty_edge(folder: Path, block: str, *, router: bool = False) -> Iterator[FaultyEdge]:
     """Everything up; ``router``: the real body-based router as well."""
     with setup(folder, block) as made:
-        backends = MeasuringBackends(made.backend_hosts)
+        backends = MeasuringBackends((*made.backend_hosts, made.unready_host))
         picker = FaultyPicker(made.picker_host, ",".join(f"{host}:{PORT}" for host in made.backend_hosts))
         if router:
             made.router()

@@ -95,6 +95,15 @@ def test_a_pick_outside_the_pool_is_not_followed_even_to_envoy_itself(edge: Faul
     assert edge.backends.requests == before
 
 
+def test_an_endpoint_that_is_not_ready_gets_what_is_picked_and_nothing_else(edge: FaultyEdge) -> None:
+    """The picker may know first that it has become ready."""
+    unready = f"{edge.setup.unready_host}:{PORT}"
+    picked = send(edge.address, "closed.test", headers={"x-fault": f"pick {unready}"})
+    assert picked.json["backend"] == unready
+    others = {send(edge.address, "open.test", headers={"x-fault": "no pick"}).json["backend"] for _ in range(30)}
+    assert others == set(edge.endpoints)
+
+
 def test_the_picker_is_told_the_pool_of_the_route(edge: FaultyEdge) -> None:
     for name in ("open", "closed"):
         send(edge.address, f"{name}.test")
