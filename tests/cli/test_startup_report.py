@@ -50,7 +50,7 @@ def yard(*reasons: Reason) -> Any:
         replicas=lambda: (),
         current_fleet=SimpleNamespace(backends={"b": SimpleNamespace(endpoints=(state,))}),
         snapshot=SimpleNamespace(pools={}),
-        settings=SimpleNamespace(admin_host="127.0.0.1", home=Home.at()),
+        settings=SimpleNamespace(admin_host="127.0.0.1", home=Home.at(), envoy=None),
         admin_port=9901,
     )
 

@@ -113,6 +113,8 @@ class StartupReport:
         if not gateways:
             console.print("  [yellow]no Gateway has a usable listener[/] (modelyard check says why)")
         console.print(f"  admin   {admin}")
+        if yard.settings.envoy is not None:
+            console.print(f"  edge    {_plain(str(yard.settings.envoy))}")
         for note in notes:
             console.print(f"  [yellow]{_plain(f'{note.object}: {note.message}; {note.advice}')}[/]")
         for row in skipped:
