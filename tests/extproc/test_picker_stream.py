@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from typing import Any
 
@@ -24,8 +25,10 @@ from ext_proc_yard import (
     B,
     C,
     Call,
+    RecordingStream,
     Yard,
     endpoint,
+    http_headers,
     metadata_context,
     pick_of,
     served,
@@ -913,3 +916,36 @@ def test_streams_that_only_watch_end_cleanly_with_the_process(yard: Yard, before
     assert reading.response_body(b"data: [DONE]\n\n")
     yard.at_rest()
     assert [record.reason for record in yard.records] == ["", ""]
+
+
+@pytest.mark.parametrize("config", [FULL_DUPLEX, BUFFERED, STREAMED, UNPROMPTED, NO_BODIES, None])
+@pytest.mark.parametrize("end", ["half-close", "cancelled", "refused", "answered"])
+def test_streams_leave_nothing_to_the_garbage_collector(yard: Yard, config: Any, end: str) -> None:
+    messages = [
+        pb.ProcessingRequest(request_headers=http_headers(POST), protocol_config=config),
+        pb.ProcessingRequest(request_body=pb.HttpBody(body=b"{}" if end == "refused" else ASK, end_of_stream=True)),
+        pb.ProcessingRequest(response_headers=http_headers(OK_JSON)),
+        pb.ProcessingRequest(response_body=pb.HttpBody(body=b"{}", end_of_stream=True)),
+    ]
+    data = [message.SerializeToString() for message in messages[: 4 if end == "answered" else 2]]
+
+    def one() -> None:
+        stream = RecordingStream()
+        handler = yard.picker.open(stream)
+        for message in data:
+            if stream.status is None:
+                handler.on_message(message)
+        if stream.status is None:
+            handler.on_cancelled() if end == "cancelled" else handler.on_half_close()
+        assert handler.ended
+
+    one()
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(100):
+            one()
+        assert gc.collect() < 100
+    finally:
+        gc.enable()
+    yard.at_rest()

@@ -222,3 +222,5 @@ class ProcessorStream(Generic[Request]):
             self.ended = True
             self._request.drop()
             self._finish_exchange(outcome)
+            # What refers to itself stays until the garbage collector comes, which is seldom.
+            del self._request._stream, self._response._stream
