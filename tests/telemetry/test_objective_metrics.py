@@ -20,6 +20,7 @@ PICKED = ExchangeRecord(
     response_bytes=1000,
     input_tokens=10,
     output_tokens=20,
+    deciding=0.0003,
 )
 
 
@@ -58,11 +59,18 @@ def test_an_answered_request_is_measured() -> None:
     assert shown["inference_extension_scheduler_attempts_total", "success", *key] == 2
 
 
+def test_picks_of_all_models_are_one_histogram() -> None:
+    shown = samples(counted(PICKED, record(model="other-model"), record(deciding=0.02)))
+    assert shown["inference_extension_scheduler_e2e_duration_seconds_bucket", "0.0005"] == 2
+    assert shown["inference_extension_scheduler_e2e_duration_seconds_bucket", "0.02"] == 3
+    assert shown["inference_extension_scheduler_e2e_duration_seconds_count",] == 3
+
+
 def test_a_refused_request_is_an_error_and_not_measured() -> None:
     refused = record(endpoint="", status=503, reason="no_ready_endpoint")
     shown = samples(counted(PICKED, refused))
     assert shown["inference_objective_request_error_total", "chat", "chat-v2", "ServiceUnavailable"] == 1
-    assert sum(value for name, value in shown.items() if name[0].endswith("duration_seconds_count")) == 1
+    assert sum(value for name, value in shown.items() if name[0].endswith("request_duration_seconds_count")) == 1
     assert sum(value for name, value in shown.items() if name[1:2] == ("failure",)) == 1
 
 

@@ -42,5 +42,7 @@ class ExchangeRecord(msgspec.Struct, eq=False, gc=False):
     priority: int = 0
     request_id: str = ""
     """``x-request-id`` towards the endpoint: the client's, or one made here. The same for every attempt."""
+    deciding: float = 0.0
+    """What a decision for another gateway took, waiting apart: reading the body, admission, the pick."""
     load_wait: float = 0.0
     """The part of ``queued`` that was spent waiting for an adapter to be loaded."""

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from modelyard.exchange.commands import Respond, Wait
 from modelyard.exchange.picked_request import Picked
+from modelyard.exchange.record import ExchangeRecord
 
 Command = Picked | Respond | Wait
 
@@ -15,6 +16,7 @@ Command = Picked | Respond | Wait
 class ProcessedRequest(Protocol):
     """One request; ``exchange.picked_request.PickedRequest`` says what the calls mean."""
 
+    record: ExchangeRecord
     resume: Callable[[Picked | Respond], None] | None
 
     @property

@@ -88,7 +88,9 @@ class RequestAnswering:
 
     # ── deciding ──
 
-    def _decide(self, command: Command) -> None:
+    def _decide(self, command: Command, began: float) -> None:
+        """``began``: when the exchange was asked for ``command``."""
+        self._exchange().record.deciding += self._now() - began
         if not isinstance(command, Wait):
             self._decided(command)
             return

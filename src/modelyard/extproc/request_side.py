@@ -206,10 +206,12 @@ class RequestSide(RequestAnswering):
         if self._mode == UNSAID:
             self._mode = FULL_DUPLEX_STREAMED
         body = self._join() if self._shown else None
-        self._decide(self._exchange().on_request(body, self._now()))
+        began = self._now()
+        self._decide(self._exchange().on_request(body, began), began)
 
     def _partial(self) -> None:
-        self._decide(self._exchange().on_partial(self._join(), self._now()))
+        began = self._now()
+        self._decide(self._exchange().on_partial(self._join(), began), began)
 
     def _silence_lasted(self) -> None:
         self._alarm = None
@@ -222,7 +224,8 @@ class RequestSide(RequestAnswering):
 
     def _choose_unseen(self) -> None:
         """Choose without a body."""
-        self._decide(self._exchange().on_request(None, self._now()))
+        began = self._now()
+        self._decide(self._exchange().on_request(None, began), began)
 
     def _end_silence(self) -> None:
         if self._alarm is not None:
@@ -256,7 +259,8 @@ class RequestSide(RequestAnswering):
             return
         self.decided = False
         self._phase = COLLECTING
-        self._decide(exchange.on_late_body(body, self._now()))
+        began = self._now()
+        self._decide(exchange.on_late_body(body, began), began)
 
     def _begin_renaming(self, exchange: ProcessedRequest, beginning: bytes) -> None:
         name = exchange.late_name(beginning)

@@ -177,6 +177,11 @@ EXTENSION_ATTEMPTS = Metric(
     "Picks. `status`: success, or failure where no endpoint could be picked.",
     ("status", "model_name", "target_model_name"),
 )
+EXTENSION_PICK = Metric(
+    "inference_extension_scheduler_e2e_duration_seconds",
+    "histogram",
+    "What a pick took, waiting in a queue apart: reading the body, admission, scoring.",
+)
 EXTENSION_SATURATION = Metric(
     "inference_extension_flow_control_pool_saturation",
     "gauge",

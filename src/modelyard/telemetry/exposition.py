@@ -49,8 +49,12 @@ def _objectives(lines: list[str], rows: Sequence[ObjectiveRow]) -> None:
     _family(lines, catalogue.EXTENSION_ATTEMPTS, picks)
     for index, measured in enumerate(MEASURED):
         _header(lines, measured.metric)
-        for row in rows:
-            _series(lines, measured.metric, row.key, measured.bounds, row.buckets[index], row.sums[index])
+        if measured.metric.labels:
+            for row in rows:
+                _series(lines, measured.metric, row.key, measured.bounds, row.buckets[index], row.sums[index])
+        elif rows:
+            together = [sum(counts) for counts in zip(*(row.buckets[index] for row in rows), strict=True)]
+            _series(lines, measured.metric, (), measured.bounds, together, sum(row.sums[index] for row in rows))
 
 
 _REQUEST_COUNTERS = {

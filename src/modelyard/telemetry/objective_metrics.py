@@ -20,6 +20,7 @@ from modelyard.telemetry.request_metrics import MAX_MODELS, OTHER
 _TO_MINUTES = (0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60)
 _SECONDS = (*_TO_MINUTES, 120, 180, 240, 300, 360, 480, 600, 900, 1200, 1800, 2700, 3600)
 _PER_TOKEN = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+_PICK = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
 _BYTES = tuple(float(1 << power) for power in range(6, 31))
 _SMALL = (1, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192)
 _ANSWER_BYTES = (*_SMALL, 16384, 32778, 65536)
@@ -49,6 +50,7 @@ MEASURED = (
     Measured(catalogue.OBJECTIVE_INPUT, _TOKENS, lambda record: record.input_tokens),
     Measured(catalogue.OBJECTIVE_OUTPUT, _SMALL, lambda record: record.output_tokens),
     Measured(catalogue.OBJECTIVE_CACHED, _TOKENS, lambda record: record.cached_tokens),
+    Measured(catalogue.EXTENSION_PICK, _PICK, lambda record: record.deciding),
 )
 
 _ERROR_CODES = {
