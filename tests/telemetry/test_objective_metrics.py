@@ -66,6 +66,14 @@ def test_picks_of_all_models_are_one_histogram() -> None:
     assert shown["inference_extension_scheduler_e2e_duration_seconds_count",] == 3
 
 
+def test_a_pick_counts_where_no_answer_is_shown() -> None:
+    """The stream ends with the pick then, so nothing is known of the answer."""
+    shown = samples(counted(record(status=0, duration=0.001)))
+    assert shown["inference_extension_scheduler_e2e_duration_seconds_count",] == 1
+    assert shown["inference_objective_request_total", "chat", "chat-v2"] == 1
+    assert shown["inference_objective_request_duration_seconds_count", "chat", "chat-v2"] == 0
+
+
 def test_a_refused_request_is_an_error_and_not_measured() -> None:
     refused = record(endpoint="", status=503, reason="no_ready_endpoint")
     shown = samples(counted(PICKED, refused))

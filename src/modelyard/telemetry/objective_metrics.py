@@ -34,7 +34,9 @@ class Measured(NamedTuple):
     bounds: tuple[float, ...]
     """Upper bounds; ``+Inf`` is implied."""
     value: Callable[[ExchangeRecord], float]
-    """Of an answered request; 0: not known, so not counted."""
+    """Of one request; 0: not known, so not counted."""
+    of_answers: bool = True
+    """It is known only where the proxy has shown an answer."""
 
 
 def _per_token(record: ExchangeRecord) -> float:
@@ -50,7 +52,7 @@ MEASURED = (
     Measured(catalogue.OBJECTIVE_INPUT, _TOKENS, lambda record: record.input_tokens),
     Measured(catalogue.OBJECTIVE_OUTPUT, _SMALL, lambda record: record.output_tokens),
     Measured(catalogue.OBJECTIVE_CACHED, _TOKENS, lambda record: record.cached_tokens),
-    Measured(catalogue.EXTENSION_PICK, _PICK, lambda record: record.deciding),
+    Measured(catalogue.EXTENSION_PICK, _PICK, lambda record: record.deciding, of_answers=False),
 )
 
 _ERROR_CODES = {
@@ -151,9 +153,9 @@ def _take(row: ObjectiveRow, record: ExchangeRecord) -> None:
         row.picked += 1
     elif record.status == 503:
         row.unpicked += 1
-    if record.endpoint and record.status:
+    if record.endpoint:
         for index, measured in enumerate(MEASURED):
-            value = measured.value(record)
+            value = measured.value(record) if record.status or not measured.of_answers else 0
             if value:
                 row.sums[index] += value
                 row.buckets[index][bisect_left(measured.bounds, value)] += 1
