@@ -13,6 +13,7 @@ QUICKSTART_HOME ?= .modelyard
 CORE := .venv/.core-installed
 ENGINE := .venv/.engine-installed
 RAY := .venv/.ray-installed
+ENVOY := .venv/.envoy-installed
 BENCH := .venv/.bench-installed
 
 help: ## Show the targets
@@ -33,6 +34,10 @@ $(ENGINE): $(CORE)
 
 $(RAY): $(ENGINE)
 	@$(BIN)/python -m modelyard.local.ray.install
+	touch $@
+
+$(ENVOY): $(CORE)
+	@$(BIN)/modelyard engines install envoy
 	touch $@
 
 $(BENCH): $(CORE) requirements/bench.txt
@@ -63,7 +68,7 @@ check: $(CORE) ## Format, lint, types, layers, unit tests (under a minute)
 	$(BIN)/lint-imports --no-logo >.venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
 	$(BIN)/python -m pytest -q -n 2 -m "not integration and not engine"
 
-test: $(RAY) ## Everything that CI runs: check, then real sockets, processes, clients, vLLM and Ray
+test: $(RAY) $(ENVOY) ## Everything that CI runs: check, then real sockets, processes, clients, Envoy, vLLM and Ray
 	@$(MAKE) --no-print-directory check
 	$(BIN)/python -m pytest -q -n 2 -m "integration and not engine"
 	$(BIN)/python -m pytest -q -m engine
