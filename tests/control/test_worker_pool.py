@@ -62,3 +62,15 @@ def test_a_worker_that_comes_gets_fleet_and_configuration(tmp_path: Path) -> Non
         await pool.stop(0.0)
 
     asyncio.run(test())
+
+
+def test_a_pool_that_never_listened_leaves_the_socket_of_another_alone(tmp_path: Path) -> None:
+    async def test() -> None:
+        running, refused = pool_at(tmp_path / "s"), pool_at(tmp_path / "s")
+        await running.listen()
+        await refused.stop(0.0)
+        assert (tmp_path / "s").exists()
+        await running.stop(0.0)
+        assert not (tmp_path / "s").exists()
+
+    asyncio.run(test())

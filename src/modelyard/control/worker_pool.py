@@ -124,9 +124,9 @@ class WorkerPool:
         except TimeoutError:
             self.kill()
             await asyncio.gather(*self._keeping, return_exceptions=True)
-        if self._server is not None:
+        if self._server is not None:  # else the socket is another process's
             self._server.close()
-        self._socket_path.unlink(missing_ok=True)
+            self._socket_path.unlink(missing_ok=True)
 
     def kill(self) -> None:
         """End every worker at once; open requests are cut."""

@@ -282,6 +282,23 @@ def test_workers_outlive_a_control_process_that_dies(start: Start, sims: list[Si
         os.kill(worker, 0)
 
 
+def test_a_second_one_on_the_same_port_is_refused_and_harms_nothing(
+    start: Start, sims: list[SimHandle], tmp_path: Path
+) -> None:
+    epp = start("epp", "--endpoint", addresses(sims))
+    port = epp.places["grpc"].rpartition(":")[2]
+    arguments = ["--home", str(tmp_path), "--endpoint", "127.0.0.1:1", "--grpc-port", port]
+    arguments += ["--grpc-health-port", "0", "--metrics-port", "0"]
+    done = subprocess.run(
+        [sys.executable, "-m", "modelyard.cli.main", "epp", *arguments], capture_output=True, check=False, timeout=60
+    )
+    assert (done.returncode, b"another modelyard epp serves port" in done.stderr) == (5, True)
+    (worker,) = epp.workers
+    os.kill(worker, signal.SIGKILL)
+    until(lambda: epp.health("readiness") == SERVING, "a new worker serves")
+    assert len(picked(epp.process(headers(), body()))) == 2
+
+
 def _other_ports(epp: RunningProcess) -> tuple[str, ...]:
     return ("--grpc-health-port", epp.places["health"].rpartition(":")[2])
 

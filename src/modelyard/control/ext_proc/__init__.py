@@ -5,6 +5,8 @@
 - ``serving``            what is served of them: pools, the configuration in force, plugins
 - ``discovery``          the file of endpoints that an EndpointPickerConfig may name
 - ``certificate_files``  TLS key pairs: from files, watched, or made here
-- ``process``            the process; ``view`` what it shows; ``pool_metrics`` pools under their known metric names
-- ``run``                until it is told to stop
+- ``ports``              are they free?
+- ``process``            the process; ``run`` runs it until it is told to stop
+- ``view``               what it shows; ``pool_metrics``, ``router_metrics`` under their known metric names;
+  ``explaining`` what a worker is asked
 """
