@@ -16,8 +16,8 @@ def cluster_notes(yard: Yard) -> Iterator[str]:
     if spec.gateway.class_name == YardGateway().class_name:
         yield "gatewayClassName is 'modelyard': set spec.gateway.className to a class of your cluster."
     pickers = ", ".join(picker_name(model) for model in spec.models)
-    yield f"Each InferencePool needs its endpoint picker (the inference extension's Helm chart): {pickers}."
-    yield "Routes match X-Gateway-Model-Name, which body-based routing sets (the extension's body-based-routing chart)."
+    yield f"Each InferencePool needs its endpoint picker (modelyard epp, or the extension's Helm chart): {pickers}."
+    yield "Routes match X-Gateway-Model-Name, which body-based routing sets (modelyard bbr, or the extension's chart)."
     if any(model.engine == RAY_SERVE for model in spec.models):
         yield "A RayService needs the KubeRay operator."
     for model in spec.models:
