@@ -11,6 +11,7 @@ from modelyard.exchange.commands import Respond, Wait
 from modelyard.exchange.picked_request import Picked
 from modelyard.extproc.collected_body import CollectedBody
 from modelyard.extproc.processing_request import (
+    BUFFERED,
     BUFFERED_PARTIAL,
     FULL_DUPLEX_STREAMED,
     NONE,
@@ -167,9 +168,10 @@ class RequestAnswering:
     def _answer_bodies(self, picked: Picked, mutation: bytes, metadata: bytes) -> None:
         """Every message of the body that came has its answer; a changed body is in that of the first."""
         changed = picked.body is not None
-        first = answer(
-            REQUEST_BODY, mutation=mutation, body=picked.body, clear_route_cache=bool(mutation), metadata=metadata
-        )
+        # In other modes Envoy 1.40 clears the route after the body has gone on: too late, and where the client left in
+        # that moment it crashes.
+        clear = bool(mutation) and self._mode == BUFFERED
+        first = answer(REQUEST_BODY, mutation=mutation, body=picked.body, clear_route_cache=clear, metadata=metadata)
         self._forget_body()
         self._let_go()
         streams = self._mode in (STREAMED, STREAMED_UNPROMPTED)

@@ -78,6 +78,9 @@ class RoutedRequest:
 
     def on_request(self, body: bytes | None, now: float) -> Picked:
         router = self._router
+        if body is None:
+            # Named even where none of them was sent: with that, the proxy chooses the route anew.
+            return Picked("", None, [], sorted({*self._forged, *router.header_names}))
         if not body:
             return self._found([])
         base_model = router.settings.base_model_header

@@ -157,3 +157,53 @@ def test_router_and_picker_in_one_chain_with_bodies_of_20_megabytes(tmp_path: Pa
             await at_rest(edge.yard)
 
     run(test)
+
+
+@needs_envoy
+def test_a_router_that_is_streamed_to_routes_small_bodies(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with running(tmp_path, router_mode="streamed") as edge, aiohttp.ClientSession() as session:
+            url = f"{edge.url}/routed/buffered/v1/completions"
+            for body, status in ((b'{"model": "alias"}', 200), (b'{"model": "m"}', 404)):
+                async with session.post(url, data=body, headers={"x-gateway-model-name": "forged"}) as answer:
+                    assert answer.status == status
+            assert [seen["model"] for seen in edge.chosen.requests] == ["the-real-model"]
+            await at_rest(edge.yard)
+
+    run(test)
+
+
+@needs_envoy
+def test_clients_that_leave_at_any_moment(tmp_path: Path) -> None:
+    """Envoy 1.40 lives on; what arrives is whole, and nothing is left."""
+
+    async def test() -> None:
+        rng = random.Random(3)
+        async with running(tmp_path, limit=1 << 20) as edge, aiohttp.ClientSession() as session:
+            some = asyncio.Semaphore(16)
+
+            async def one(number: int) -> None:
+                mode = rng.choice(["fds", "streamed", "buffered", "partial"])
+                ask = {"model": "alias", "prompt": rng.randbytes(rng.choice([0, 3000, 100_000])).hex()}
+                body = json.dumps({**ask, "stream": rng.random() < 0.5}).encode()
+                wanted = hashlib.sha256(body.replace(b'"alias"', b'"the-real-model"')).hexdigest()
+                leaves = rng.random() < 0.3
+                timeout = aiohttp.ClientTimeout(total=rng.random() * 0.03 + 0.001 if leaves else 60)
+                headers = {"x-gateway-model-name": "alias", "x-number": str(number)}
+                url = f"{edge.url}/{mode}/v1/completions"
+                data = pieces(body) if rng.random() < 0.5 else body
+                async with some:
+                    try:
+                        async with session.post(url, data=data, headers=headers, timeout=timeout) as answer:
+                            assert answer.status == 200
+                            await answer.read()
+                    except TimeoutError:
+                        assert leaves
+                        return
+                (seen,) = [got for got in edge.chosen.requests if got["headers"]["x-number"] == str(number)]
+                assert seen["sha256"] == wanted, mode
+
+            await asyncio.gather(*(one(number) for number in range(250)))
+            await at_rest(edge.yard)
+
+    run(test)
