@@ -12,6 +12,12 @@ def test_what_is_left_to_do_is_said():
         assert part in notes
 
 
+def test_what_several_nodes_need_is_said():
+    for engine, operator in (("vllm", "LeaderWorkerSet"), ("ray-serve", "KubeRay")):
+        notes = "\n".join(cluster_notes(yard(models=[{"name": "m", "source": "org/m", "nodes": 2, "engine": engine}])))
+        assert [one for one in ("LeaderWorkerSet", "KubeRay") if one in notes] == [operator]
+
+
 def test_what_is_done_is_not():
     notes = "\n".join(cluster_notes(yard(models=[{"name": "m", "source": "demo://m"}], gateway={"className": "istio"})))
     for part in ("className", "hf-token", "Criticality"):

@@ -5,7 +5,10 @@ from typing import Any
 import pytest
 import yaml
 
+from modelyard.local.ray.adjustments import RayHost, adjust
+from modelyard.local.replica_plan import Machine
 from modelyard.resources.ray_service import RayService
+from modelyard.resources.serve_config import read_serve_config
 from modelyard.shortform.cluster_notes import cluster_notes
 from modelyard.shortform.expansion import expand, expanded
 from modelyard.shortform.target import Manifest, Target
@@ -107,3 +110,44 @@ def test_on_a_cluster_adapters_stay_in_their_bucket_or_must_be_put_into_one():
 def test_arguments_win_over_what_adapters_need():
     found = config(adapters=ADAPTERS, args=["--max-loras=2", "--max-lora-rank=32"])["engine_kwargs"]
     assert found == {"enable_lora": True, "max_loras": 2, "max_lora_rank": 32}
+
+
+def test_several_nodes_share_the_model():
+    found = config(gpus=4, nodes=2)
+    assert found["engine_kwargs"] == {"tensor_parallel_size": 4, "pipeline_parallel_size": 2}
+    assert found["placement_group_config"] == {"bundles": [{"GPU": 1, "CPU": 1}] * 8, "strategy": "PACK"}
+    assert "placement_group_config" not in config(gpus=4)
+    selector = {"nvidia.com/gpu.product": "NVIDIA-L4"}
+    cluster = made(gpus=4, nodes=2, replicas=3, nodeSelector=selector)["spec"]["rayClusterConfig"]
+    (group,) = cluster["workerGroupSpecs"]
+    assert [group[name] for name in ("replicas", "minReplicas", "maxReplicas")] == [6, 6, 6]
+    pod = group["template"]["spec"]
+    assert pod["containers"][0]["resources"] == {"limits": {"nvidia.com/gpu": "4"}}
+    assert pod["nodeSelector"] == selector
+    assert "nodeSelector" not in cluster["headGroupSpec"]["template"]["spec"]
+
+
+class AsWritten:
+    """Files and code are taken from where the configuration says."""
+
+    def of_model(self, source: str, model_id: str) -> None: ...
+
+    def of_code(self, address: str) -> None: ...
+
+    def of_text(self, text: str) -> None: ...
+
+
+def test_here_the_sizes_of_several_nodes_are_changed_and_shown():
+    (service,) = (
+        one
+        for one in expanded(yard(models=[LLAMA | {"gpus": 2, "nodes": 2}]), FOLDER).objects
+        if isinstance(one, RayService)
+    )
+    machine = Machine(has_gpu=False, cores=2, memory_bytes=1 << 33, node_name="here", loopback_range=True)
+    reading = read_serve_config(service.spec.serve_config_v2)
+    adjusted = adjust(reading, RayHost(machine=machine), AsWritten())
+    (model,) = adjusted.config["applications"][0]["args"]["llm_configs"]
+    assert (model["engine_kwargs"]["tensor_parallel_size"], model["engine_kwargs"]["pipeline_parallel_size"]) == (1, 1)
+    assert "placement_group_config" not in model
+    shown = {one.setting.rpartition(" ")[2].rpartition(".")[2] for one in adjusted.settings}
+    assert {"tensor_parallel_size", "pipeline_parallel_size", "placement_group_config"} <= shown

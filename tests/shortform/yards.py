@@ -44,13 +44,16 @@ def yards(draw: st.DrawFn) -> Yard:
     names = iter(draw(st.lists(NAMES, min_size=9, max_size=9, unique_by=object_name)))
     models = []
     for _ in range(draw(st.integers(1, 3))):
+        gpus = draw(st.integers(0, 2))
         adapters = [_adapter(draw, next(names)) for _ in range(draw(st.integers(0, 1)))]
         models.append(
             _adapter(draw, next(names))
             | {
                 "adapters": adapters,
                 "replicas": draw(st.integers(0, 3)),
-                "gpus": draw(st.integers(0, 2)),
+                "gpus": gpus,
+                "nodes": draw(st.integers(1, 3)) if gpus else 1,
+                "nodeSelector": draw(st.sampled_from([{}, {"cloud.google.com/gke-accelerator": "nvidia-l4"}])),
                 "port": draw(st.integers(1, 65535)),
                 "args": draw(st.sampled_from([[], ["--max-loras=2"], ["--trust-remote-code", "--x", "$(A) yes"]])),
             }

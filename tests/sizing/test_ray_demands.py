@@ -64,5 +64,13 @@ def test_what_does_not_fit(changes, words):
     assert words in messages(service(*changes))
 
 
+def test_without_ray_s_name_the_node_selector_says_which_accelerator():
+    unnamed = ("              accelerator_type: L4\n", "")
+    (demand,) = ray_demands(service(unnamed))
+    assert (demand.accelerator.name, demand.accelerator_label) == ("NVIDIA L4", "nvidia-l4")
+    assert "refuses to start" in messages(service(unnamed, ("max_model_len: 16384", "max_model_len: 9000000")))
+    assert "'nvidia-l5' is not one that is known here" in messages(service(unnamed, ("nvidia-l4", "nvidia-l5")))
+
+
 def test_on_a_cpu_nothing_is_asked():
     assert list(ray_demands(service(("accelerator_type: L4", "accelerator_config: {kind: cpu}")))) == []

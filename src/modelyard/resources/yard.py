@@ -51,7 +51,13 @@ class YardModel(Strict, frozen=True, kw_only=True):
     port: int = 8000
     """Port of each model server."""
     gpus: int = 1
-    """GPUs of each replica on a cluster, and the tensor parallel size where there are several; 0 asks for none."""
+    """GPUs that a replica has on each of its nodes, and the tensor parallel size where there are several; 0 asks for
+    none."""
+    nodes: int = 1
+    """Nodes of a cluster that each replica spans, and the pipeline parallel size where there are several."""
+    node_selector: Mapping[str, str] = {}
+    """Labels of the nodes that it runs on in a cluster, for example ``cloud.google.com/gke-accelerator: nvidia-l4``;
+    ``check`` knows GPUs and their memory by them."""
 
     @property
     def served(self) -> tuple[YardModel | YardAdapter, ...]:
@@ -62,6 +68,12 @@ class YardModel(Strict, frozen=True, kw_only=True):
     def names(self) -> tuple[str, ...]:
         """What clients can ask its servers for."""
         return tuple(item.name for item in self.served)
+
+    @property
+    def leader_service(self) -> str | None:
+        """On a cluster, the Service of replicas that span nodes; None for others. The Service with the set's own name
+        is the LeaderWorkerSet controller's: by it the Pods of a group find each other."""
+        return f"{object_name(self.name)}-leader" if self.nodes > 1 and self.engine != RAY_SERVE else None
 
 
 class YardRoute(Strict, frozen=True, kw_only=True):

@@ -20,6 +20,8 @@ def cluster_notes(yard: Yard) -> Iterator[str]:
     yield "Routes match X-Gateway-Model-Name, which body-based routing sets (modelyard bbr, or the extension's chart)."
     if any(model.engine == RAY_SERVE for model in spec.models):
         yield "A RayService needs the KubeRay operator."
+    if any(model.leader_service for model in spec.models):
+        yield "A LeaderWorkerSet needs its controller: https://lws.sigs.k8s.io"
     for model in spec.models:
         yield from _fillings(model)
         if model.engine == RAY_SERVE and model.adapters:

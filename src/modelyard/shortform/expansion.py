@@ -21,11 +21,11 @@ def expand(yard: Yard, target: Target, folder: str) -> tuple[Manifest, ...]:
     return (*routing(setting), *claims(setting), *servers(setting))
 
 
-def expanded(yard: Yard, folder: str) -> LoadResult:
-    """The objects for this machine, loaded; each has the Yard's origin."""
+def expanded(yard: Yard, folder: str, target: Target = Target.LOCAL) -> LoadResult:
+    """The objects, loaded; each has the Yard's origin."""
     objects: list[AnyResource] = []
     errors: list[ResourceError] = []
-    for manifest in expand(yard, Target.LOCAL, folder):
+    for manifest in expand(yard, target, folder):
         loaded = load_value(manifest, yard.origin)
         objects.extend(loaded.objects)
         errors.extend(loaded.errors)

@@ -59,7 +59,15 @@ def _llm_config(model: YardModel, setting: Setting) -> Manifest:
         config["lora_config"] = ray_adapters.lora_config(model)
     if engine := _engine_kwargs(model):
         config["engine_kwargs"] = engine
+    if model.nodes > 1:
+        config["placement_group_config"] = _placement(model)
     return config
+
+
+def _placement(model: YardModel) -> Manifest:
+    """A place for each GPU of a replica, on as few nodes as there are."""
+    bundles = [{"GPU": 1, "CPU": 1} for _ in range(model.gpus * model.nodes)]
+    return {"bundles": bundles, "strategy": "PACK"}
 
 
 def _source(model: YardModel, setting: Setting) -> str:
@@ -77,6 +85,8 @@ def _engine_kwargs(model: YardModel) -> dict[str, Any]:
     kwargs: dict[str, Any] = {}
     if model.gpus > 1:
         kwargs["tensor_parallel_size"] = model.gpus
+    if model.nodes > 1:
+        kwargs["pipeline_parallel_size"] = model.nodes
     name = ""
     for word in model.args:
         if word.startswith("--"):
@@ -95,7 +105,7 @@ def _value(text: str) -> Any:
 
 
 def _workers(model: YardModel, setting: Setting) -> Manifest:
-    pods = max(1, model.replicas)
+    pods = max(1, model.replicas) * model.nodes
     return {
         "groupName": "models",
         "replicas": pods,
@@ -117,6 +127,8 @@ def _pod(name: str, model: YardModel, setting: Setting) -> Manifest:
             container["resources"] = {"limits": {"nvidia.com/gpu": str(model.gpus)}}
         if uses_hub(model):
             container["env"] = [{"name": "HF_TOKEN", "valueFrom": {"secretKeyRef": dict(HUB_SECRET)}}]
+        if model.node_selector and not setting.local:
+            pod["nodeSelector"] = dict(model.node_selector)
     weights = mounted(model, setting)
     if _source(model, setting) == weights_path(model) and weights.mounts:
         container["volumeMounts"] = list(weights.mounts)

@@ -69,7 +69,7 @@ def _node(demand: ReplicaDemand) -> Iterator[Finding]:
             demand,
             f"a Pod asks for {asked} GPUs and a node with {demand.accelerator.name} has {sizes[-1]} at most: "
             "it stays Pending",
-            "spread the replica over nodes: --pipeline-parallel-size with a LeaderWorkerSet, or Ray",
+            "spread the replica over nodes: --pipeline-parallel-size with a LeaderWorkerSet, or Ray (a Yard: nodes)",
         )
     elif asked and asked not in sizes:
         larger = next(size for size in sizes if size > asked)

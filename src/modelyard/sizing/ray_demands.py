@@ -11,7 +11,7 @@ from modelyard.resources.quantities import parse_quantity
 from modelyard.resources.ray_service import RayService, WorkerGroupSpec
 from modelyard.resources.serve_config import ServeConfig, read_serve_config
 from modelyard.resources.serve_llm_config import LLMConfig
-from modelyard.sizing.accelerators import ray_accelerator
+from modelyard.sizing.accelerators import Accelerator, ray_accelerator, selected_accelerator
 from modelyard.sizing.demand import GPU_RESOURCE, ReplicaDemand
 
 CHECK = "ray-cluster-gpus"
@@ -47,13 +47,14 @@ def _paired(service: RayService) -> Iterator[tuple[LLMConfig, ReplicaDemand]]:
 
 def _demand(service: RayService, config: LLMConfig) -> ReplicaDemand:
     kwargs = config.engine_kwargs
+    accelerator, label = _accelerator(service, config)
     bundles = config.placement_group_config.bundles if config.placement_group_config is not None else None
     return ReplicaDemand(
         object=f"{_name(service)} model {config.model_id}",
         model=config.model_loading_config.source,
         gpus_per_pod=int(sum(bundle.get("GPU", 0) for bundle in bundles or ())),
-        accelerator=ray_accelerator(config.accelerator_type or ""),
-        accelerator_label="",
+        accelerator=accelerator,
+        accelerator_label=label,
         tensor_parallel=_whole(kwargs, "tensor_parallel_size") or 1,
         pipeline_parallel=_whole(kwargs, "pipeline_parallel_size") or 1,
         max_model_len=_whole(kwargs, "max_model_len"),
@@ -64,6 +65,15 @@ def _demand(service: RayService, config: LLMConfig) -> ReplicaDemand:
         tells_gpus=bundles is not None,
         spans_nodes=True,
     )
+
+
+def _accelerator(service: RayService, config: LLMConfig) -> tuple[Accelerator | None, str]:
+    """By Ray's name; else by the node selector, where all worker groups have the same."""
+    if config.accelerator_type:
+        return ray_accelerator(config.accelerator_type), ""
+    groups = service.spec.ray_cluster_config.worker_group_specs
+    selected = [selected_accelerator(group.template.spec.node_selector) for group in groups]
+    return selected[0] if selected and all(one == selected[0] for one in selected) else (None, "")
 
 
 def _models(service: RayService) -> Iterator[LLMConfig]:

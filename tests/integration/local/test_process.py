@@ -55,7 +55,11 @@ async def start_family(folder: Path, until: Until, kind: str) -> tuple[EnginePro
 
 
 def test_output_exit_code_and_environment(tmp_path: Path) -> None:
-    code = "import os, sys; print(os.environ['GIVEN'], os.getcwd()); sys.stderr.write('and errors\\n'); sys.exit(7)"
+    code = """
+import os, sys
+print(os.environ['GIVEN'], os.getcwd(), flush=True)
+sys.stderr.write('and errors\\n')
+sys.exit(7)"""
 
     async def run() -> int:
         process = await start(tmp_path, "-c", code)

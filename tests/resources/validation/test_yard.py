@@ -54,6 +54,11 @@ def test_a_yard_is_valid():
         ((*MODEL, "source"), "ftp://b/m", "spec.models[0].source: weights from ftp:// are not fetched"),
         ((*MODEL, "port"), 0, "spec.models[0].port: 0 is out of range"),
         ((*MODEL, "gpus"), 65, "spec.models[0].gpus: 65 is out of range"),
+        ((*MODEL, "nodes"), 0, "spec.models[0].nodes: 0 is out of range"),
+        ((*MODEL, "nodes"), 65, "spec.models[0].nodes: 65 is out of range"),
+        ((*MODEL, "nodes"), "2", "spec.models[0].nodes: must be a whole number"),
+        ((*MODEL, "nodeSelector"), {"a b": "c"}, "spec.models[0].nodeSelector"),
+        ((*MODEL, "args"), ["--node_rank=1"], "--node-rank is set by the field 'nodes'"),
         ((*MODEL, "image"), "a b", "spec.models[0].image: must be a container image"),
         ((*MODEL, "name"), "a b", "spec.models[0].name: 'a b' is no model name"),
         ((*MODEL, "name"), "x" * 51, "longer than 50"),
@@ -74,6 +79,26 @@ def test_a_yard_is_valid():
 )
 def test_what_is_wrong_is_said_where_it_is(path, to, says):
     assert any(says in message for message in faults(setting(*path, to=to)))
+
+
+def test_several_nodes_need_gpus():
+    def change(value):
+        value["spec"]["models"][0] |= {"nodes": 2, "gpus": 0}
+
+    assert any("spec.models[0].nodes: above 1 needs gpus of 1 or more" in message for message in faults(change))
+    assert faults(setting(*MODEL, "nodes", to=2)) == [], "by default each has one"
+
+
+@pytest.mark.parametrize(("engine", "good"), [("vllm", False), ("ray-serve", True)])
+def test_the_service_of_several_nodes_has_a_name_of_its_own(engine, good):
+    def change(value):
+        value["spec"]["models"][0] |= {"nodes": 2, "engine": engine}
+        value["spec"]["models"].append({"name": "llama/leader", "source": "org/m"})
+
+    said = (
+        "spec.models[0].name: 'llama' spans nodes, so its Service is 'llama-leader' on Kubernetes, like 'llama/leader'"
+    )
+    assert any(said in message for message in faults(change)) != good
 
 
 def test_there_is_a_limit_of_adapters():

@@ -9,6 +9,7 @@ from modelyard.resources.errors import nearest, shown
 from modelyard.resources.faults import Report
 from modelyard.resources.ray_service import MAX_NAME, SERVE_PORT
 from modelyard.resources.validation import formats
+from modelyard.resources.validation.metadata import check_labels
 from modelyard.resources.weights_source import parse_source
 from modelyard.resources.yard import RAY_SERVE, Yard, YardGateway, YardModel, YardRoute, object_name
 
@@ -25,6 +26,12 @@ SET_HERE = {
     "--enable-lora": "adapters",
     "--no-enable-lora": "adapters",
     "--lora-modules": "adapters",
+    "--nnodes": "nodes",
+    "-n": "nodes",
+    "--node-rank": "nodes",
+    "-r": "nodes",
+    "--master-addr": "nodes",
+    "--headless": "nodes",
 }
 """Flags that the short form sets itself, and the field that they come from."""
 _MAX_WEIGHT = 100_000
@@ -56,6 +63,12 @@ def _check_model(model: YardModel, report: Report) -> None:
     report.at("replicas").check(formats.in_range(model.replicas, 0, 1000))
     report.at("port").check(formats.port(model.port))
     report.at("gpus").check(formats.in_range(model.gpus, 0, 64))
+    report.at("nodes").check(formats.in_range(model.nodes, 1, 64))
+    report.at("nodes").require(
+        model.nodes <= 1 or model.gpus != 0,
+        "above 1 needs gpus of 1 or more: the nodes share the model's layers on GPUs",
+    )
+    check_labels(model.node_selector, report.at("nodeSelector"))
     if model.engine == RAY_SERVE:
         _check_ray_serve(model, report)
     if model.image is not None:
@@ -134,6 +147,11 @@ def _check_unique(yard: Yard, report: Report) -> None:
             place.fault(f"{shown(name)} {why}; rename one")
         else:
             taken[kubernetes] = name
+    for index, model in enumerate(yard.spec.models):
+        if model.leader_service in taken:
+            owner = taken[model.leader_service]
+            why = f"spans nodes, so its Service is {model.leader_service!r} on Kubernetes, like {owner!r}; rename one"
+            report.at("models", index, "name").fault(f"{shown(model.name)} {why}")
 
 
 def _check_gateway(gateway: YardGateway, report: Report) -> None:
