@@ -118,6 +118,13 @@ def backend_keys(compiled: Compiled) -> dict[CompiledBackend, BackendKey]:
     }
 
 
+def service_plans(snapshot: Snapshot) -> list[PoolPlan]:
+    """Services that routes lead to, as pools of default picking. Kubernetes sends their traffic to any endpoint, so
+    they fail open."""
+    keys = {key for key in backend_keys(snapshot.compiled).values() if key.kind == "Service"}
+    return [PoolPlan(key, ModelTargets(), scheduler_config(None), fails_open=True) for key in sorted(keys)]
+
+
 def mirror_keys(compiled: Compiled) -> set[BackendKey]:
     """Backends that only get copies of requests."""
     return {

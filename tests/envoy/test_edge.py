@@ -104,6 +104,20 @@ def test_weighted_backends_ask_for_their_own_pool_each() -> None:
     assert "modelyard-missing-backend" not in [item["name"] for item in edge.clusters]
 
 
+def test_services_are_picked_for_where_a_model_leads_to_them_and_the_picker_knows_them() -> None:
+    rules = (
+        "[{matches: [{headers: [{name: X-Gateway-Model-Name, value: m}]}], backendRefs: [{name: web, port: 80}]},"
+        " {backendRefs: [{name: web, port: 80}]}]"
+    )
+    for known in (True, False):
+        edge = edge_from(GATEWAY + BACKENDS + route(rules), picks_for_services=known)
+        by_model, plain = routes_of(edge)
+        named = [item[0]["value"] for item in values_of(by_model, "grpc_initial_metadata")]
+        assert named == (["Service/default/web:80"] if known else [])
+        assert "typed_per_filter_config" not in plain
+        assert "NO_FALLBACK" not in str(cluster_of(edge, "Service/default/web:80"))
+
+
 def test_only_model_paths_lead_to_a_pool() -> None:
     first, second = routes_of(edge_from(GATEWAY + BACKENDS + route(PLAIN)))
     assert first["match"]["headers"][0]["name"] == ":path"

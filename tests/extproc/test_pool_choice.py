@@ -59,3 +59,16 @@ def test_one_of_several(
     stream: dict[str, str], metadata: dict[str, dict[str, object]], chosen: PoolPlan | None
 ) -> None:
     assert PoolChoice([A, B, TWIN]).choose(stream, metadata) is chosen  # type: ignore[arg-type]
+
+
+def test_a_service_is_named_by_its_whole_key() -> None:
+    key = BackendKey(kind="Service", namespace="default", name="web", port=80)
+    service = PoolPlan(key, ModelTargets(), scheduler_config(None), fails_open=True)
+    pool = PoolPlan(
+        BackendKey(kind="InferencePool", namespace="default", name="web"), ModelTargets(), scheduler_config(None)
+    )
+    choice = PoolChoice([pool, service])
+    assert choice.choose({POOL_KEY: "Service/default/web:80"}, {}) is service
+    assert choice.choose({POOL_KEY: "default/web"}, {}) is pool
+    assert choice.choose({POOL_KEY: "web"}, {}) is pool
+    assert choice.choose({":authority": "web.default"}, {}) is pool

@@ -77,6 +77,7 @@ class EnvoyEdge:
             body_limit=settings.body_limit,
             endpoint_header=settings.endpoint_header,
             http3=True,
+            picks_for_services=True,
             sees_answers=True,
         )
         self._router = WorkerPool(
@@ -113,7 +114,8 @@ class EnvoyEdge:
     def picker(self) -> ExtProc:
         """The order for the workers that pick."""
         return ExtProc(
-            bindings=(GrpcBinding(host=_LOOPBACK, port=self._settings.picker.port),), picker=PickerSettings()
+            bindings=(GrpcBinding(host=_LOOPBACK, port=self._settings.picker.port),),
+            picker=PickerSettings(services=True),
         )
 
     # ── life ──

@@ -70,7 +70,7 @@ class _Compilation:
     pools: dict[str, Pool] = field(default_factory=dict)
 
     def run(self, addresses: Iterable[Address]) -> Edge:
-        rules = RuleCompiler(self.settings, self._pool_of)
+        rules = RuleCompiler(self.settings, self._pool_of, self._model_headers)
         places: dict[str, list[Address]] = {}
         for address in addresses:
             places.setdefault(address.group, []).append(address)
@@ -103,6 +103,11 @@ class _Compilation:
     def _body_headers(self) -> tuple[str, ...]:
         return tuple(item.header for item in self.snapshot.body_headers)
 
+    @property
+    def _model_headers(self) -> frozenset[str]:
+        """Headers that the body-based router sets."""
+        return frozenset({*self._body_headers, BASE_MODEL_NAME, MODEL_NAME})
+
     def _processors(self, asks_router: bool) -> Iterable[Config]:
         if any(pool.picked for pool in self.pools.values()):
             yield processor_cluster(PICKER_CLUSTER, self.settings.picker, "The endpoint picker (modelyard epp).")
@@ -122,20 +127,20 @@ class _Compilation:
     def _chain(self, name: str, of: Listener | None, members: Sequence[Listener], rules: RuleCompiler) -> ListenerChain:
         table = self.snapshot.table
         hosts: list[Config] = []
-        reads: set[str] = set()
         picks = False
+        owned = [of] if of is not None else members
+        reads = {name for one in owned for entry in table.attached(one) for name in entry.conditions.reads_headers}
+        asks_router = not reads.isdisjoint(self._model_headers)
         for pattern, owner in hosts_of(table, members):
             if of is not None and owner is not of:
                 hosts.append(_virtual_host(pattern, [_misdirected()], self.settings))
                 continue
             routes = self._listed_models(owner)
             for entry in entries_in_order(table.attached(owner), pattern):
-                reads |= entry.conditions.reads_headers
                 found = list(rules.routes(entry, tls=of is not None, listener_port=owner.port))
                 routes += found
                 picks = picks or any(PICKER_FILTER in str(route) for route in found)
             hosts.append(_virtual_host(pattern, [*routes, no_route()], self.settings))
-        asks_router = not reads.isdisjoint({*self._body_headers, BASE_MODEL_NAME, MODEL_NAME})
         config = {
             "name": name,
             "ignore_port_in_host_matching": True,
@@ -157,7 +162,11 @@ class _Compilation:
 
     def _pool_of(self, ref: BackendRef, mirror: bool) -> Pool:
         key = backend_key(ref)
-        found = self._picked_pool(key) if key.kind == "InferencePool" and not mirror else Pool(key, mirror=mirror)
+        if key.kind == "InferencePool" and not mirror:
+            found = self._picked_pool(key)
+        else:
+            picked = self.settings.picks_for_services and not mirror
+            found = Pool(key, picked=picked, sees_answers=self.settings.sees_answers, mirror=mirror)
         return self.pools.setdefault(found.name, found)
 
     def _picked_pool(self, key: BackendKey) -> Pool:
@@ -167,6 +176,7 @@ class _Compilation:
         maps_names = plan is not None and plan.targets.maps_names
         return Pool(
             key,
+            picked=True,
             fails_open=picker is not None and picker.failure_mode == "FailOpen",
             sees_heads=self.settings.sees_answer_heads,
             sees_answers=self.settings.sees_answers or maps_names,

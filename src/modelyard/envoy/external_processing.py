@@ -17,7 +17,7 @@ PICKER_CLUSTER = "modelyard-endpoint-picker"
 ROUTER_CLUSTER = "modelyard-body-router"
 
 POOL_METADATA = "x-gateway-inference-pool"
-"""gRPC metadata of a picker's stream: the pool, ``namespace/name``, that it is to pick from."""
+"""gRPC metadata of a picker's stream: the pool, ``namespace/name``, that it is to pick from; or a Service's key."""
 SERVED_KEY = "x-gateway-destination-endpoint-served"
 """Where the picker reads which endpoint answered: metadata of ``PICK_NAMESPACE``."""
 PICK_NAMESPACE = "envoy.lb"
@@ -118,6 +118,10 @@ def asks_picker(key: BackendKey, *, sees_heads: bool, sees_answers: bool) -> Con
     }
     overrides = {
         "processing_mode": {**_WHOLE_REQUEST, **answers},
-        "grpc_initial_metadata": [{"key": POOL_METADATA, "value": f"{key.namespace}/{key.name}"}],
+        "grpc_initial_metadata": [{"key": POOL_METADATA, "value": _pool_name(key)}],
     }
     return {PICKER_FILTER: typed(f"{_FILTER}.ExtProcPerRoute", overrides=overrides)}
+
+
+def _pool_name(key: BackendKey) -> str:
+    return f"{key.namespace}/{key.name}" if key.kind == "InferencePool" else str(key)

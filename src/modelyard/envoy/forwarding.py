@@ -34,9 +34,9 @@ class Unmapped(ValueError):
 
 
 def forwarding(
-    rule: CompiledRule, usable: Sequence[CompiledBackend], pool_of: PoolOf, settings: EdgeSettings
+    rule: CompiledRule, usable: Sequence[CompiledBackend], pool_of: PoolOf, settings: EdgeSettings, *, by_model: bool
 ) -> Config:
-    """Fields of a route. Raises :class:`Unmapped`."""
+    """Fields of a route. ``by_model``: the route matches by the body. Raises :class:`Unmapped`."""
     rewrite = route_rewrite(rule, usable)
     chains = _chains(rule, usable)
     mirrors = {mirror.backend: pool_of(mirror.backend, True).name for chain in chains for mirror in chain.mirrors}
@@ -57,12 +57,18 @@ def forwarding(
     if len(usable) == 1 and not own_edits:
         pool = pool_of(usable[0].ref, False)
         action["cluster"] = pool.name
-        return {**route, "typed_per_filter_config": _asks(pool)} if pool.picked else route
-    action["weighted_clusters"] = {"clusters": [_weighted(rule, backend, pool_of, own_edits) for backend in usable]}
+        asked = _asks(pool, by_model)
+        return {**route, "typed_per_filter_config": asked} if asked else route
+    action["weighted_clusters"] = {
+        "clusters": [_weighted(rule, backend, pool_of, own_edits, by_model) for backend in usable]
+    }
     return route
 
 
-def _asks(pool: Pool) -> Config:
+def _asks(pool: Pool, by_model: bool) -> Config:
+    """A Service's requests are for models only where the route was chosen by one."""
+    if not pool.picked or (pool.key.kind == "Service" and not by_model):
+        return {}
     return asks_picker(pool.key, sees_heads=pool.sees_heads, sees_answers=pool.sees_answers)
 
 
@@ -89,7 +95,7 @@ def _chains(rule: CompiledRule, usable: Sequence[CompiledBackend]) -> list[Filte
     return [rule.filters, *(backend.filters for backend in usable)] if len(usable) == 1 else [rule.filters]
 
 
-def _weighted(rule: CompiledRule, backend: CompiledBackend, pool_of: PoolOf, own_edits: bool) -> Config:
+def _weighted(rule: CompiledRule, backend: CompiledBackend, pool_of: PoolOf, own_edits: bool, by_model: bool) -> Config:
     if backend.error:
         return {"name": MISSING, "weight": backend.weight}
     pool = pool_of(backend.ref, False)
@@ -98,8 +104,9 @@ def _weighted(rule: CompiledRule, backend: CompiledBackend, pool_of: PoolOf, own
     rewrite = backend.filters.rewrite
     if rewrite is not None and rewrite.hostname:
         found["host_rewrite_literal"] = rewrite.hostname
-    if pool.picked:
-        found["typed_per_filter_config"] = _asks(pool)
+    asked = _asks(pool, by_model)
+    if asked:
+        found["typed_per_filter_config"] = asked
     return found
 
 

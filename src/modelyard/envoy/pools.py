@@ -37,6 +37,8 @@ class Pool:
     """One backend as a cluster."""
 
     key: BackendKey
+    picked: bool = False
+    """The picker may choose its endpoints."""
     fails_open: bool = True
     """Requests for which there is no pick go to any ready endpoint. A Service has no picker: always."""
     sees_heads: bool = True
@@ -50,11 +52,6 @@ class Pool:
     def name(self) -> str:
         """The cluster's name."""
         return f"{self.key}/{MIRROR}" if self.mirror else str(self.key)
-
-    @property
-    def picked(self) -> bool:
-        """Whether the picker chooses its endpoints."""
-        return self.key.kind == "InferencePool" and not self.mirror
 
     @property
     def file_name(self) -> str:

@@ -25,6 +25,8 @@ class RuleCompiler:
     settings: EdgeSettings
     pool_of: Callable[[BackendRef, bool], Pool]
     """The cluster for a backend; True: for copies of requests."""
+    model_headers: frozenset[str] = frozenset()
+    """Headers that are set from the body."""
     remarks: dict[str, None] = field(default_factory=dict)
     """What does not map, one sentence each, in order and without repetition."""
 
@@ -48,9 +50,10 @@ class RuleCompiler:
             yield from self._forwarding(entry, whole, usable)
 
     def _forwarding(self, entry: RouteEntry, whole: Config, usable: Sequence[CompiledBackend]) -> Iterator[Config]:
+        by_model = not self.model_headers.isdisjoint(entry.conditions.reads_headers)
         rule = entry.rule
         try:
-            route = forwarding(rule, usable, self.pool_of, self.settings)
+            route = forwarding(rule, usable, self.pool_of, self.settings, by_model=by_model)
             rewrite = route_rewrite(rule, usable)
         except Unmapped as problem:
             self.remark(rule, f"{problem}; its requests get 500")

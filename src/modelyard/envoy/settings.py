@@ -64,6 +64,9 @@ class EdgeSettings:
     """Tell clients which endpoint answered (``x-modelyard-endpoint``). Off: it shows internal addresses."""
     http3: bool = False
     """HTTPS listeners take HTTP/3 as well, on UDP of the same port, and tell clients so."""
+    picks_for_services: bool = False
+    """The picker knows the endpoints of Services too (it is the yard's own), and is asked where routes lead to them by
+    the body's model."""
     sees_answer_heads: bool = True
     """The picker hears of an answer's head: its status, and which endpoint gave it. Off: it only hears that the request
     has ended, which saves a message there and back."""

@@ -16,7 +16,7 @@ from modelyard.extproc.pool_choice import PoolChoice
 from modelyard.extproc.processor import PROCESS, CallLater, Processor
 from modelyard.fleet.fleet import BackendKey
 from modelyard.http1.message_heads import RequestHead
-from modelyard.snapshot import Snapshot
+from modelyard.snapshot import Snapshot, service_plans
 from modelyard.worker.protocol import PickerSettings
 
 __all__ = ["PROCESS", "EndpointPicker"]
@@ -49,7 +49,8 @@ class EndpointPicker(Processor):
     def apply(self, settings: PickerSettings, snapshot: Snapshot) -> None:
         """Serve the pools of ``snapshot``, which is in force in the gateway; open streams end as they began."""
         self.settings = settings
-        self.pools = PoolChoice(snapshot.pools.values(), settings.only_pool)
+        services = service_plans(snapshot) if settings.services else ()
+        self.pools = PoolChoice([*snapshot.pools.values(), *services], settings.only_pool)
 
     def running(self) -> dict[str, int]:
         """Requests that endpoints are busy with now, by the model that was asked for."""

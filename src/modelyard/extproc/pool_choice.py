@@ -27,6 +27,8 @@ class PoolChoice:
         if only:
             plans = [plan for plan in plans if _full(plan) == only]
         self._by_name = {_full(plan): plan for plan in plans}
+        self._only = plans[0] if len(plans) == 1 else None
+        plans = [plan for plan in plans if plan.key.kind == "InferencePool"]
         for plan in plans:
             self._add(self._by_name, plan.key.name, plan, plans)
         self._by_authority: dict[str, PoolPlan] = {}
@@ -34,7 +36,6 @@ class PoolChoice:
             for service in filter(None, (plan.picker, plan.key.name)):
                 self._by_authority.setdefault(f"{service}.{plan.key.namespace}", plan)
                 self._by_authority.setdefault(service, plan)
-        self._only = plans[0] if len(plans) == 1 else None
 
     @staticmethod
     def _add(table: dict[str, PoolPlan], name: str, plan: PoolPlan, plans: list[PoolPlan]) -> None:
@@ -57,6 +58,9 @@ class PoolChoice:
 
 
 def _full(plan: PoolPlan) -> str:
+    """As the proxy names it; a Service by its whole key."""
+    if plan.key.kind == "Service":
+        return str(plan.key)
     return f"{plan.key.namespace}/{plan.key.name}"
 
 

@@ -154,6 +154,9 @@ class PickerSettings(msgspec.Struct, frozen=True, kw_only=True):
     most_endpoints: int = 3
     """Endpoints named in a pick, the first included, in the order in which they are to be tried. Three, as the gateway
     itself tries."""
+    services: bool = False
+    """Services that routes lead to are picked for as well, named as ``Service/namespace/name:port``: the proxy in front
+    is the yard's own, whose endpoints the worker knows."""
     honours_subset: bool = True
     """Pick within ``x-gateway-destination-endpoint-subset``; False: it is ignored (``--disable-endpoint-subset-filter``
     of the reference implementation)."""

@@ -37,6 +37,21 @@ spec:
     - matches: [{{headers: [{{name: X-Gateway-Model-Name, value: tiny}}]}}]
       backendRefs: [{{group: inference.networking.k8s.io, kind: InferencePool, name: tiny}}]
 ---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: service}}
+spec:
+  parentRefs: [{{name: gw}}]
+  hostnames: [service.test]
+  rules:
+    - matches: [{{headers: [{{name: X-Gateway-Model-Name, value: tiny}}]}}]
+      backendRefs: [{{name: plain, port: 80}}]
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: plain}}
+spec: {{selector: {{app: tiny}}, ports: [{{port: 80, targetPort: 8000}}]}}
+---
 apiVersion: inference.networking.k8s.io/v1
 kind: InferencePool
 metadata: {{name: tiny}}
@@ -129,6 +144,13 @@ def test_whole_and_streamed_answers(yard: Yard) -> None:
     with pytest.raises(NotFoundError) as missing:
         client.chat.completions.create(model="other", messages=messages)
     assert missing.value.code == "model_not_found"
+
+
+def test_a_service_that_a_model_leads_to_is_picked_for(yard: Yard) -> None:
+    body = json.dumps({"model": "tiny", "messages": [{"role": "user", "content": "x"}], "max_tokens": 1}).encode()
+    until(lambda: send(yard.address, "service.test", body=body).status == 200, "the Service does not serve")
+    log = yard.home / "logs" / "access.log"
+    until(lambda: '"backend":"Service/default/plain:80"' in log.read_text(), "nobody picked for the Service")
 
 
 def test_envoy_follows_the_endpoints(yard: Yard) -> None:
