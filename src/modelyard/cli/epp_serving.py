@@ -73,10 +73,10 @@ class Serving:
         sources: list[Source] = [ManifestSource(self.paths, self.piped, self.read)]
         if self.addresses:
             sources.append(AddressSource(self.addresses))
+        discovery = _discovery(self.read, settings)
         faults = config_faults(served(self.read.resource_set, settings))
         if faults:
             fail("\n".join(faults), ExitCode.INVALID, next_step="docs/picking.md lists plugins and their parameters.")
-        discovery = _discovery(self.read, settings)
         if discovery is not None:
             sources.append(_endpoints_file(discovery))
         return sources
