@@ -1,0 +1,116 @@
+"""The ext_proc worker's server, told by a test what to serve and where."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import grpc
+import msgspec
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from modelyard.control.ext_proc.certificate_files import self_signed
+from modelyard.control.ext_proc.ports import free_ports
+from modelyard.extproc.worker import ExtProcServer
+from modelyard.http1.request_parsing import parse_request_head
+from modelyard.resources.resource_set import ResourceSet, encode_objects
+from modelyard.snapshot import build_snapshot
+from modelyard.worker import protocol
+from modelyard.worker.life import WorkerLife, options_of
+from modelyard.worker.protocol import Configure, ExtProc, GrpcBinding, PickerSettings, RouterSettings
+
+pytestmark = pytest.mark.integration
+
+SNAPSHOT = build_snapshot(ResourceSet())
+
+
+def order(*bindings: GrpcBinding, **fields: object) -> Configure:
+    ext_proc = ExtProc(bindings=bindings, picker=PickerSettings())
+    return Configure(
+        generation=1,
+        resources=encode_objects(ResourceSet()),
+        ext_proc=msgspec.structs.replace(ext_proc, **fields),
+    )
+
+
+def server_at(tmp_path: Path) -> tuple[WorkerLife, ExtProcServer]:
+    life = WorkerLife(options_of("test", ["--control", str(tmp_path / "nobody")]), ExtProcServer)
+    assert isinstance(life.server, ExtProcServer)
+    return life, life.server
+
+
+async def health(port: int, certificate: bytes | None = None) -> int:
+    """0: nobody answers."""
+    place = f"127.0.0.1:{port}"
+    options = [("grpc.ssl_target_name_override", "localhost")]
+    channel = (
+        grpc.aio.insecure_channel(place)
+        if certificate is None
+        else grpc.aio.secure_channel(place, grpc.ssl_channel_credentials(certificate), options)
+    )
+    async with channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        try:
+            return int((await stub.Check(health_pb2.HealthCheckRequest(), timeout=5)).status)
+        except grpc.aio.AioRpcError:
+            return 0
+
+
+def test_ports_follow_the_order_of_another_control_process(tmp_path: Path) -> None:
+    """Another port, and TLS where there was none."""
+
+    async def test() -> None:
+        _, server = server_at(tmp_path)
+        first, second = free_ports("127.0.0.1", 2)
+        plain = GrpcBinding(host="127.0.0.1", port=first)
+        assert await server.apply(order(plain), SNAPSHOT) == []
+        assert await server.apply(order(plain), SNAPSHOT) == []
+        assert await health(first) == 2
+        pair = self_signed()
+        secure = GrpcBinding(host="127.0.0.1", port=second, tls=True)
+        assert await server.apply(order(secure, certificate=pair), SNAPSHOT) == []
+        assert await health(second, pair.cert_pem) == 2
+        assert await health(first) == 0
+        server.close()
+        await server.drain(0.0)
+
+    asyncio.run(test())
+
+
+def test_a_port_that_is_taken_is_a_fault_until_it_is_free(tmp_path: Path) -> None:
+    async def test() -> None:
+        taken = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
+        port = taken.sockets[0].getsockname()[1]
+        _, server = server_at(tmp_path)
+        wanted = order(GrpcBinding(host="127.0.0.1", port=port))
+        (fault,) = await server.apply(wanted, SNAPSHOT)
+        assert fault.reason == "PortUnavailable"
+        taken.close()
+        await taken.wait_closed()
+        assert await server.apply(wanted, SNAPSHOT) == []
+        server.close()
+        await server.drain(0.0)
+
+    asyncio.run(test())
+
+
+def test_what_is_counted_and_asked(tmp_path: Path) -> None:
+    head = parse_request_head(b"POST /v1/completions HTTP/1.1\r\nhost: x\r\n\r\n")
+
+    async def test() -> None:
+        _, server = server_at(tmp_path)
+        with pytest.raises(ValueError, match="picks no endpoints"):
+            server.explain("default/p", head, b"", 0.0)
+        await server.apply(order(picker=None, router=RouterSettings()), SNAPSHOT)
+        with pytest.raises(ValueError, match="picks no endpoints"):
+            server.explain("default/p", head, b"", 0.0)
+        await server.apply(order(), SNAPSHOT)
+        with pytest.raises(ValueError, match="no InferencePool default/p"):
+            server.explain("default/p", head, b"", 0.0)
+        stats = server.count(protocol.Stats(worker=0), 0.0)
+        assert (stats.running, stats.pools) == ({}, {})
+        server.close()
+        await server.drain(0.0)
+
+    asyncio.run(test())
