@@ -38,6 +38,8 @@ from modelyard.worker.protocol import PickerSettings
 
 _POOLS, _PICKING = "Pools and endpoints", "Picking"
 _LEAST_INTERVAL = 0.05
+MOST_IN_PICK = 16
+"""As many as ``maxNumOfEndpoints`` may be, so that the configuration decides unless told otherwise."""
 
 
 def _option(name: str, help: str, panel: str, **more: Any) -> Any:
@@ -73,9 +75,13 @@ def epp(
     endpoints_in_pick: Annotated[
         int,
         _option(
-            "--endpoints-in-pick", "Endpoints named in a pick: the best one and fallbacks.", _PICKING, min=1, max=16
+            "--endpoints-in-pick",
+            "Most endpoints named in a pick: the best one and fallbacks; a picker's maxNumOfEndpoints (3) counts too.",
+            _PICKING,
+            min=1,
+            max=MOST_IN_PICK,
         ),
-    ] = PickerSettings().most_endpoints,
+    ] = MOST_IN_PICK,
     subset_filter: Annotated[
         bool,
         _option(
