@@ -89,10 +89,15 @@ class RunningProcess:
     def wait(self) -> int:
         return self._process.wait(_WITHIN)
 
-    def stop(self) -> None:
-        """End it by SIGTERM, unless it has ended."""
+    def disconnect(self) -> None:
+        """Close every connection of this test."""
         for channel in self._channels:
             channel.close()
+        self._channels.clear()
+
+    def stop(self) -> None:
+        """End it by SIGTERM, unless it has ended."""
+        self.disconnect()
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
             try:

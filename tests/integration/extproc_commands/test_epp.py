@@ -257,7 +257,7 @@ def test_sigterm_lets_an_open_stream_end(start: Start, sims: list[SimHandle]) ->
 
 def test_new_streams_are_taken_until_gateways_know_of_the_end(start: Start, sims: list[SimHandle]) -> None:
     """Health checks say so at once; without a connection nothing is waited for."""
-    epp = start("epp", "--endpoint", addresses(sims), "--drain-delay", "4s")
+    epp = start("epp", "--endpoint", addresses(sims), "--drain-delay", "10m")
     channel = epp.channel()
     assert len(picked(epp.process(headers(), body(), channel=channel))) == 2
     epp.send_signal(signal.SIGTERM)
@@ -265,6 +265,7 @@ def test_new_streams_are_taken_until_gateways_know_of_the_end(start: Start, sims
     assert epp.health("liveness") == SERVING
     assert len(picked(epp.process(headers(), body()))) == 2
     assert len(picked(epp.process(headers(), body(), channel=channel))) == 2
+    epp.disconnect()
     assert epp.wait() == 0
 
 
