@@ -78,6 +78,7 @@ tutorials: $(RAY) ## Run every block of docs/tutorials on real engines (under te
 
 bench: $(BENCH) ## Measure against Envoy and vllm-router on this machine; writes benchmarks/results/
 	@$(BIN)/python -m benchmarks.run
+	$(BIN)/python -m benchmarks.ext_proc
 
 docs: $(CORE) ## Write the tables of the documentation anew from the code
 	@$(BIN)/python docs/tables.py

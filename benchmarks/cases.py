@@ -21,6 +21,8 @@ class Case:
     body: bytes
     streams: bool = False
     """Measured per event of open streams, not per request."""
+    rate: float = 0.0
+    """Requests per second, sent when they are due; 0: each client sends the next when it has its answer."""
 
     @property
     def unit(self) -> str:
@@ -47,4 +49,12 @@ CASES = (
     Case("stream100", "100 streams", 100, chat_body(200, stream=True), streams=True),
     Case("stream400", "400 streams", 400, chat_body(200, stream=True), streams=True),
 )
-BY_NAME = {case.name: case for case in CASES}
+PUBLISHED_RATE = 500.0
+"""Requests per second at which the cost of the inference extension's own picker was published."""
+ONE, MANY, PACED = (
+    Case("one", "1 connection", 1, chat_body(200)),
+    Case("many", f"{CONNECTIONS} connections", CONNECTIONS, chat_body(200)),
+    Case("paced", f"{PUBLISHED_RATE:g} requests/s", 64, chat_body(200), rate=PUBLISHED_RATE),
+)
+"""What Envoy with a picker is asked: 200 B bodies."""
+BY_NAME = {case.name: case for case in (*CASES, ONE, MANY, PACED)}

@@ -41,6 +41,8 @@ class Figures(msgspec.Struct, kw_only=True):
     """``cpu_us`` of every round."""
     disturbed: list[float]
     """Share of the peers' core that other processes used, of every round."""
+    parts_us: dict[str, list[float]] = {}
+    """``cpu_us`` by what processes are, one figure for each process of a kind; empty: all are of one kind."""
 
 
 @contextmanager
@@ -147,6 +149,10 @@ def figures(peer: Peer, readings: Sequence[Reading]) -> Figures:
         complaint=next((reading.complaint for reading in readings if reading.complaint), ""),
         rounds_us=each,
         disturbed=[round(reading.disturbed, 3) for reading in readings],
+        parts_us={
+            part: [statistics.median(_micros(reading, (pid,)) for reading in readings) for pid in pids]
+            for part, pids in peer.parts().items()
+        },
     )
 
 

@@ -1,7 +1,8 @@
 """The clients: ``python -m benchmarks.load --target 127.0.0.1:8080 --case small --seconds 3 --cpu-of 123,124``.
 
-Requests: each connection sends the next one when it has its answer (closed loop). Streams: each connection holds one
-open, and events are counted. CPU clocks of the peers are read at the two ends of the measured time, in this process, so
+Requests: each connection sends the next one when it has its answer (closed loop); at a fixed rate, a connection that is
+free sends it when it is due, and latency counts from then. Streams: each connection holds one open, and events are
+counted. CPU clocks of the peers are read at the two ends of the measured time, in this process, so
 that counts and clocks belong together. Prints one line of JSON (a ``Reading``).
 """
 
@@ -12,6 +13,7 @@ import asyncio
 import sys
 import time
 from array import array
+from collections import deque
 from collections.abc import Sequence
 from typing import cast
 
@@ -20,10 +22,12 @@ import uvloop
 
 from benchmarks.answers import COMPLETION_TAIL, EVENT_MARK
 from benchmarks.cases import BY_NAME, Case
+from benchmarks.pacing import Pace
 from benchmarks.processes import core_seconds, cpu_seconds, raise_file_limit
 
 _OK = b"HTTP/1.1 200"
 _OPENING_LIMIT = 20.0
+_TICK = 0.001
 
 
 class Reading(msgspec.Struct, kw_only=True):
@@ -112,6 +116,10 @@ class RequestClient(Client):
             measurement.samples.append(now - self.since)
             if not data.startswith(_OK):
                 self.refused(data)
+        self.next(now)
+
+    def next(self, now: float) -> None:
+        """The answer is whole."""
         self.since = now
         self.transport.write(self.request)
 
@@ -120,6 +128,43 @@ class RequestClient(Client):
         if not data.startswith(_OK[: len(data)]):
             self.refused(data)
             self.leave()
+
+
+class PacedClient(RequestClient):
+    """Asks when something is due."""
+
+    def __init__(self, request: bytes, measurement: Measurement, work: PacedWork) -> None:
+        super().__init__(request, measurement)
+        self.work = work
+
+    def ask(self) -> None:
+        self.work.free.append(self)
+
+    def next(self, now: float) -> None:
+        self.work.free.append(self)
+        self.work.hand_out()
+
+
+class PacedWork:
+    """Requests at a fixed rate, for whichever clients are free."""
+
+    def __init__(self, rate: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._pace = Pace(rate, time.perf_counter())
+        self.free: deque[PacedClient] = deque()
+        self._due: deque[float] = deque()
+        self._tick()
+
+    def _tick(self) -> None:
+        self._due.extend(self._pace.due(time.perf_counter()))
+        self.hand_out()
+        self._loop.call_later(_TICK, self._tick)
+
+    def hand_out(self) -> None:
+        while self._due and self.free:
+            client = self.free.popleft()
+            client.since = self._due.popleft()
+            client.transport.write(client.request)
 
 
 class StreamClient(Client):
@@ -193,8 +238,13 @@ async def open_clients(target: str, case: Case, measurement: Measurement) -> lis
     host, _, port = target.rpartition(":")
     request = request_bytes(target, case.body)
     clients: list[Client] = []
+    work = PacedWork(case.rate) if case.rate else None
     for _ in range(case.connections):
-        client = StreamClient(request, measurement) if case.streams else RequestClient(request, measurement)
+        client: Client
+        if work is not None:
+            client = PacedClient(request, measurement, work)
+        else:
+            client = StreamClient(request, measurement) if case.streams else RequestClient(request, measurement)
         await loop.create_connection(lambda client=client: client, host, int(port))  # type: ignore[misc]
         clients.append(client)
     async with asyncio.timeout(_OPENING_LIMIT):

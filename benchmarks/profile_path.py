@@ -78,7 +78,7 @@ class Bench:
         text = yaml.safe_dump_all(manifests(addresses))
         resources, _ = ResourceSet.of(load_documents(text, "bench.yaml").objects)
         self.gateway = Gateway(build_snapshot(resources), random.Random(1))
-        self.gateway.update_fleet(_fleet(backends_of(resources)), time.monotonic())
+        self.gateway.update_fleet(known_fleet(backends_of(resources)), time.monotonic())
         metrics, lines = RequestMetrics(), AccessLog(lambda data: None, time.time)
 
         def record(finished: ExchangeRecord) -> None:
@@ -132,7 +132,8 @@ class Bench:
         self.flush()
 
 
-def _fleet(specs: Mapping[BackendKey, BackendSpec]) -> Fleet:
+def known_fleet(specs: Mapping[BackendKey, BackendSpec]) -> Fleet:
+    """Every endpoint looked at, idle, with the benchmark's model."""
     backends = {}
     for key, spec in specs.items():
         states = tuple(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from rich.console import Console
@@ -10,7 +10,7 @@ from rich.table import Table
 
 from benchmarks.cases import BY_NAME
 from benchmarks.comparison import Figures
-from benchmarks.results_file import Results
+from benchmarks.results_file import Machine, Results
 
 _OURS, _YARDSTICK = "modelyard", "envoy"
 
@@ -110,31 +110,42 @@ def _large_pool(large_pool: Mapping[str, Figures]) -> Grid:
 
 def markdown(results: Results) -> str:
     """The whole report."""
-    machine = results.machine
+    intro = (
+        f"{results.rounds} interleaved rounds of {results.round_seconds:g} s, the proxy alone on one core, clients and "
+        f"backends on another; load average before: {results.machine.load_before:.1f}. Made by `make bench`."
+    )
+    return markdown_of("Benchmark", results.started, results.machine, intro, grids(results), _remarks(results))
+
+
+def markdown_of(
+    title: str, started: str, machine: Machine, intro: str, tables: Iterable[Grid], remarks: Sequence[str]
+) -> str:
+    """A report of some run on ``machine``."""
     versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
     lines = [
-        "# Benchmark",
+        f"# {title}",
         "",
-        f"{results.started}; {machine.cpu}, {machine.cores} cores, {machine.system}; Python {machine.python}; "
-        f"{versions}.",
-        f"{results.rounds} interleaved rounds of {results.round_seconds:g} s, the proxy alone on one core, clients and "
-        f"backends on another; load average before: {machine.load_before:.1f}. Made by `make bench`.",
+        f"{started}; {machine.cpu}, {machine.cores} cores, {machine.system}; Python {machine.python}; {versions}.",
+        intro,
         "",
     ]
-    for grid in grids(results):
+    for grid in tables:
         lines += [f"## {grid.title}", "", _row(grid.columns), _row(["---"] * len(grid.columns))]
         lines += [_row(row) for row in grid.rows]
         lines += ["", grid.note, ""]
-    lines += [_disturbance(results)] if results.cases else []
-    lines += [f"- not measured: {failure}" for failure in results.failures]
+    lines += [f"- {remark}" for remark in remarks]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _disturbance(results: Results) -> str:
-    shares = [
-        share for by_peer in results.cases.values() for figures in by_peer.values() for share in figures.disturbed
-    ]
-    return f"- other processes used up to {max(shares):.0%} of the peers' core in a round"
+def _remarks(results: Results) -> list[str]:
+    said = [disturbance(results.cases)] if results.cases else []
+    return said + [f"not measured: {failure}" for failure in results.failures]
+
+
+def disturbance(cases: Mapping[str, Mapping[str, Figures]]) -> str:
+    """How much other work ran on the core that was measured."""
+    shares = [share for by_peer in cases.values() for figures in by_peer.values() for share in figures.disturbed]
+    return f"other processes used up to {max(shares):.0%} of the peers' core in a round"
 
 
 def _row(cells: tuple[str, ...] | list[str]) -> str:
@@ -143,14 +154,17 @@ def _row(cells: tuple[str, ...] | list[str]) -> str:
 
 def show(results: Results, console: Console) -> None:
     """The same on a terminal."""
-    for grid in grids(results):
+    show_grids(grids(results), _remarks(results), console)
+
+
+def show_grids(tables: Iterable[Grid], remarks: Sequence[str], console: Console) -> None:
+    """Any tables and remarks on a terminal."""
+    for grid in tables:
         table = Table(title=grid.title, title_justify="left", caption=grid.note, caption_justify="left")
         for column in grid.columns:
             table.add_column(column, no_wrap=True)
         for row in grid.rows:
             table.add_row(*row)
         console.print(table)
-    if results.cases:
-        console.print(_disturbance(results))
-    for failure in results.failures:
-        console.print(f"not measured: {failure}")
+    for remark in remarks:
+        console.print(remark)

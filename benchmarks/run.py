@@ -30,7 +30,7 @@ from benchmarks.processes import Cores
 from benchmarks.results_file import Results
 
 _PEERS: tuple[type[Peer], ...] = (Direct, Modelyard, Envoy, VllmRouter)
-_SECTIONS = (*BY_NAME, "idle", "pool1000")
+_SECTIONS = (*(case.name for case in CASES), "idle", "pool1000")
 _FEW, _MORE, _MANY = 4, 100, 1000
 _LONGEST_RUN = 15 * 60
 _REPEAT_SECONDS = 45.0
@@ -68,9 +68,9 @@ def main(
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = results_file.FOLDER,
 ) -> None:
     """Measure CPU time per request and event, throughput, latency, idle cost and memory."""
-    _end_cleanly()
-    kinds = [kind for kind in _PEERS if kind.name in _chosen(peers, [kind.name for kind in _PEERS])]
-    sections = _chosen(only, _SECTIONS)
+    end_cleanly()
+    kinds = [kind for kind in _PEERS if kind.name in chosen(peers, [kind.name for kind in _PEERS])]
+    sections = chosen(only, _SECTIONS)
     console = Console(width=None if sys.stdout.isatty() else 160)
     with tempfile.TemporaryDirectory(prefix="modelyard-bench-") as folder:
         plan = Plan(
@@ -162,15 +162,16 @@ def _idle(plan: Plan, count: int, peers: list[Peer], results: Results) -> None:
     results.idle[count] = {name.partition(f"-{count}")[0]: idle for name, idle in found.items()}
 
 
-def _chosen(text: str, known: list[str] | tuple[str, ...]) -> list[str]:
-    chosen = [name.strip() for name in text.split(",") if name.strip()] or list(known)
-    unknown = [name for name in chosen if name not in known]
+def chosen(text: str, known: list[str] | tuple[str, ...]) -> list[str]:
+    """Names from a list with commas; none: all. Raises typer.BadParameter for one that is not ``known``."""
+    names = [name.strip() for name in text.split(",") if name.strip()] or list(known)
+    unknown = [name for name in names if name not in known]
     if unknown:
         raise typer.BadParameter(f"{', '.join(unknown)}: there is {', '.join(known)}.")
-    return chosen
+    return names
 
 
-def _end_cleanly() -> None:
+def end_cleanly() -> None:
     """SIGTERM and a run that takes far too long end like Ctrl-C: what was started is stopped."""
 
     def leave(number: int, frame: FrameType | None) -> None:

@@ -48,27 +48,25 @@ _GATEWAY: dict[str, Any] = {
     "metadata": {"name": "bench"},
     "spec": {"gatewayClassName": "modelyard", "listeners": [{"name": "http", "protocol": "HTTP", "port": 80}]},
 }
-_ROUTE: dict[str, Any] = {
-    "apiVersion": "gateway.networking.k8s.io/v1",
-    "kind": "HTTPRoute",
-    "metadata": {"name": "bench"},
-    "spec": {
-        "parentRefs": [{"name": "bench"}],
-        "rules": [
-            {
-                "matches": [{"headers": [{"name": "X-Gateway-Model-Name", "value": MODEL}]}],
-                "backendRefs": [{"group": "inference.networking.k8s.io", "kind": "InferencePool", "name": "bench"}],
-            }
-        ],
-    },
-}
+_BY_MODEL: dict[str, Any] = {"headers": [{"name": "X-Gateway-Model-Name", "value": MODEL}]}
+_BY_PATH: dict[str, Any] = {"path": {"type": "PathPrefix", "value": "/"}}
 
 
-def manifests(endpoints: Sequence[str]) -> list[dict[str, Any]]:
-    """A Gateway, a route by the body's model, and a pool of ``endpoints`` (``ip:port``, all with one port)."""
+def manifests(endpoints: Sequence[str], *, by_model: bool = True) -> list[dict[str, Any]]:
+    """A Gateway, a route by the body's model (or by path), and a pool of ``endpoints`` (``ip:port``, one port)."""
     (port,) = {int(endpoint.rpartition(":")[2]) for endpoint in endpoints}
     pods = [_pod(number, endpoint.rpartition(":")[0]) for number, endpoint in enumerate(endpoints)]
-    return [_GATEWAY, _ROUTE, _pool(port), *pods]
+    return [_GATEWAY, _route(_BY_MODEL if by_model else _BY_PATH), _pool(port), *pods]
+
+
+def _route(match: dict[str, Any]) -> dict[str, Any]:
+    backend = {"group": "inference.networking.k8s.io", "kind": "InferencePool", "name": "bench"}
+    return {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": {"name": "bench"},
+        "spec": {"parentRefs": [{"name": "bench"}], "rules": [{"matches": [match], "backendRefs": [backend]}]},
+    }
 
 
 def _pool(port: int) -> dict[str, Any]:

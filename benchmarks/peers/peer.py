@@ -34,6 +34,10 @@ class Peer(ABC):
         """Ids of the processes that requests pass through."""
         return [self.process.pid, *processes.descendants(self.process.pid)] if self.process else []
 
+    def parts(self) -> Mapping[str, list[int]]:
+        """Ids of the data plane's processes by what they are, where they are of several kinds."""
+        return {}
+
     def beside(self) -> Mapping[str, int]:
         """Further processes, by what they are for; counted apart."""
         return {}
