@@ -11,7 +11,7 @@ import typer
 
 from modelyard.cli.envoy_options import endpoint_table, processor
 from modelyard.cli.exit_codes import ExitCode
-from modelyard.cli.gateway_options import BindOption, BodyOption, ClassOption, PortOption
+from modelyard.cli.gateway_options import BindOption, BodyOption, ClassOption, PortOption, SilenceOption
 from modelyard.cli.manifests_option import ManifestsOption, read_or_fail, split_pipe
 from modelyard.cli.output import fail, warn
 from modelyard.cli.port_mapping import admin_address, bind_address, port_mapping
@@ -96,6 +96,7 @@ def envoy_config(
             help="Show every answer's body to the picker; it costs a message per piece of an answer.",
         ),
     ] = False,
+    silence: SilenceOption = 0.9,
     answer_heads: Annotated[
         bool,
         typer.Option(
@@ -152,6 +153,7 @@ def envoy_config(
         watched_folder=str(folder.absolute()) if folder is not None else "",
         access_log="" if access_log == "none" else access_log,
         body_limit=max_body * 1024 * 1024,
+        silence=silence,
         sees_answers=count_tokens,
         sees_answer_heads=answer_heads,
         http3=http3,

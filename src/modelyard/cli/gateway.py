@@ -15,6 +15,7 @@ from modelyard.cli.gateway_options import (
     DrainOption,
     EndpointHeaderOption,
     PortOption,
+    SilenceOption,
     VerboseOption,
     WorkersOption,
 )
@@ -27,6 +28,7 @@ from modelyard.local.replica_plan import EngineMode
 def gateway(
     filename: ManifestsOption = None,
     edge: EdgeOption = Edge.MODELYARD,
+    silence: SilenceOption = 0.9,
     bind: BindOption = "127.0.0.1",
     port: PortOption = None,
     admin: AdminOption = "127.0.0.1:9901",
@@ -58,6 +60,7 @@ def gateway(
         run_local=False,
         engine=EngineMode.AUTO,
         edge=edge,
+        silence=silence,
         bind=bind,
         ports=port or (),
         admin=admin,

@@ -35,6 +35,14 @@ AdapterWaitOption = Annotated[
         "--adapter-wait", help="Seconds that a request may wait for a LoRA adapter that is being loaded.", min=0
     ),
 ]
+SilenceOption = Annotated[
+    float,
+    typer.Option(
+        "--silence",
+        help="Seconds that Envoy waits for a picker or router that says nothing (with up and gateway: --edge envoy).",
+        min=0.1,
+    ),
+]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")]
 EndpointHeaderOption = Annotated[
     bool,

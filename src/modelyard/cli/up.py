@@ -19,6 +19,7 @@ from modelyard.cli.gateway_options import (
     DrainOption,
     EndpointHeaderOption,
     PortOption,
+    SilenceOption,
     VerboseOption,
     WorkersOption,
 )
@@ -40,6 +41,7 @@ def up(
         typer.Option("--engine", help="What stands behind a vLLM container: auto, vllm, or sim (simulated)."),
     ] = EngineMode.AUTO,
     edge: EdgeOption = Edge.MODELYARD,
+    silence: SilenceOption = 0.9,
     source: SourceOption = None,
     bind: BindOption = "127.0.0.1",
     port: PortOption = None,
@@ -78,6 +80,7 @@ def up(
         run_local=bool(filename),
         engine=engine,
         edge=edge,
+        silence=silence,
         sources=given_sources(source),
         bind=bind,
         ports=port or (),

@@ -6,6 +6,8 @@ import asyncio
 import json
 from pathlib import Path
 
+from modelyard.envoy.external_processing import ROUTER_CLUSTER
+
 _SECONDS = 2.0
 _LARGEST = 1 << 20
 
@@ -24,6 +26,15 @@ class EnvoyAdmin:
         return stats.get("listener_manager.workers_started") == 1 and not stats.get(
             "listener_manager.total_listeners_warming"
         )
+
+    async def asks_everyone(self) -> bool:
+        """No cluster is still being prepared, and the router has answered a health check. The picker may have reasons
+        not to: it waits until it has looked at some endpoint."""
+        router = f"{ROUTER_CLUSTER}.membership_(healthy|total)"
+        stats = await self._stats(f"^cluster(_manager.warming_clusters|.{router})$")
+        totals = {name: count for name, count in stats.items() if name.endswith("membership_total")}
+        healthy = all(stats.get(name.replace("_total", "_healthy")) == count for name, count in totals.items())
+        return healthy and not stats.get("cluster_manager.warming_clusters")
 
     async def versions(self) -> frozenset[str]:
         """The versions in force of everything that is watched."""

@@ -76,6 +76,7 @@ class EnvoyEdge:
             access_log="/dev/stdout",
             body_limit=settings.body_limit,
             endpoint_header=settings.endpoint_header,
+            silence=settings.silence,
             http3=True,
             picks_for_services=True,
             sees_answers=True,
@@ -263,9 +264,13 @@ class EnvoyEdge:
                 continue
             await asyncio.sleep(_LOOK_SECONDS)
 
+    async def _has(self, wanted: frozenset[str]) -> bool:
+        admin = self._admin
+        return await admin.is_live() and wanted <= await admin.versions() and await admin.asks_everyone()
+
     async def _settled(self, wanted: frozenset[str], refused: int) -> int:
         """Wait until Envoy is live and has ``wanted`` in force, or refused it; how often it has refused so far."""
-        while not await self._admin.is_live() or not wanted <= await self._admin.versions():
+        while not await self._has(wanted):
             now = await self._admin.refusals()
             if now > refused:
                 self.problem = f"Envoy refused a part of its configuration and keeps the last one; its log: {self._log}"

@@ -45,6 +45,8 @@ class ControlSettings:
     envoy: Envoy | None = None
     """Envoy takes the clients' requests and asks the workers for endpoints (``--edge envoy``); None: the workers take
     them."""
+    silence: float = 0.9
+    """Seconds that Envoy waits for a picker or router that says nothing."""
     body_limit: int = 64 * 1024 * 1024
     """Largest request body in bytes."""
     drain_seconds: float = 30.0

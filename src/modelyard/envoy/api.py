@@ -34,7 +34,7 @@ def socket_address(host: str, port: int) -> Config:
 
 def seconds(value: float) -> str:
     """A duration; 0 means none in every place where this is used."""
-    return f"{value:.9f}".rstrip("0").rstrip(".") + "s"
+    return f"{value:.6f}".rstrip("0").rstrip(".") + "s"
 
 
 def without_notes(value: Any) -> Any:

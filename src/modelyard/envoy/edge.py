@@ -109,10 +109,15 @@ class _Compilation:
         return frozenset({*self._body_headers, BASE_MODEL_NAME, MODEL_NAME})
 
     def _processors(self, asks_router: bool) -> Iterable[Config]:
+        settings = self.settings
         if any(pool.picked for pool in self.pools.values()):
-            yield processor_cluster(PICKER_CLUSTER, self.settings.picker, "The endpoint picker (modelyard epp).")
-        if asks_router:
-            yield processor_cluster(ROUTER_CLUSTER, self.settings.router, "The body-based router (modelyard bbr).")
+            yield processor_cluster(
+                PICKER_CLUSTER, settings.picker, "The endpoint picker (modelyard epp).", settings.silence
+            )
+        if asks_router or settings.watched_folder:  # a cluster that comes later answers only once it was checked
+            yield processor_cluster(
+                ROUTER_CLUSTER, settings.router, "The body-based router (modelyard bbr).", settings.silence
+            )
 
     def _chains(self, group: str, rules: RuleCompiler, local_port: int) -> list[ListenerChain]:
         """One chain for a socket without TLS, one per listener for a socket with it."""

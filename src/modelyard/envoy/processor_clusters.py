@@ -11,13 +11,15 @@ from modelyard.envoy.pools import circuit_breakers
 from modelyard.envoy.settings import Processor
 
 _HTTP = "extensions.upstreams.http.v3.HttpProtocolOptions"
-_PING_EVERY, _PING_WAIT = 0.4, 0.6
-_CHECK_EVERY, _CHECK_WAIT = 0.5, 0.5
+_PING_EVERY, _PING_WAIT = 0.45, 0.65
+_CHECK_WAIT = 0.55
+"""As parts of the time for which a processor may be silent."""
+_CHECK_EVERY, _CHECK_AGAIN = "0.5s", "0.25s"
 _WINDOW = 16 * 1024 * 1024
 
 
-def processor_cluster(name: str, processor: Processor, what: str) -> Config:
-    """The cluster of one ext_proc server."""
+def processor_cluster(name: str, processor: Processor, what: str, silence: float) -> Config:
+    """The cluster of one ext_proc server. ``silence``: seconds without a word after which it is taken to hang."""
     config: Config = {
         NOTE: what,
         "name": name,
@@ -28,8 +30,8 @@ def processor_cluster(name: str, processor: Processor, what: str) -> Config:
             typed("extensions.load_balancing_policies.round_robin.v3.RoundRobin"),
         ),
         "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
-        "typed_extension_protocol_options": {f"envoy.{_HTTP}": _http2(processor)},
-        "health_checks": [_health_check()],
+        "typed_extension_protocol_options": {f"envoy.{_HTTP}": _http2(processor, silence)},
+        "health_checks": [_health_check(silence)],
         "circuit_breakers": circuit_breakers(),
         "load_assignment": _assignment(name, processor),
     }
@@ -38,26 +40,28 @@ def processor_cluster(name: str, processor: Processor, what: str) -> Config:
     return config
 
 
-def _http2(processor: Processor) -> Config:
+def _http2(processor: Processor, silence: float) -> Config:
     options: Config = {
         "initial_stream_window_size": _WINDOW // 16,
         "initial_connection_window_size": _WINDOW,
         "max_concurrent_streams": 4096,
     }
     if processor.answers_pings:
-        options["connection_keepalive"] = {"interval": seconds(_PING_EVERY), "timeout": seconds(_PING_WAIT)}
+        options["connection_keepalive"] = {
+            "interval": seconds(_PING_EVERY * silence),
+            "timeout": seconds(_PING_WAIT * silence),
+        }
     return typed(_HTTP, explicit_http_config={"http2_protocol_options": options})
 
 
-def _health_check() -> Config:
-    every = seconds(_CHECK_EVERY)
+def _health_check(silence: float) -> Config:
     return {
         NOTE: "gRPC health service; the first failure sends requests on without asking (or answers 503).",
-        "timeout": seconds(_CHECK_WAIT),
-        "interval": every,
-        "no_traffic_interval": every,
-        "no_traffic_healthy_interval": every,
-        "unhealthy_interval": "0.25s",
+        "timeout": seconds(_CHECK_WAIT * silence),
+        "interval": _CHECK_EVERY,
+        "no_traffic_interval": _CHECK_EVERY,
+        "no_traffic_healthy_interval": _CHECK_EVERY,
+        "unhealthy_interval": _CHECK_AGAIN,
         "unhealthy_threshold": 1,
         "healthy_threshold": 1,
         "grpc_health_check": {},

@@ -88,11 +88,12 @@ class Setup:
         self.manifests.write_text(manifests(self.backend_hosts, self.unready_host) + more)
         self._running: list[Running] = []
 
-    def envoy(self, *options: str) -> Running:
-        """Make the configuration and run Envoy with it."""
+    def envoy(self, *options: str, silence: float = 30.0) -> Running:
+        """Make the configuration and run Envoy with it. ``silence``: long where no picker hangs on purpose, since
+        machines that run tests are busy."""
         config = self.folder / "envoy.yaml"
         picker, router = f"{self.picker_host}:9002", f"{self.router_host}:9004"
-        options = ("--picker", picker, "--router", router, "--bind", self.edge, *options)
+        options = ("--picker", picker, "--router", router, "--bind", self.edge, "--silence", str(silence), *options)
         command = modelyard("envoy-config", "-f", str(self.manifests), "--output", str(config), *options)
         command += ["--access-log", str(self.folder / "access.log")]
         subprocess.run(command, check=True, capture_output=True, timeout=SECONDS)

@@ -36,14 +36,14 @@ class FaultyEdge:
 
 
 @contextlib.contextmanager
-def faulty_edge(folder: Path, block: str, *, router: bool = False) -> Iterator[FaultyEdge]:
+def faulty_edge(folder: Path, block: str, *, router: bool = False, silence: float = 30.0) -> Iterator[FaultyEdge]:
     """Everything up; ``router``: the real body-based router as well."""
     with setup(folder, block) as made:
         backends = MeasuringBackends((*made.backend_hosts, made.unready_host))
         picker = FaultyPicker(made.picker_host, ",".join(f"{host}:{PORT}" for host in made.backend_hosts))
         if router:
             made.router()
-        made.envoy("--no-pings")
+        made.envoy("--no-pings", silence=silence)
         found = FaultyEdge(made, picker, backends)
         until(lambda: send(found.address, "closed.test").status == 200, "the picker is not asked")
         if router:

@@ -14,7 +14,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 Response = messages.ProcessingResponse
 HUNG = 3600.0
-QUEUED = 2.0
+QUEUED = 4.0
 """Seconds in the queue of a picker that asked for more time; longer than any message may take without asking."""
 
 

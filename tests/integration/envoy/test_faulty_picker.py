@@ -12,6 +12,8 @@ from measuring_backends import PORT
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("faulty picker")]
 
+SILENCE = 3.0
+"""Seconds that Envoy waits for a picker that hangs; by default 0.9, which a busy machine may need by itself."""
 LARGE = b'{"model": "tiny", "prompt": "' + b"a" * 20_000_000 + b'"}'
 
 UNPICKED = [
@@ -32,7 +34,7 @@ LATE = ["close at response_headers", "error at response_headers", "hang at respo
 
 @pytest.fixture(scope="module")
 def edge(tmp_path_factory: pytest.TempPathFactory, own_address: str) -> Iterator[FaultyEdge]:
-    with faulty_edge(tmp_path_factory.mktemp("faulty"), own_address.rpartition(".")[0]) as found:
+    with faulty_edge(tmp_path_factory.mktemp("faulty"), own_address.rpartition(".")[0], silence=SILENCE) as found:
         yield found
 
 

@@ -81,7 +81,7 @@ class Yard:
         self.manifests.mkdir()
         self.write(self.hosts)
         command = modelyard("up", "-f", str(self.manifests), "--edge", "envoy", "--bind", self.address[0])
-        command += ["--admin", "127.0.0.1:0", "--home", str(self.home), "--drain", "5", "-v"]
+        command += ["--admin", "127.0.0.1:0", "--home", str(self.home), "--drain", "5", "--silence", "30", "-v"]
         self.running = Running(command, folder / "up.log")
         until(lambda: self.models() == ["tiny"] and self.endpoints() == set(self.hosts), "the yard is not up")
 

@@ -30,7 +30,7 @@ def sockets(
 ) -> Iterator[SocketGateway]:
     host = own_address.rpartition(".")[0] + ".77"
     ports = {80} | {exchange.request.port for case in CASES.values() for exchange in case.exchanges}
-    more = ("--edge", "envoy", "--drain", "1")
+    more = ("--edge", "envoy", "--drain", "1", "--silence", "30")
     running = RunningGateway(tmp_path_factory.mktemp("yard"), bind=host, ports=sorted(ports), more=more)
     try:
         running.start({"base.yaml": BASE_MANIFESTS})
