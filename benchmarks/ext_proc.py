@@ -27,7 +27,14 @@ from benchmarks.cases import MANY, ONE, PACED
 from benchmarks.comparison import Rounds, backends, running
 from benchmarks.ext_proc_report import ExtProcResults
 from benchmarks.peers.envoy import Envoy
-from benchmarks.peers.envoy_picker import EnvoyEpp, EnvoyEppBbr, EnvoyEppWorkers, EnvoyLeanEpp, EnvoyMinimal
+from benchmarks.peers.envoy_picker import (
+    EnvoyEpp,
+    EnvoyEppBbr,
+    EnvoyEppWorkers,
+    EnvoyFilters,
+    EnvoyLeanEpp,
+    EnvoyMinimal,
+)
 from benchmarks.peers.modelyard import Modelyard
 from benchmarks.peers.peer import Peer
 from benchmarks.pick_times import Histogram
@@ -36,6 +43,7 @@ from benchmarks.run import chosen, end_cleanly
 
 PEERS: tuple[type[Peer], ...] = (
     Envoy,
+    EnvoyFilters,
     EnvoyMinimal,
     EnvoyEpp,
     EnvoyLeanEpp,

@@ -17,7 +17,8 @@ REFERENCE_PICKER_CORES, REFERENCE_ENVOY_CORES = 4.9, 2.1
 """Published for the inference extension's own picker, full scoring: 10 model servers, 500 small requests a second."""
 TARGET_US = 400.0
 """Of Envoy and picker together, per request at 32 connections."""
-_ENVOY, _PLAIN, _EPP, _BOTH = "envoy", "envoy", "envoy-epp", "envoy-epp-bbr"
+_ENVOY = "envoy"
+_PLAIN, _FILTERS, _EPP, _BOTH = "envoy", "envoy-filters", "envoy-epp", "envoy-epp-bbr"
 
 
 class ExtProcResults(msgspec.Struct, kw_only=True):
@@ -56,10 +57,10 @@ def grids(results: ExtProcResults) -> Iterator[Grid]:
 
 
 _PEERS = (
-    "`envoy-minimal`: the least picker that Python can be (`benchmarks/peers/minimal_picker.py`). `envoy-epp`:"
-    " `modelyard epp`, default picking, metrics and access log; `-lean` with `--no-answer-heads`, `-bbr` with"
-    " `modelyard bbr` before it. All of them are configured by `modelyard envoy-config`. `modelyard`: the own proxy, no"
-    " Envoy."
+    "`envoy-filters`: the configuration of the others, with a route that asks nobody. `envoy-minimal`: the least picker"
+    " that Python can be (`benchmarks/peers/minimal_picker.py`). `envoy-epp`: `modelyard epp`, default picking, metrics"
+    " and access log; `-lean` with `--no-answer-heads`, `-bbr` with `modelyard bbr` before it. All of them are configured"
+    " by `modelyard envoy-config`. `modelyard`: the own proxy, no Envoy."
 )
 _CPU = (
     "User and system time per request, medians of the rounds (so a sum may differ a little from its parts). All"
@@ -166,7 +167,9 @@ def _remains(by_peer: Mapping[str, Figures], paths: Mapping[str, PathProfile]) -
     if _PLAIN in by_peer:
         plain = by_peer[_PLAIN].cpu_us
         rows = [("Envoy: the request itself", f"{plain:.0f}")]
-        rows += [("Envoy: asking, and its filters", f"{_part(found, _ENVOY) - plain:.0f}")]
+        filtered = by_peer[_FILTERS].cpu_us if _FILTERS in by_peer else plain
+        rows += [("Envoy: filters and routes", f"{filtered - plain:.0f}")]
+        rows += [("Envoy: asking", f"{_part(found, _ENVOY) - filtered:.0f}")]
     for name in (PICKER, ROUTER):
         path, whole = paths.get(name), _part(found, name)
         if path is None or not whole:
@@ -178,8 +181,9 @@ def _remains(by_peer: Mapping[str, Figures], paths: Mapping[str, PathProfile]) -
             rows.append((f"{name}: Python", f"{path.us:.0f}"))
         rows.append((f"{name}: sockets, event loop, kernel", f"{whole - path.us:.0f}"))
     note = (
-        "Envoy: difference to plain Envoy in the same run. Python: the same path in process, without sockets, best of"
-        " many rounds, so caches are warm and nobody interrupts; what is over is the rest of the process's time."
+        "Envoy: differences between `envoy`, `envoy-filters` and this peer in the same run. Python: the same path in"
+        " process, without sockets, best of many rounds, so caches are warm and nobody interrupts; what is over is the"
+        " rest of the process's time."
     )
     return Grid(f"What remains of {found.cpu_us:.0f} us ({peer}, {MANY.title})", ("", "us"), rows, note)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import yaml
 
@@ -37,7 +37,7 @@ class EnvoyPicker(Peer):
         self.servers: dict[str, subprocess.Popen[bytes]] = {}
         file = self._file("manifests.yaml")
         with open(file, "w") as text:
-            yaml.safe_dump_all(manifests(self.endpoints, by_model=self.by_model), text, sort_keys=False)
+            yaml.safe_dump_all(self.documents(), text, sort_keys=False)
         asked = self.start_servers()
         port = free_port(self.address)
         self.target = f"{self.address}:{port}"
@@ -48,6 +48,10 @@ class EnvoyPicker(Peer):
             subprocess.run(command, check=True, timeout=_PATIENCE, stderr=errors)
         command = [tool("envoy"), "-c", configuration, "--concurrency", str(self.threads), "--disable-hot-restart"]
         self.process = processes.start([*command, "--log-level", "error"], self.cores.peer, log=self.log)
+
+    def documents(self) -> list[dict[str, Any]]:
+        """The manifests."""
+        return manifests(self.endpoints, by_model=self.by_model)
 
     def start_servers(self) -> list[str]:
         """Start what Envoy asks, into ``servers``; the options of ``envoy-config`` that name it."""
@@ -71,6 +75,25 @@ class EnvoyPicker(Peer):
 
     def _file(self, name: str) -> str:
         return str(self.folder / f"{self.name}-{name}")
+
+
+class EnvoyFilters(EnvoyPicker):
+    """The same configuration, with requests that nobody is asked about: their route leads to a Service."""
+
+    name = "envoy-filters"
+    address = "127.9.0.16"
+
+    def start_servers(self) -> list[str]:
+        return ["--picker", f"{self.address}:9002"]
+
+    def documents(self) -> list[dict[str, Any]]:
+        port = int(self.endpoints[0].rpartition(":")[2])
+        documents = super().documents()
+        route = next(document for document in documents if document["kind"] == "HTTPRoute")
+        match = {"path": {"type": "PathPrefix", "value": "/v1"}}
+        route["spec"]["rules"].insert(0, {"matches": [match], "backendRefs": [{"name": "past", "port": port}]})
+        spec = {"selector": {"app": "bench"}, "ports": [{"port": port, "targetPort": port}]}
+        return [*documents, {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "past"}, "spec": spec}]
 
 
 class EnvoyMinimal(EnvoyPicker):

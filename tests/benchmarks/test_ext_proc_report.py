@@ -29,6 +29,7 @@ def figures(cpu: float, beside: float = 0.0, **parts: list[float]) -> Figures:
 def results(epp_us: float = 300.0, p99_ms: float = 0.5) -> ExtProcResults:
     cases = {
         "envoy": figures(60.0),
+        "envoy-filters": figures(75.0, envoy=[75.0]),
         "envoy-epp": figures(epp_us, 10.0, envoy=[180.0], picker=[120.0]),
         "envoy-epp-bbr": figures(500.0, 9.0, envoy=[250.0], picker=[150.0], router=[100.0]),
         "envoy-epp-4-workers": figures(400.0, 9.0, envoy=[200.0], picker=[150.0, 50.0, 0.0, 0.0]),
@@ -77,7 +78,8 @@ def test_spread_over_workers() -> None:
 def test_what_remains_is_the_whole() -> None:
     table = {name: int(cells[0]) for name, cells in rows("What remains of 500 us").items()}
     assert table["Envoy: the request itself"] == 60
-    assert table["Envoy: asking, and its filters"] == 190
+    assert table["Envoy: filters and routes"] == 15
+    assert table["Envoy: asking"] == 175
     assert table["picker: the pick"] + table["picker: Python around it"] == 90
     assert sum(table.values()) == 500
 
