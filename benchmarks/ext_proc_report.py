@@ -59,8 +59,8 @@ def grids(results: ExtProcResults) -> Iterator[Grid]:
 _PEERS = (
     "`envoy-filters`: the configuration of the others, with a route that asks nobody. `envoy-minimal`: the least picker"
     " that Python can be (`benchmarks/peers/minimal_picker.py`). `envoy-epp`: `modelyard epp`, default picking, metrics"
-    " and access log; `-lean` with `--no-answer-heads`, `-bbr` with `modelyard bbr` before it. All of them are configured"
-    " by `modelyard envoy-config`. `modelyard`: the own proxy, no Envoy."
+    " and access log; `-lean` with `--no-answer-heads`, `-bbr` with `modelyard bbr` before it. All of them are"
+    " configured by `modelyard envoy-config`. `modelyard`: the own proxy, no Envoy."
 )
 _CPU = (
     "User and system time per request, medians of the rounds (so a sum may differ a little from its parts). All"
