@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from edge_manifests import manifests
@@ -19,11 +19,11 @@ from modelyard.local.envoy import find_envoy
 SECONDS = 60.0
 
 
-def until(what: Callable[[], bool], why: str, seconds: float = SECONDS) -> None:
-    """Poll ``what`` until it holds."""
+def until(what: Callable[[], bool], why: str, seconds: float = SECONDS, log: Path | None = None) -> None:
+    """Poll ``what`` until it holds. Where it does not come, ``why`` is told, and what ``log`` says by then."""
     end = time.monotonic() + seconds
     while not what():
-        assert time.monotonic() < end, why
+        assert time.monotonic() < end, why if log is None else f"{why}: {log.read_text()}"
         time.sleep(0.05)
 
 
@@ -79,13 +79,16 @@ def modelyard(*arguments: str) -> list[str]:
 class Setup:
     """Envoy on one address, picker and router on others, with manifests and logs in ``folder``."""
 
-    def __init__(self, folder: Path, block: str, more: str = "") -> None:
-        """``block``: first three numbers of a /24 of loopback addresses that is ours; ``more``: manifests to add."""
+    def __init__(self, folder: Path, block: str, more: str = "", files: Mapping[str, str] | None = None) -> None:
+        """``block``: first three numbers of a /24 of loopback addresses that is ours; ``more``: manifests to add;
+        ``files``: the manifests in place of our own, by file name."""
         self.folder = folder
         self.edge, self.picker_host, self.router_host = f"{block}.1", f"{block}.2", f"{block}.5"
         self.backend_hosts, self.unready_host = (f"{block}.3", f"{block}.4"), f"{block}.6"
-        self.manifests = folder / "manifests.yaml"
-        self.manifests.write_text(manifests(self.backend_hosts, self.unready_host) + more)
+        self.manifests = folder / "manifests"
+        self.manifests.mkdir()
+        for name, text in (files or {"all.yaml": manifests(self.backend_hosts, self.unready_host) + more}).items():
+            (self.manifests / name).write_text(text)
         self._running: list[Running] = []
 
     def envoy(self, *options: str, silence: float = 30.0) -> Running:
@@ -98,7 +101,7 @@ class Setup:
         command += ["--access-log", str(self.folder / "access.log")]
         subprocess.run(command, check=True, capture_output=True, timeout=SECONDS)
         running = self.run_envoy(config)
-        until(lambda: takes_connections(self.edge, 8080), f"Envoy does not listen: {running.log.read_text()}")
+        until(lambda: takes_connections(self.edge, 8080), "Envoy does not listen", log=running.log)
         return running
 
     def run_envoy(self, config: Path) -> Running:
@@ -118,11 +121,17 @@ class Setup:
         ports = ("--grpc-port", "9004", "--grpc-health-port", "9005", "--metrics-port", "9091")
         return self._server("bbr", self.router_host, 9004, *ports)
 
+    def gateway(self) -> Running:
+        """``modelyard gateway --edge envoy``: Envoy, picker and router of one command."""
+        options = ("--edge", "envoy", "--bind", self.edge, "--admin", "127.0.0.1:0", "--silence", "30")
+        options += ("--home", str(self.folder / "gateway-home"))
+        return self._run(modelyard("gateway", "-f", str(self.manifests), *options), "gateway.log")
+
     def _server(self, name: str, host: str, port: int, *options: str) -> Running:
         home = self.folder / f"{name}-home"
         common = ("-f", str(self.manifests), "--bind", host, "--no-secure-serving", "--home", str(home))
         running = self._run(modelyard(name, *common, *options), f"{name}.log")
-        until(lambda: takes_connections(host, port), f"{name} does not listen: {running.log.read_text()}")
+        until(lambda: takes_connections(host, port), f"{name} does not listen", log=running.log)
         return running
 
     def _run(self, command: list[str], log: str) -> Running:
@@ -136,9 +145,9 @@ class Setup:
 
 
 @contextlib.contextmanager
-def setup(folder: Path, block: str, more: str = "") -> Iterator[Setup]:
+def setup(folder: Path, block: str, more: str = "", files: Mapping[str, str] | None = None) -> Iterator[Setup]:
     """A :class:`Setup` that leaves nothing behind."""
-    made = Setup(folder, block, more)
+    made = Setup(folder, block, more, files)
     try:
         yield made
     finally:
