@@ -35,9 +35,9 @@ def edge_of(
 
 
 def written_endpoints(backends: Mapping[BackendKey, BackendSpec]) -> EndpointTable:
-    """The endpoints that the manifests name."""
+    """The endpoints that the manifests name, with the checks that HealthCheckPolicies and readiness probes ask for."""
     return {
-        key: tuple(PoolEndpoint(item.endpoint.address, item.ready) for item in backend.endpoints)
+        key: tuple(PoolEndpoint(item.endpoint.address, item.ready, item.health) for item in backend.endpoints)
         for key, backend in backends.items()
     }
 

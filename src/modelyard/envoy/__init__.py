@@ -30,6 +30,7 @@ file                       what it holds
 ``route_filters``          HTTPRoute filters
 ``model_paths``            the model API's paths, as they are before a route's rewrite
 ``pools``                  clusters of InferencePools and Services, and their endpoints
+``health_checks``          checks of endpoints that nobody picks
 ``processor_clusters``     clusters of picker and router
 ``local_replies``          Envoy's own answers as the API's error objects
 ``text``                   commented YAML

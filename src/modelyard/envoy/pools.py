@@ -8,13 +8,15 @@ happened to the picker. That guard needs no filter that could be skipped.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from modelyard.envoy.api import NOTE, Config, policy, seconds, socket_address, typed
 from modelyard.envoy.external_processing import PICK_KEY, PICK_NAMESPACE
+from modelyard.envoy.health_checks import health_check
 from modelyard.envoy.settings import EdgeSettings
 from modelyard.fleet.fleet import BackendKey
+from modelyard.fleet.health import HealthCheck
 
 _POLICY = "extensions.load_balancing_policies"
 _NO_LIMIT = 1_000_000
@@ -30,6 +32,8 @@ class PoolEndpoint:
     address: str
     """``ip:port``, IPv6 in brackets."""
     ready: bool = True
+    health: HealthCheck | None = None
+    """How Envoy is to check it where nobody picks; None: not at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +63,9 @@ class Pool:
         return f"endpoints_{self.name.replace('/', '_').replace(':', '_')}.json"
 
 
-def cluster(pool: Pool, endpoints: Iterable[PoolEndpoint], settings: EdgeSettings) -> Config:
-    """The cluster; its endpoints are in it unless they are watched."""
+def cluster(pool: Pool, endpoints: Collection[PoolEndpoint], settings: EdgeSettings) -> Config:
+    """The cluster; its endpoints are in it unless they are watched. They share one check: a cluster has no more."""
+    checks = [] if pool.picked else [item.health for item in endpoints if item.health is not None]
     config: Config = {
         NOTE: _note(pool),
         "name": pool.name,
@@ -69,6 +74,8 @@ def cluster(pool: Pool, endpoints: Iterable[PoolEndpoint], settings: EdgeSetting
         "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
         "circuit_breakers": circuit_breakers(),
     }
+    if checks:
+        config["health_checks"] = [health_check(checks[0])]
     if settings.watched_folder:
         source = watched_file(settings.watched_folder, pool.file_name)
         return {**config, "type": "EDS", "eds_cluster_config": {"service_name": pool.name, "eds_config": source}}
@@ -80,7 +87,7 @@ def load_assignment(pool: Pool, endpoints: Iterable[PoolEndpoint]) -> Config:
     the picker, which may know first that it has become ready, can choose it at once."""
     listed = [
         {
-            "endpoint": {"address": socket_address(*_split(item.address))},
+            "endpoint": {"address": socket_address(*_split(item.address)), **_checked_at(item)},
             "health_status": "HEALTHY" if item.ready else "DEGRADED",
         }
         for item in endpoints
@@ -133,6 +140,11 @@ def _nobody(least: Config) -> Config:
         subset_lb_policy=least,
     )
     return policy("envoy.load_balancing_policies.subset", config)
+
+
+def _checked_at(endpoint: PoolEndpoint) -> Config:
+    port = 0 if endpoint.health is None else endpoint.health.port
+    return {"health_check_config": {"port_value": port}} if port else {}
 
 
 def _split(address: str) -> tuple[str, int]:

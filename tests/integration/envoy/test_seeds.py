@@ -15,6 +15,7 @@ from envoy_setup import Setup, setup, until
 from seed_manifests import LLAMA, inference_gateway, ray_clusters
 from sim_servers import SimServers
 
+from modelyard.sim.faults import Faults
 from modelyard.sim.server import SimHandle
 from modelyard.sim.settings import SimSettings
 
@@ -50,6 +51,8 @@ class Edge:
 
     setup: Setup
     servers: Mapping[str, SimHandle]
+    sick: SimHandle | None = None
+    """Fails the health check that its system asks for."""
 
     @property
     def address(self) -> str:
@@ -107,17 +110,19 @@ def clusters(
     own = request.param != "envoy-config"
     block = _block(own_address, 208 if own else 192)
     hosts = {GEMMA: f"{block}.11", QWEN: f"{block}.12"}
-    files = ray_clusters({SERVICES[model]: [host] for model, host in hosts.items()})
+    sick = f"{block}.13"
+    files = ray_clusters({SERVICES[GEMMA]: [hosts[GEMMA], sick], SERVICES[QWEN]: [hosts[QWEN]]})
     sims = SimServers()
     try:
         servers = {model: sims.start(_ray(model), host=host, port=8000) for model, host in hosts.items()}
+        ill = sims.start(_ray(GEMMA, unhealthy=True), host=sick, port=8000)
         with setup(tmp_path_factory.mktemp("clusters"), block, files=files) as made:
             if own:
                 made.gateway()
             else:
                 made.router()
                 made.envoy()
-            edge = Edge(made, servers)
+            edge = Edge(made, servers, ill)
             until(lambda: edge.serves(GEMMA) and edge.serves(QWEN), "the two models are not served")
             yield edge
     finally:
@@ -166,6 +171,13 @@ def test_the_body_decides_not_the_clients_header(clusters: Edge) -> None:
     assert raw.headers["x-sim-endpoint"] == clusters.servers[QWEN].address
     (name,) = [item.header("x-gateway-model-name") for item in clusters.servers[QWEN].requests[-1:]]
     assert name == QWEN
+
+
+def test_what_fails_the_policys_health_check_is_asked_nothing(clusters: Edge) -> None:
+    assert clusters.sick is not None
+    for _ in range(8):
+        assert chat(clusters, GEMMA, max_tokens=1).headers["x-sim-endpoint"] == clusters.servers[GEMMA].address
+    assert not asked(clusters.sick)
 
 
 # ── a base model and its adapters behind an InferencePool ──
@@ -246,8 +258,8 @@ def _block(own_address: str, number: int) -> str:
     return ".".join([octets[0], octets[1], str((int(octets[2]) + number) % 256)])
 
 
-def _ray(model: str) -> SimSettings:
-    return SimSettings(model=model, flavour="ray", metrics_dialect="ray", metrics_port=8080)
+def _ray(model: str, **faults: Any) -> SimSettings:
+    return SimSettings(model=model, flavour="ray", metrics_dialect="ray", metrics_port=8080, faults=Faults(**faults))
 
 
 def _llama() -> SimSettings:
