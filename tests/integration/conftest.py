@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
+import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,12 +20,35 @@ for _folder in (Path(__file__).parent, Path(__file__).parent.parent):
 
 from echo_backends import EchoBackends  # noqa: E402 - from the folder added above
 
+BLOCKS = 64 * 256
+MARK_PORT = 48999
+
 
 @pytest.fixture(scope="session")
-def own_address() -> str:
-    """A loopback address that no other process of this test run uses; the rest of its /24 is free too."""
-    pid = os.getpid()
-    return f"127.{64 + pid // 256 % 64}.{pid % 256}.1"
+def own_blocks() -> Iterator[Callable[[], str]]:
+    """Takes another /24 of loopback addresses, as its first three numbers, that no other test of this machine uses."""
+    with contextlib.ExitStack() as taken:
+        yield functools.partial(_take_block, taken)
+
+
+def _take_block(taken: contextlib.ExitStack) -> str:
+    """A socket that is held at its last address says that a block is in use."""
+    for number in range(os.getpid(), os.getpid() + BLOCKS):
+        block = f"127.{64 + number // 256 % 64}.{number % 256}"
+        mark = taken.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        try:
+            mark.bind((f"{block}.254", MARK_PORT))
+        except OSError:
+            mark.close()
+        else:
+            return block
+    raise AssertionError("no block of loopback addresses is free")
+
+
+@pytest.fixture(scope="session")
+def own_address(own_blocks: Callable[[], str]) -> str:
+    """A loopback address that no other test uses; the rest of its /24 is free too."""
+    return f"{own_blocks()}.1"
 
 
 @pytest.fixture(scope="session")

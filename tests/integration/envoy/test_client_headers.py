@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import hpack
 import pytest
@@ -60,9 +60,8 @@ CLOSED_PATHS = [
 
 
 @pytest.fixture(scope="module")
-def edge(tmp_path_factory: pytest.TempPathFactory, own_address: str) -> Iterator[FaultyEdge]:
-    octets = own_address.split(".")
-    block = ".".join([octets[0], octets[1], str((int(octets[2]) + 64) % 256)])
+def edge(tmp_path_factory: pytest.TempPathFactory, own_blocks: Callable[[], str]) -> Iterator[FaultyEdge]:
+    block = own_blocks()
     with faulty_edge(tmp_path_factory.mktemp("headers"), block, router=True) as found:
         yield found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from edge_client import send
@@ -33,8 +33,8 @@ LATE = ["close at response_headers", "error at response_headers", "hang at respo
 
 
 @pytest.fixture(scope="module")
-def edge(tmp_path_factory: pytest.TempPathFactory, own_address: str) -> Iterator[FaultyEdge]:
-    with faulty_edge(tmp_path_factory.mktemp("faulty"), own_address.rpartition(".")[0], silence=SILENCE) as found:
+def edge(tmp_path_factory: pytest.TempPathFactory, own_blocks: Callable[[], str]) -> Iterator[FaultyEdge]:
+    with faulty_edge(tmp_path_factory.mktemp("faulty"), own_blocks(), silence=SILENCE) as found:
         yield found
 
 

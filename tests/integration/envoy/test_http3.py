@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -76,9 +76,8 @@ static_resources:
 
 
 @pytest.fixture(scope="module")
-def edge(tmp_path_factory: pytest.TempPathFactory, own_address: str) -> Iterator[Setup]:
-    octets = own_address.split(".")
-    block = ".".join([octets[0], octets[1], str((int(octets[2]) + 96) % 256)])
+def edge(tmp_path_factory: pytest.TempPathFactory, own_blocks: Callable[[], str]) -> Iterator[Setup]:
+    block = own_blocks()
     folder: Path = tmp_path_factory.mktemp("http3")
     ca = trustme.CA()
     ca.cert_pem.write_to_path(str(folder / "ca.crt"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from threading import Thread
 
@@ -45,9 +45,8 @@ class Edge:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory, own_address: str) -> Iterator[Edge]:
-    octets = own_address.split(".")
-    block = ".".join([octets[0], octets[1], str((int(octets[2]) + 128) % 256)])
+def running(tmp_path_factory: pytest.TempPathFactory, own_blocks: Callable[[], str]) -> Iterator[Edge]:
+    block = own_blocks()
     with setup(tmp_path_factory.mktemp("process"), block) as made:
         backends = MeasuringBackends(made.backend_hosts)
         made.router()

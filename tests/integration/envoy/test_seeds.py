@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,12 +103,12 @@ def streamed(edge: Edge, servers: Mapping[str, SimHandle], model: str) -> str:
 
 @pytest.fixture(scope="module", params=["envoy-config", "gateway --edge envoy"])
 def clusters(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, own_address: str
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, own_blocks: Callable[[], str]
 ) -> Iterator[Edge]:
     """The page's system has no InferencePool, so with an Envoy of one's own nobody picks; Modelyard's own Envoy has its
     picker asked for Services too."""
     own = request.param != "envoy-config"
-    block = _block(own_address, 208 if own else 192)
+    block = own_blocks()
     hosts = {GEMMA: f"{block}.11", QWEN: f"{block}.12"}
     sick = f"{block}.13"
     files = ray_clusters({SERVICES[GEMMA]: [hosts[GEMMA], sick], SERVICES[QWEN]: [hosts[QWEN]]})
@@ -184,8 +184,8 @@ def test_what_fails_the_policys_health_check_is_asked_nothing(clusters: Edge) ->
 
 
 @pytest.fixture(scope="module")
-def pool(tmp_path_factory: pytest.TempPathFactory, own_address: str) -> Iterator[Edge]:
-    block = _block(own_address, 224)
+def pool(tmp_path_factory: pytest.TempPathFactory, own_blocks: Callable[[], str]) -> Iterator[Edge]:
+    block = own_blocks()
     hosts = [f"{block}.11", f"{block}.12"]
     sims = SimServers()
     try:
@@ -251,11 +251,6 @@ def test_unknown_models_are_not_found_by_picker_and_by_route(pool: Edge) -> None
         with pytest.raises(openai.NotFoundError) as missing:
             ask()
         assert missing.value.code == "model_not_found"
-
-
-def _block(own_address: str, number: int) -> str:
-    octets = own_address.split(".")
-    return ".".join([octets[0], octets[1], str((int(octets[2]) + number) % 256)])
 
 
 def _ray(model: str, **faults: Any) -> SimSettings:

@@ -6,7 +6,7 @@ import http.client
 import json
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -117,9 +117,8 @@ def _is_envoy(pid: int) -> bool:
 
 
 @pytest.fixture(scope="module")
-def yard(tmp_path_factory: pytest.TempPathFactory, own_address: str) -> Iterator[Yard]:
-    octets = own_address.split(".")
-    block = ".".join([octets[0], octets[1], str((int(octets[2]) + 32) % 256)])
+def yard(tmp_path_factory: pytest.TempPathFactory, own_blocks: Callable[[], str]) -> Iterator[Yard]:
+    block = own_blocks()
     servers = SimServers()
     for number in (11, 12):
         servers.start(SimSettings(model="tiny"), host=f"{block}.{number}", port=8000)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -45,9 +45,8 @@ class Edge:
 
 
 @pytest.fixture(scope="module")
-def edge(tmp_path_factory: pytest.TempPathFactory, own_address: str) -> Iterator[Edge]:
-    octets = own_address.split(".")
-    block = ".".join([octets[0], octets[1], str((int(octets[2]) + 160) % 256)])
+def edge(tmp_path_factory: pytest.TempPathFactory, own_blocks: Callable[[], str]) -> Iterator[Edge]:
+    block = own_blocks()
     with setup(tmp_path_factory.mktemp("waiting"), block) as made:
         backends = MeasuringBackends(made.backend_hosts)
         found = Edge(made, backends, made.picker("--config-text", ONE_EACH))
