@@ -178,20 +178,14 @@ def set_headers(answers: list[ext_proc.ProcessingResponse]) -> dict[str, str]:
 
 
 def picked(answers: list[ext_proc.ProcessingResponse]) -> list[str]:
-    """Endpoints of the pick; the same in header and metadata."""
-    header = set_headers(answers).get("x-gateway-destination-endpoint", "")
-    metadata = next(
-        (
-            answer.dynamic_metadata.fields["envoy.lb"]
-            .struct_value.fields["x-gateway-destination-endpoint"]
-            .string_value
-            for answer in answers
-            if "envoy.lb" in answer.dynamic_metadata.fields
-        ),
-        "",
-    )
-    assert header == metadata
-    return header.split(",") if header else []
+    """Endpoints of the pick; the same in header and metadata of each answer that has them. The last one counts."""
+    found = ""
+    for answer in answers:
+        header = set_headers([answer]).get("x-gateway-destination-endpoint", "")
+        fields = answer.dynamic_metadata.fields["envoy.lb"].struct_value.fields
+        assert header == fields["x-gateway-destination-endpoint"].string_value
+        found = header or found
+    return found.split(",") if found else []
 
 
 def status(answers: list[ext_proc.ProcessingResponse]) -> int:
