@@ -107,8 +107,7 @@ def clusters(
 ) -> Iterator[Edge]:
     """The page's system has no InferencePool, so with an Envoy of one's own nobody picks; Modelyard's own Envoy has its
     picker asked for Services too."""
-    own = request.param != "envoy-config"
-    block = _block(own_address, 208 if own else 192)
+    block = _block(own_address, 192)
     hosts = {GEMMA: f"{block}.11", QWEN: f"{block}.12"}
     sick = f"{block}.13"
     files = ray_clusters({SERVICES[GEMMA]: [hosts[GEMMA], sick], SERVICES[QWEN]: [hosts[QWEN]]})
@@ -117,11 +116,11 @@ def clusters(
         servers = {model: sims.start(_ray(model), host=host, port=8000) for model, host in hosts.items()}
         ill = sims.start(_ray(GEMMA, unhealthy=True), host=sick, port=8000)
         with setup(tmp_path_factory.mktemp("clusters"), block, files=files) as made:
-            if own:
-                made.gateway()
-            else:
+            if request.param == "envoy-config":
                 made.router()
                 made.envoy()
+            else:
+                made.gateway()
             edge = Edge(made, servers, ill)
             until(lambda: edge.serves(GEMMA) and edge.serves(QWEN), "the two models are not served")
             yield edge
