@@ -68,10 +68,13 @@ check: $(CORE) ## Format, lint, types, layers, unit tests (under a minute)
 	$(BIN)/lint-imports --no-logo >.venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
 	$(BIN)/python -m pytest -q -n 2 -m "not integration and not engine"
 
-test: $(RAY) $(ENVOY) ## Everything that CI runs: check, then real sockets, processes, clients, Envoy, vLLM and Ray
+test: $(RAY) ## Everything that CI runs: check, then real sockets, processes, clients, vLLM and Ray
 	@$(MAKE) --no-print-directory check
-	$(BIN)/python -m pytest -q -n 2 -m "integration and not engine"
+	$(BIN)/python -m pytest -q -n 2 -m "integration and not engine and not envoy"
 	$(BIN)/python -m pytest -q -m engine
+
+envoy-tests: $(ENVOY) ## Picker, router and failure table behind a real Envoy (about five minutes)
+	@$(BIN)/python -m pytest -q -n 2 -m envoy
 
 tutorials: $(RAY) ## Run every block of docs/tutorials on real engines (under ten minutes)
 	@$(BIN)/python -m pytest -q -m tutorial
@@ -89,4 +92,4 @@ lock: $(CORE) ## Make requirements/*.txt anew from pyproject.toml
 clean: ## Remove the environment and caches
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 
-.PHONY: help demo demo-models check test tutorials bench docs lock clean
+.PHONY: help demo demo-models check test envoy-tests tutorials bench docs lock clean

@@ -19,7 +19,7 @@ from modelyard.sim.faults import Faults
 from modelyard.sim.server import SimHandle
 from modelyard.sim.settings import SimSettings
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(180), pytest.mark.xdist_group("seeds")]
+pytestmark = [pytest.mark.integration, pytest.mark.envoy, pytest.mark.timeout(180), pytest.mark.xdist_group("seeds")]
 
 GEMMA, QWEN = "gemma-2b-it", "qwen-2.5-3b"
 SERVICES = {GEMMA: "gemma-2b-it-serve-svc", QWEN: "qwen-25-3b-serve-svc"}
@@ -107,7 +107,6 @@ def clusters(
 ) -> Iterator[Edge]:
     """The page's system has no InferencePool, so with an Envoy of one's own nobody picks; Modelyard's own Envoy has its
     picker asked for Services too."""
-    own = request.param != "envoy-config"
     block = own_blocks()
     hosts = {GEMMA: f"{block}.11", QWEN: f"{block}.12"}
     sick = f"{block}.13"
@@ -117,11 +116,11 @@ def clusters(
         servers = {model: sims.start(_ray(model), host=host, port=8000) for model, host in hosts.items()}
         ill = sims.start(_ray(GEMMA, unhealthy=True), host=sick, port=8000)
         with setup(tmp_path_factory.mktemp("clusters"), block, files=files) as made:
-            if own:
-                made.gateway()
-            else:
+            if request.param == "envoy-config":
                 made.router()
                 made.envoy()
+            else:
+                made.gateway()
             edge = Edge(made, servers, ill)
             until(lambda: edge.serves(GEMMA) and edge.serves(QWEN), "the two models are not served")
             yield edge

@@ -12,7 +12,7 @@ from envoy_setup import modelyard
 
 from modelyard.local.envoy import find_envoy
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.envoy]
 
 ROOT = Path(__file__).parents[3]
 EXAMPLES = sorted(

@@ -13,7 +13,7 @@ import pytest
 from envoy_modes import MODES, Edge, at_rest, needs_envoy, pieces, run, running
 from ext_proc_yard import POOL, Yard
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.envoy]
 
 
 @needs_envoy
