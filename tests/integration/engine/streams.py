@@ -15,6 +15,10 @@ import aiohttp
 BOUND = 240.0
 
 
+BEGINNING = 40
+"""Events."""
+
+
 @dataclass
 class Stream:
     """One request and what came of it, also while it runs."""
@@ -38,6 +42,11 @@ class Stream:
     @property
     def open(self) -> bool:
         return self.started and not self.ended
+
+    @property
+    def just_begun(self) -> bool:
+        """A good part of it is still to be generated, however far behind this client reads."""
+        return self.open and self.body.count(b"data:") < BEGINNING
 
     @property
     def whole(self) -> bool:
@@ -72,6 +81,10 @@ class Load:
     def open_at(self, replica: str) -> list[Stream]:
         """Streams of which something came from ``replica``, and more is to come."""
         return [one for one in self.streams if one.open and one.replica == replica]
+
+    def just_begun_at(self, replica: str) -> list[Stream]:
+        """Those of them of which most is to come."""
+        return [one for one in self.open_at(replica) if one.just_begun]
 
     @property
     def finished(self) -> int:

@@ -48,7 +48,7 @@ def test_killing_one_of_two_replicas_loses_no_request_that_had_not_started(yard:
     out: list[float] = []
 
     async def kill() -> None:
-        await soon(lambda: load.finished > REQUESTS // 4 and len(load.open_at(address)) >= 3, "open streams", 120)
+        await soon(lambda: load.finished > REQUESTS // 4 and len(load.just_begun_at(address)) >= 3, "streams", 120)
         os.kill(item["pid"], signal.SIGKILL)
         killed_at.append(time.monotonic())
         out.append(await asyncio.to_thread(seconds_until, yard, False, killed_at[0]))
