@@ -71,7 +71,7 @@ check: $(CORE) ## Format, lint, types, layers, unit tests (under a minute)
 test: $(RAY) ## Everything that CI runs: check, then real sockets, processes, clients, vLLM and Ray
 	@$(MAKE) --no-print-directory check
 	$(BIN)/python -m pytest -q -n 2 -m "integration and not engine and not envoy"
-	$(BIN)/python -m pytest -q -m engine
+	$(BIN)/python -m pytest -q -m "engine and not envoy"
 
 envoy-tests: $(ENVOY) ## Picker, router and failure table behind a real Envoy (about five minutes)
 	@$(BIN)/python -m pytest -q -n 2 -m envoy

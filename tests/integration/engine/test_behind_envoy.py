@@ -19,6 +19,7 @@ from .running_yard import ENGINE, QUICKSTART, RunningYard, family_of, until
 
 pytestmark = [
     *ENGINE,
+    pytest.mark.envoy,
     pytest.mark.skipif(find_envoy() is None, reason="no Envoy here; `modelyard engines install envoy` installs one"),
 ]
 QUESTION: Any = [{"role": "user", "content": "Who are you?"}]
