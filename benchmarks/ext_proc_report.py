@@ -87,7 +87,11 @@ def _cpu(case: str, by_peer: Mapping[str, Figures]) -> Grid:
 
 
 def _part(figures: Figures, part: str) -> float:
-    return sum(figures.parts_us.get(part, ()))
+    """Of all processes of a kind. Several share their work anew in each round, so what the others leave is taken."""
+    own = figures.parts_us.get(part, ())
+    if len(own) > 1:
+        return figures.cpu_us - sum(sum(each) for name, each in figures.parts_us.items() if name != part)
+    return sum(own)
 
 
 def _micros(value: float) -> str:

@@ -525,5 +525,43 @@ def _yard_default(field: Any) -> str:
     return "" if field.default is None else _default_of(field)
 
 
+# ── what was measured ──
+
+_MEASURED = {
+    "envoy": "plain Envoy",
+    "envoy-filters": "Envoy with this configuration, nobody asked",
+    "envoy-minimal": "Envoy and the least picker in Python (gRPC's own server)",
+    "envoy-epp": "Envoy and `modelyard epp`",
+    "envoy-epp-lean": "the same with `--no-answer-heads`",
+    "envoy-epp-bbr": "Envoy, `modelyard epp` and `bbr`",
+    "envoy-epp-4-workers": "4 threads of Envoy, `epp --workers 4`",
+    "modelyard": "Modelyard's own proxy, no Envoy",
+}
+
+
+@table("envoy-cost")
+def _envoy_cost() -> str:
+    """Of the last run of ``benchmarks.ext_proc``."""
+    results = msgspec.json.decode((DOCS.parent / "benchmarks/results/ext_proc.json").read_bytes())
+    one, many, paced = (results["cases"][case] for case in ("one", "many", "paced"))
+    body = [_cost_row(peer, one[peer], many[peer], paced.get(peer)) for peer in _MEASURED]
+    body.append(("the reference implementation, as published", "", "", "", "", "", "7.0 (picker 4.9, Envoy 2.1)"))
+    header = ("CPU µs per request", "together", "Envoy", "picker", "router", "1 connection", "cores at 500 requests/s")
+    picks = results["picks"]["envoy-epp"]
+    pick = (
+        f"The pick itself, at 500 requests/s on the one core that all share: {picks['mean_us']:.0f} µs in the mean, p99"
+        f" at most {picks['p99_ms']:g} ms (the picker's own histogram: clocks around reading the body, admission and"
+        " scoring)."
+    )
+    return f"{rows(header, body)}\n\n{pick}"
+
+
+def _cost_row(peer: str, one: Any, many: Any, paced: Any) -> tuple[str, ...]:
+    parts = many["parts_us"] or ({"envoy": [many["cpu_us"]]} if peer == "envoy" else {})
+    each = [f"{sum(parts[part]):.0f}" if part in parts else "" for part in ("envoy", "picker", "router")]
+    cores = f"{(paced['cpu_us'] + paced['beside_us']) * 500 / 1e6:.2f}" if paced else ""
+    return _MEASURED[peer], f"{many['cpu_us']:.0f}", *each, f"{one['cpu_us']:.0f}", cores
+
+
 if __name__ == "__main__":
     sys.exit(main())
