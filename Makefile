@@ -74,7 +74,7 @@ test: $(RAY) ## Everything that CI runs: check, then real sockets, processes, cl
 	$(BIN)/python -m pytest -q -m "engine and not envoy"
 
 envoy-tests: $(ENVOY) ## Picker, router and failure table behind a real Envoy (about five minutes)
-	@$(BIN)/python -m pytest -q -n 2 -m envoy
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m envoy
 
 tutorials: $(RAY) ## Run every block of docs/tutorials on real engines (under ten minutes)
 	@$(BIN)/python -m pytest -q -m tutorial

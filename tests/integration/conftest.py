@@ -21,6 +21,7 @@ for _folder in (Path(__file__).parent, Path(__file__).parent.parent):
 from echo_backends import EchoBackends  # noqa: E402 - from the folder added above
 
 BLOCKS = 64 * 256
+"""Of a /24 each, from 127.64.0 on."""
 MARK_PORT = 48999
 
 

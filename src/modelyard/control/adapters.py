@@ -51,6 +51,7 @@ from modelyard.scrape.scraper import Scraper
 log = logging.getLogger(__name__)
 
 KNOWN_SECONDS = 2.0
+"""How long a worker that hangs may keep an adapter from being said to be loaded."""
 FOLDER = "adapters"
 """In the home: the copies that engines read, one folder per version."""
 BUCKET_FOLDER = "ray-adapters"

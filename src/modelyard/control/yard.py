@@ -38,7 +38,6 @@ from modelyard.manifests.watching import watch_manifests
 from modelyard.resources.resource_set import ResourceSet, encode_objects
 from modelyard.resources.source_table import SourceTable
 from modelyard.routing.conditions import Fault
-from modelyard.routing.listeners import Listener
 from modelyard.scrape.scraper import Scraper
 from modelyard.snapshot import Snapshot, build_snapshot
 from modelyard.worker.protocol import Configure, SocketBinding
@@ -292,7 +291,3 @@ class Yard:
                 version=__version__,
             ),
         )
-
-
-def _gateway_of(listener: Listener) -> tuple[str, str]:
-    return (listener.namespace, listener.gateway)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from modelyard.envoy.api import Config
 from modelyard.routing.matching import Conditions
 from modelyard.routing.paths import PathKind, PathMatch
@@ -39,11 +37,6 @@ def path_match(path: PathMatch) -> Config:
     if not path.value:
         return {"prefix": "/"}
     return {"path_separated_prefix": path.value}
-
-
-def escaped(text: str) -> str:
-    """``text`` inside a regular expression."""
-    return re.escape(text)
 
 
 def _exact(name: str, value: str) -> Config:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from modelyard.http2.server_limits import ServerLimits
+
+_ENVELOPE = 64 << 10
+"""Bytes of a message beside the body in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrpcLimits:
     """Bounds of a server; sizes are bytes, times seconds."""
 
-    max_message: int = (64 << 20) + (64 << 10)
+    max_message: int = (64 << 20) + _ENVELOPE
     """One message: a body of the gateway's largest size that was buffered whole, and its envelope. Longer ones end
     their call with RESOURCE_EXHAUSTED."""
     max_kept: int = 256 << 20
@@ -33,3 +36,9 @@ class GrpcLimits:
     tls_linger: float = 3.0
     """The same with TLS, from the end of its calls: to write what is left, and for the client's close_notify."""
     http2: ServerLimits = field(default_factory=ServerLimits)
+
+    def for_bodies(self, largest: int) -> GrpcLimits:
+        """The same where bodies of up to ``largest`` bytes are read: one that was buffered whole is one message. Where
+        less is read, a longer one still comes through, to be refused in HTTP's words."""
+        most = max(self.max_message, largest + _ENVELOPE)
+        return replace(self, max_message=most, max_kept=max(self.max_kept, most))

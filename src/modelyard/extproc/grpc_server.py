@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import socket
 import ssl
 
 from modelyard.extproc.grpc_connection import GrpcConnection
 from modelyard.extproc.grpc_limits import GrpcLimits
 from modelyard.extproc.grpc_stream import GrpcStream, OpenStream, Services, StreamHandler
+from modelyard.worker.listening_socket import BACKLOG, listening_socket
 
 __all__ = ["GrpcLimits", "GrpcServer", "GrpcStream", "OpenStream", "Services", "StreamHandler"]
 
-BACKLOG = 1024
-"""Connections that the kernel holds while the process is busy."""
 LOOK_EVERY = 2.0
 """Seconds between two looks at connections that may have been left."""
 _TELL_EVERY = 60.0
@@ -46,7 +44,7 @@ class GrpcServer:
         ``reuse_port``: other processes bind the same port, and the kernel spreads connections over them. Raises
         ``OSError``.
         """
-        sock = _bound_socket(host, port, reuse_port=reuse_port)
+        sock = listening_socket(host, port, reuse_port=reuse_port)
         try:
             listener = await self.loop.create_server(
                 lambda: GrpcConnection(self, services),
@@ -127,19 +125,3 @@ class GrpcServer:
         now = self.loop.time()
         for connection in list(self._connections):
             connection.look(now)
-
-
-def _bound_socket(host: str, port: int, *, reuse_port: bool) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setblocking(False)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if reuse_port:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        sock.bind((host, port))
-    except BaseException:
-        sock.close()
-        raise
-    return sock

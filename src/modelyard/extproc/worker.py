@@ -85,6 +85,7 @@ class ExtProcServer:
         if wanted is None:
             return ()
         self._serve(wanted, snapshot)
+        self._server.limits = self._server.limits.for_bodies(order.body_limit)
         if wanted.certificate is not None:
             pair = wanted.certificate
             self._certificates.serve(Certificate(secret="", cert_pem=pair.cert_pem, key_pem=pair.key_pem))

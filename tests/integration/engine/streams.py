@@ -57,11 +57,6 @@ class Stream:
         return self.status == 200 and b'"error"' in self.body.rstrip().splitlines()[-1] and b"[DONE]" not in self.body
 
     @property
-    def aborted(self) -> bool:
-        """The engine itself says that it did not finish: vLLM does so on SIGTERM, if it finds the time."""
-        return b'"finish_reason":"abort"' in self.body
-
-    @property
     def usage(self) -> dict[str, Any]:
         """Of a whole stream."""
         event = self.body.strip().split(b"\n\n")[-2]
@@ -78,13 +73,9 @@ class Load:
     streams: list[Stream] = field(default_factory=list)
     _numbers: itertools.count[int] = field(default_factory=itertools.count)
 
-    def open_at(self, replica: str) -> list[Stream]:
-        """Streams of which something came from ``replica``, and more is to come."""
-        return [one for one in self.streams if one.open and one.replica == replica]
-
     def just_begun_at(self, replica: str) -> list[Stream]:
-        """Those of them of which most is to come."""
-        return [one for one in self.open_at(replica) if one.just_begun]
+        """Streams of which something came from ``replica``, and most is to come."""
+        return [one for one in self.streams if one.just_begun and one.replica == replica]
 
     @property
     def finished(self) -> int:

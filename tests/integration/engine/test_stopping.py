@@ -102,7 +102,8 @@ def test_a_killed_control_process_leaves_nothing(small_yard: RunningYard) -> Non
 
         run(test)
         begun = [one for one in load.streams if one.status == 200]
-        assert any(one.visibly_broken or one.aborted for one in begun), "no stream was open at the end of the engines"
+        assert any(one.asked < killed_at[0] < one.ended for one in begun), "no stream was open: the test shows nothing"
+        # Engines have 3 s to end: on a fast machine that may do for every stream.
         assert all(one.whole or one.visibly_broken for one in begun), [one for one in begun if not one.whole]
         # 500 is the engine's own: a dying vLLM answers so.
         assert {one.status for one in load.streams} <= {0, 200, 500, 502, 503}

@@ -8,6 +8,7 @@ from pathlib import Path
 import grpc
 import msgspec
 import pytest
+from envoy.service.ext_proc.v3 import external_processor_pb2, external_processor_pb2_grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from modelyard.control.ext_proc.certificate_files import self_signed
@@ -15,7 +16,7 @@ from modelyard.control.ext_proc.ports import free_ports
 from modelyard.extproc.worker import ExtProcServer
 from modelyard.http1.request_parsing import parse_request_head
 from modelyard.resources.resource_set import ResourceSet, encode_objects
-from modelyard.snapshot import build_snapshot
+from modelyard.snapshot import Settings, build_snapshot
 from modelyard.worker import protocol
 from modelyard.worker.life import WorkerLife, options_of
 from modelyard.worker.protocol import Configure, ExtProc, GrpcBinding, PickerSettings, RouterSettings
@@ -110,6 +111,39 @@ def test_what_is_counted_and_asked(tmp_path: Path) -> None:
             server.explain("default/p", head, b"", 0.0)
         stats = server.count(protocol.Stats(worker=0), 0.0)
         assert (stats.running, stats.pools) == ({}, {})
+        server.close()
+        await server.drain(0.0)
+
+    asyncio.run(test())
+
+
+def test_a_body_of_the_largest_size_may_come_in_one_message(tmp_path: Path) -> None:
+    """Also where that is more than a message may have otherwise."""
+    limit = 66 << 20
+    body = b'{"model": "m", "prompt": "' + b"a" * (65 << 20) + b'"}'
+    asked = (
+        external_processor_pb2.ProcessingRequest(request_headers=external_processor_pb2.HttpHeaders()),
+        external_processor_pb2.ProcessingRequest(
+            request_body=external_processor_pb2.HttpBody(body=body, end_of_stream=True)
+        ),
+    )
+
+    async def test() -> None:
+        life, server = server_at(tmp_path)
+        snapshot = build_snapshot(ResourceSet(), settings=Settings(body_limit=limit))
+        life.gateway.swap(snapshot)
+        (port,) = free_ports("127.0.0.1", 1)
+        wanted = order(GrpcBinding(host="127.0.0.1", port=port), picker=None, router=RouterSettings())
+        assert await server.apply(msgspec.structs.replace(wanted, body_limit=limit), snapshot) == []
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            stub = external_processor_pb2_grpc.ExternalProcessorStub(channel)
+            answers = [answer async for answer in stub.Process(iter(asked), timeout=60)]
+        fields = [
+            (option.header.key.lower(), option.header.raw_value)
+            for answer in answers
+            for option in answer.request_body.response.header_mutation.set_headers
+        ]
+        assert ("x-gateway-model-name", b"m") in fields
         server.close()
         await server.drain(0.0)
 
