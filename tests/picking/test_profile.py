@@ -40,6 +40,12 @@ schedulingProfiles:
   - {pluginRef: token-load-scorer, weight: 0.7}
   - {pluginRef: active-request-scorer, weight: 2.3}
 """,
+    "affinity to cached prompts": """
+plugins:
+- {type: prefix-cache-affinity-filter, parameters: {maxTTFTPenaltyMs: 20, explorationProbability: 0.2}}
+- {type: token-load-scorer}
+- {type: queue-scorer}
+""",
     "filters, gates and scores of each request": """
 plugins:
 - {type: label-selector-filter, parameters: {matchExpressions: [{key: zone, operator: NotIn, values: [c]}]}}

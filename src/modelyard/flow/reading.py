@@ -29,8 +29,8 @@ Plugins = Mapping[str, tuple[str, Any]]
 """Plugin name -> type and checked parameters; an empty type was refused already."""
 
 GATE = "flowControl"
-_OTHER_GATES = ("dataLayer", "prepareDataPlugins")
-"""Gates of the reference picker that say how it works inside; they change nothing here."""
+_OTHER_GATES = ("dataLayer", "prepareDataPlugins", "enableLegacyMetrics")
+"""Gates of the reference picker that say how it works inside, or ask for what is always there; they change nothing."""
 
 
 def read_flow(epc: EndpointPickerConfig, plugins: Plugins, report: Report) -> FlowConfig:

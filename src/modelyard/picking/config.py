@@ -17,6 +17,7 @@ from modelyard.picking.ecosystem import (
     HeaderProfileParameters,
     PrefixProducerParameters,
 )
+from modelyard.picking.filters.prefix_cache_affinity import PrefixCacheAffinityParameters
 from modelyard.picking.older_configs import in_todays_form
 from modelyard.picking.parameters import decode_parameters
 from modelyard.picking.policy import NoParameters, PickerParameters
@@ -249,7 +250,7 @@ class _Reader:
     def _check_producer_names(self, producers: Mapping[str, PrefixProducerParameters]) -> None:
         for index, spec in enumerate(self._epc.plugins):
             parameters = self._plugins.get(spec.ref, ("", None))[1]
-            if isinstance(parameters, PrefixCacheParameters):
+            if isinstance(parameters, (PrefixCacheParameters, PrefixCacheAffinityParameters)):
                 name = parameters.prefix_match_info_producer_name
                 if name and name not in (*producers, PREFIX_PRODUCER):
                     self.report.at("plugins", index, "parameters", "prefixMatchInfoProducerName").fault(

@@ -26,14 +26,14 @@ class PrefixProducerParameters(Parameters, frozen=True, kw_only=True):
     max_prefix_tokens_to_match: int = PrefixSettings().max_tokens
     """Tokens of a prompt that are compared."""
     lru_capacity_per_server: int = PrefixSettings().capacity_per_endpoint
-    """Blocks remembered per endpoint."""
+    """Blocks remembered per endpoint, as far as a worker's million of a pool goes."""
 
     def __post_init__(self) -> None:
         for name, value, most in (
             ("blockSizeTokens", self.block_size_tokens, 65_536),
             ("maxPrefixBlocksToMatch", self.max_prefix_blocks_to_match, 65_536),
             ("maxPrefixTokensToMatch", self.max_prefix_tokens_to_match, 16_777_216),
-            ("lruCapacityPerServer", self.lru_capacity_per_server, 1_000_000),
+            ("lruCapacityPerServer", self.lru_capacity_per_server, 16_777_216),
         ):
             if not 1 <= value <= most:
                 raise ValueError(f"{name} must be 1 to {most}")
@@ -69,6 +69,19 @@ class MetricsSourceParameters(Parameters, frozen=True, kw_only=True):
     """The path that every engine here has."""
     insecure_skip_verify: bool = True
     """No effect over plain HTTP."""
+
+
+class ModelsSourceParameters(Parameters, frozen=True, kw_only=True):
+    """Parameters of ``models-data-source``: only what the scraper does."""
+
+    scheme: Literal["http"] = "http"
+    """Models are read over plain HTTP."""
+    path: Literal["/v1/models"] = "/v1/models"
+    """The path that every engine here has."""
+    insecure_skip_verify: bool = True
+    """No effect over plain HTTP."""
+    interval: str = ""
+    """No effect: models are read every five seconds, and at once when an engine restarts."""
 
 
 class ExtractorParameters(Parameters, frozen=True, kw_only=True):
@@ -110,7 +123,7 @@ INFRASTRUCTURE: Mapping[str, type[Parameters]] = {
     "token-producer": TokenProducerParameters,
     "metrics-data-source": MetricsSourceParameters,
     "core-metrics-extractor": ExtractorParameters,
-    "models-data-source": NoParameters,
+    "models-data-source": ModelsSourceParameters,
     "models-data-extractor": NoParameters,
     "openai-parser": NoParameters,
     "anthropic-parser": NoParameters,
@@ -130,7 +143,6 @@ NOT_IMPLEMENTED = frozenset(
         "by-label-selector",
         "disagg-headers-handler",
         "prefill-header-handler",
-        "prefix-cache-affinity-filter",
         "slo-headroom-tier-filter",
         "endpoint-attribute-filter",
         "topology-affinity-filter",

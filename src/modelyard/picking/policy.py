@@ -94,19 +94,6 @@ class Gate(Filter[P]):
     """A filter that reads own open requests, so it is asked at every pick. It takes endpoints out of the choice;
     scores stay relative to all candidates."""
 
-    @abstractmethod
-    def admits(self, candidate: Candidate) -> bool:
-        """Whether it may be chosen now."""
-
-    @property
-    @abstractmethod
-    def opens_when_empty(self) -> bool:
-        """Admit all where none is admitted."""
-
-    def keep(self, candidates: Sequence[Candidate], request: PickRequest) -> Sequence[Candidate]:
-        kept = [candidate for candidate in candidates if self.admits(candidate)]
-        return kept if kept or not self.opens_when_empty else candidates
-
 
 class Pin(Filter[P]):
     """A filter that leaves one endpoint or all."""

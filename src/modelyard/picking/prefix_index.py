@@ -61,6 +61,8 @@ class PrefixIndex:
         self._last_prompt = b""
         self._last_model = ""
         self._last_chain: list[int] = []
+        self._matches: dict[tuple[int, int], int] = {}
+        """(blocks of a prompt, blocks of it that the endpoint was known to hold) -> prompts recorded."""
 
     def __len__(self) -> int:
         """(hash, endpoint) pairs kept."""
@@ -116,8 +118,17 @@ class PrefixIndex:
                 entries[link] = None
                 self._hold(link, slot)
         new = len(entries) - before
+        match = (len(chain), len(chain) - new)
+        self._matches[match] = self._matches.get(match, 0) + 1
         self._shrink(slot, entries)
         return new
+
+    def take_matches(self) -> dict[tuple[int, int], int]:
+        """How many prompts were recorded since this was last asked, by (bytes of the prompt's whole blocks, bytes of
+        it that the endpoint was known to hold)."""
+        matches, self._matches = self._matches, {}
+        ends = (0, *self._ends)
+        return {(ends[whole], ends[held]): times for (whole, held), times in matches.items()}
 
     def retract(self, slot: int, links: Sequence[int]) -> None:
         """The prompt with these last blocks was not served by ``slot`` after all."""

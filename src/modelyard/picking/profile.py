@@ -156,7 +156,7 @@ class Profile:
         for weight, scorer in self._per_request:
             add_points(totals, view.slots, weight, scorer.score(view.candidates, request))
         if out or self.gates:
-            self._take_out(totals, view.candidates, out)
+            self._take_out(totals, view.candidates, request, out)
             pinned = self._pinned(request, totals, by_address)
             if pinned is not None:
                 return (pinned,)
@@ -207,15 +207,19 @@ class Profile:
                 return candidate.slot
         return None
 
-    def _take_out(self, totals: list[int], candidates: Sequence[Candidate], out: Sequence[int]) -> None:
+    def _take_out(
+        self, totals: list[int], candidates: Sequence[Candidate], request: PickRequest, out: Sequence[int]
+    ) -> None:
         for slot in out:
             totals[slot] = NEVER
         for _, gate in self.gates:
             left = [candidate for candidate in candidates if totals[candidate.slot] >= 0]
-            closed = [candidate.slot for candidate in left if not gate.admits(candidate)]
-            if len(closed) < len(left) or not gate.opens_when_empty:
-                for slot in closed:
-                    totals[slot] = NEVER
+            kept = gate.keep(left, request)
+            if len(kept) < len(left):
+                open_slots = {candidate.slot for candidate in kept}
+                for candidate in left:
+                    if candidate.slot not in open_slots:
+                        totals[candidate.slot] = NEVER
 
     def _new_view(self, request: PickRequest, subset: Collection[str] | None) -> View:
         candidates, nothing = self.narrow(request, subset)

@@ -122,6 +122,10 @@ class Scheduler:
         """Entries of the prefix index."""
         return len(self._memory.prefixes)
 
+    def take_prefix_matches(self) -> Mapping[tuple[int, int], int]:
+        """``PrefixIndex.take_matches``."""
+        return self._memory.prefixes.take_matches()
+
     def started(self, address: str, request: PickRequest | None = None) -> int:
         """A request was sent to ``address``: in-flight + 1, its prefix is recorded. How many blocks of it the endpoint
         was not known to hold before."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from modelyard.picking.candidate import Candidate
+from modelyard.picking.contract import PickRequest
 from modelyard.picking.policy import Gate, Parameters
 
 Metric = Literal["active-requests", "running-requests", "waiting-queue", "kv-cache-utilization"]
@@ -41,11 +42,11 @@ class UtilizationFilter(Gate[UtilizationParameters]):
     type = "utilization-filter"
     Parameters = UtilizationParameters
 
-    @property
-    def opens_when_empty(self) -> bool:
-        return self.parameters.fallback_on_empty
+    def keep(self, candidates: Sequence[Candidate], request: PickRequest) -> Sequence[Candidate]:
+        kept = [candidate for candidate in candidates if self._admits(candidate)]
+        return kept if kept or not self.parameters.fallback_on_empty else candidates
 
-    def admits(self, candidate: Candidate) -> bool:
+    def _admits(self, candidate: Candidate) -> bool:
         return all(_READ[cap.metric](candidate) <= cap.max_value for cap in self.parameters.conditions)
 
 
