@@ -64,6 +64,9 @@ class Wire:
     def __init__(self, open_stream: Callable[[GrpcStream], StreamHandler], limits: GrpcLimits = LIMITS) -> None:
         self.loop = loop
         self.written = b""
+        self.unsent = 0
+        """Bytes that the client has not taken."""
+        self.reading = True
         self.closed = False
         self.handlers: list[Any] = []
         self.encoder = hpack.Encoder()
@@ -84,6 +87,15 @@ class Wire:
 
     def set_write_buffer_limits(self, high: int) -> None:
         pass
+
+    def get_write_buffer_size(self) -> int:
+        return self.unsent
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
 
     def write(self, data: bytes) -> None:
         self.written += data
@@ -478,4 +490,20 @@ def test_any_order_of_events_ends_every_call_exactly_once(events: list[tuple[str
         assert call.heard.count("half-closed") <= 1
     assert wire.connection.kept == 0
     assert wire.connection.open_calls == 0
+    wire.end()
+
+
+def test_who_asks_without_end_and_reads_nothing_is_not_read_from() -> None:
+    """Refusals obey no window."""
+    wire = Wire(Recorder, GrpcLimits(write_most=1000))
+    wire.connection.pause_writing()
+    wire.unsent = 1000
+    wire.give(wire.head(1, __path="/a.B/Unknown", end=True))
+    assert wire.reading
+    wire.unsent = 1001
+    wire.give(wire.head(3, __path="/a.B/Unknown", end=True))
+    assert not wire.reading
+    wire.unsent = 0
+    wire.connection.resume_writing()
+    assert wire.reading
     wire.end()

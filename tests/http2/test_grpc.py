@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from itertools import pairwise
 from urllib.parse import unquote_to_bytes
 
@@ -40,6 +41,23 @@ def test_messages_come_out_as_they_went_in_wherever_the_bytes_are_cut(wanted: li
         assert reader.kept <= end
     assert found == wanted
     assert (reader.kept, reader.partial) == (0, False)
+
+
+def test_pieces_of_a_byte_or_two_are_kept_together() -> None:
+    """Each that is kept costs some sixty bytes beside its own."""
+    reader = MessageReader(1 << 20)
+    reader.feed(b"\0\0\x01\x86\xa0")
+    tracemalloc.start()
+    try:
+        for number in range(49_999):
+            assert reader.next() is None
+            reader.feed(b"%02d" % (number % 100))
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 300_000
+    reader.feed(b"zz")
+    assert reader.next() == b"".join(b"%02d" % (number % 100) for number in range(49_999)) + b"zz"
 
 
 def test_every_split_and_byte_by_byte() -> None:

@@ -126,6 +126,14 @@ def test_a_small_block_that_unpacks_to_much_is_refused() -> None:
     assert caught.value.code == frames.ENHANCE_YOUR_CALM
 
 
+@pytest.mark.parametrize("repeated", [b"\xbe" * 15, b"\x91" * 20], ids=["of-the-table", "static"])
+def test_heads_that_are_much_larger_than_their_blocks_are_not_remembered(repeated: bytes) -> None:
+    reader = HeaderBlockReader(LIMIT)
+    reader.request(b"\x83\x86\x84" + b"\x40\x01a\x7f\xa1\x1e" + b"v" * 4000)
+    block = b"\x83\x86\x84" + repeated
+    assert reader.request(block) is not reader.request(block)
+
+
 def test_memory_of_blocks_is_bounded() -> None:
     reader = HeaderBlockReader(LIMIT)
     for number in range(1000):

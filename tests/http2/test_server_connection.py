@@ -240,6 +240,15 @@ def test_a_body_of_another_length_than_promised_is_malformed(length: str, sent: 
     assert peer.resets() == {1: P}
 
 
+def test_bodies_of_another_length_leave_the_connection_its_window() -> None:
+    peer = Peer(ServerLimits(connection_window=100_000))
+    for number in range(1, 400, 2):
+        peer.begin(number, [*REQUEST, ("content-length", "1")])
+        peer.send(data(number, bytes(1000)))
+    assert peer.error is None
+    assert 150_000 <= peer.updates(0) <= 200_000
+
+
 def test_a_body_of_the_length_promised_is_taken() -> None:
     peer = Peer()
     stream = peer.begin(1, [*REQUEST, ("content-length", "5")])

@@ -105,7 +105,7 @@ def test_a_paused_stream_holds_its_peer_back_and_nobody_else() -> None:
     assert (paused.body, other.body) == (b"", b"goes on")
     assert peer.updates(1) == 0
     paused.resume()
-    assert paused.heard[1:] == [("data", bytes(600), False), ("data", bytes(400), True)]
+    assert paused.heard[1:] == [("data", bytes(1000), True)]
 
 
 def test_who_ignores_a_closed_window_is_reset() -> None:
@@ -154,13 +154,51 @@ class PausesEachTime(RecordingStream):
 def test_a_stream_that_pauses_each_time_gets_one_piece_per_resume() -> None:
     peer = Peer(stream_type=PausesEachTime)
     stream = peer.begin(1)
-    peer.send(data(1, b"a"), data(1, b"b"), data(1, b"c", end=True))
+    first, second, third = (byte * frames.LITTLE for byte in (b"a", b"b", b"c"))
+    peer.send(data(1, first), data(1, second), data(1, third, end=True))
     bodies = [stream.body]
     for _ in range(3):
         stream.resume()
         bodies.append(stream.body)
-    assert bodies == [b"a", b"ab", b"abc", b"abc"]
-    assert stream.heard[-1] == ("data", b"c", True)
+    assert bodies == [first, first + second, first + second + third, first + second + third]
+    assert stream.heard[-1] == ("data", third, True)
+
+
+def test_bytes_that_come_one_by_one_while_paused_are_kept_together() -> None:
+    """A frame that is kept costs some hundred bytes beside its own."""
+    peer = Peer()
+    stream = peer.begin(1)
+    stream.pause()
+    peer.send(*(data(1, b"%d" % (number % 10)) for number in range(100_000)))
+    peer.send(data(1, b"end", end=True))
+    stream.resume()
+    assert stream.body == b"0123456789" * 10_000 + b"end"
+    assert len(stream.heard) < 30
+    assert stream.heard[-1][2] is True
+    assert peer.updates(0) <= 100_003
+
+
+class EndsAtOnce(RecordingStream):
+    """Ends at the first piece."""
+
+    def on_data(self, data: bytes, *, end: bool) -> None:
+        super().on_data(data, end=end)
+        self.end(OK)
+
+
+def test_what_a_stream_did_not_want_after_a_pause_is_given_back_once() -> None:
+    limits = ServerLimits(stream_window=20_000, connection_window=100_000)
+    peer = Peer(limits, stream_type=EndsAtOnce)
+    sent = 0
+    for number in range(1, 100, 2):
+        stream = peer.begin(number)
+        stream.pause()
+        peer.send(data(number, bytes(5000)), data(number, bytes(5000)))
+        sent += 10_000
+        stream.resume()
+        peer.listen()
+        assert len(stream.body) == 5000
+    assert sent - 50_000 <= peer.updates(0) <= sent
 
 
 @given(

@@ -97,6 +97,8 @@ class GrpcConnection(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._stalled_since = 0.0
         self._in_turn = True
+        if self._transport is not None:
+            self._transport.resume_reading()
         self._http2.outgoing.unblock()
         self._write()
 
@@ -114,8 +116,11 @@ class GrpcConnection(asyncio.Protocol):
             return
         outgoing = self._http2.outgoing
         while data := outgoing.take():
-            transport.write(data)
+            if not self._leaving:  # nothing can follow the last bytes
+                transport.write(data)
         self._in_turn = False
+        if self._stalled_since and transport.get_write_buffer_size() > self._limits.write_most:
+            transport.pause_reading()  # or it would go on asking for what no window holds back
         if (self._http2.ended or self._http2.drained) and not self._leaving:
             self._leaving = True
             self._leave(transport)

@@ -29,6 +29,9 @@ class GrpcLimits:
     """…and cut when it does not answer within this: a peer whose machine is gone never says so."""
     write_high_water: int = 256 << 10
     """Bytes that a connection's transport holds before ``send`` says False on all of its calls."""
+    write_most: int = 4 << 20
+    """From here on a client that does not read is not read from either: answers that are only a status obey no window,
+    and neither does what acknowledges. Everything that does is far below."""
     write_stall: float = 60.0
     """A connection that takes nothing of what is written for so long is cut."""
     linger: float = 1.0

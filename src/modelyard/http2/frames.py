@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections import deque
 from collections.abc import Iterator
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -40,6 +41,9 @@ _HEAD = struct.Struct("!HBBBL")
 _LONG = struct.Struct("!L")
 _SETTING = struct.Struct("!HL")
 HEAD_SIZE = 9
+LITTLE = 4096
+"""Bytes up to which pieces that must be kept are joined as they come: each costs some sixty bytes of memory beside
+what is in it, so a peer that sends single bytes would take many times what its window lets in."""
 
 
 class ConnectionFault(Exception):
@@ -80,7 +84,7 @@ class FrameCutter:
         Raises ConnectionFault for a frame above the limit (RFC 9113, section 4.2).
         """
         if self._kept:
-            self._pieces.append(data)
+            keep(self._pieces, data)
             self._kept += len(data)
             if self._kept < self._need:
                 return
@@ -104,6 +108,14 @@ class FrameCutter:
         if position < size:
             self._pieces.append(data[position:] if position else data)
             self._kept = size - position
+
+
+def keep(pieces: list[bytes] | deque[bytes], data: bytes) -> None:
+    """Add ``data``; to the last piece, where both are little."""
+    if pieces and len(pieces[-1]) + len(data) <= LITTLE:
+        pieces[-1] += data
+    else:
+        pieces.append(data)
 
 
 def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:

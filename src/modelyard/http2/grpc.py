@@ -9,6 +9,7 @@ import re
 import struct
 from collections import deque
 
+from modelyard.http2.frames import keep
 from modelyard.http2.header_blocks import constant_block
 from modelyard.http2.request_heads import RequestHead
 
@@ -70,7 +71,7 @@ class MessageReader:
 
     def feed(self, data: bytes) -> None:
         if data:
-            self._pieces.append(data)
+            keep(self._pieces, data)
             self.kept += len(data)
 
     def next(self) -> bytes | None:

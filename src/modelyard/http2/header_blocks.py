@@ -14,6 +14,9 @@ _REMEMBERED = 64
 """Blocks remembered of a connection. A proxy has a few: one for each method that it calls."""
 _LONGEST_REMEMBERED = 1024
 """Bytes of the longest block that is remembered; blocks with everything in the table have some ten bytes."""
+_MOST_REMEMBERED_FIELDS = 32
+"""Fields of a head that is remembered, no name twice: one byte of a block may stand for all that the table holds, and
+repeated ones are joined."""
 
 
 class HeaderBlockReader:
@@ -36,7 +39,7 @@ class HeaderBlockReader:
             return known
         before = self._decoder.changes
         head = request_head(self._decoder.decode(block))
-        if before == self._decoder.changes and len(block) <= _LONGEST_REMEMBERED:
+        if before == self._decoder.changes and len(block) <= _LONGEST_REMEMBERED and _is_small(head):
             if self._remembered_at != before or len(self._remembered) >= _REMEMBERED:
                 self._remembered.clear()
             self._remembered[block] = head
@@ -50,6 +53,10 @@ class HeaderBlockReader:
     def skip(self, block: bytes) -> None:
         """Keep the table in step with a block that means nothing here. Raises ConnectionFault."""
         self._decoder.decode(block)
+
+
+def _is_small(head: RequestHead) -> bool:
+    return len(head.by_name) == len(head.fields) <= _MOST_REMEMBERED_FIELDS
 
 
 def constant_block(fields: FieldList) -> bytes:

@@ -184,16 +184,18 @@ class ServerConnection(Housekeeping):
         elif not end:
             self._spend()
         if stream.awaited >= 0:
-            self._check_length(stream, len(data), end)
+            self._check_length(stream, len(data), end, size)
         if end:
             stream.peer_done = True
         stream.arrived(data, size, end=end)
 
-    def _check_length(self, stream: ServerStream, size: int, end: bool) -> None:
-        """A body is as long as content-length says (section 8.1.1)."""
+    def _check_length(self, stream: ServerStream, size: int, end: bool, taken: int = 0) -> None:
+        """A body is as long as content-length says (section 8.1.1). ``taken``: what it took of the windows, to be given
+        back where it is not."""
         if stream.awaited >= 0:
             stream.awaited -= size
             if stream.awaited < 0 or (end and stream.awaited):
+                self.release(taken)
                 raise StreamFault(frames.PROTOCOL_ERROR, "the body's length is not content-length's")
 
     def _stray_data(self, flags: int, number: int, payload: bytes) -> None:

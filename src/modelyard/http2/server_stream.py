@@ -80,21 +80,27 @@ class ServerStream:
     def resume(self) -> None:
         """Go on with what came meanwhile. Not to be called from within ``on_data``."""
         self.paused = False
-        pending = self._pending
-        while pending and not self.paused:
-            data, size, end = pending.popleft()
+        while self._pending and not self.paused:
+            data, size, end = self._pending.popleft()
             self.connection.consumed(self, size)
             self.on_data(data, end=end)
 
     def arrived(self, data: bytes, size: int, *, end: bool) -> None:
         """Deliver data now or after ``resume``. ``size``: what it took of the windows."""
         if self.paused or self._pending:
-            if self._pending is None:
-                self._pending = deque()
-            self._pending.append((data, size, end))
+            self._keep(data, size, end=end)
             return
         self.connection.consumed(self, size)
         self.on_data(data, end=end)
+
+    def _keep(self, data: bytes, size: int, *, end: bool) -> None:
+        pending = self._pending
+        if pending is None:
+            pending = self._pending = deque()
+        if pending and len(pending[-1][0]) + len(data) <= frames.LITTLE:
+            before, held, _ = pending.pop()
+            data, size = before + data, held + size
+        pending.append((data, size, end))
 
     def drop_pending(self) -> None:
         """Nobody will use what came while paused: other streams may have its part of the connection's window."""

@@ -472,6 +472,31 @@ def test_drain_cuts_what_does_not_finish() -> None:
     run(test)
 
 
+def test_who_speaks_after_the_end_of_a_drain_is_not_cut_off() -> None:
+    """A reset might take away what he has not read yet."""
+
+    async def test() -> None:
+        faults: list[Any] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
+        async with serving() as (server, target):
+            host, port = target.split(":")
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(frames.PREFACE + frames.settings({}))
+            await until(lambda: server.open_connections == 1)
+            await reader.read(1 << 16)
+            draining = asyncio.create_task(server.drain(10))
+            await reader.readuntil(b"drained?")
+            writer.write(frames.frame(frames.PING, frames.ACK, 0, b"drained?"))
+            assert len(await reader.read()) == 9 + 8  # the last GOAWAY, then no more
+            writer.write(frames.frame(frames.PING, 0, 0, b"present?"))
+            await draining
+            assert await reader.read() == b""
+            writer.close()
+        assert faults == []
+
+    run(test)
+
+
 def test_connections_above_the_limit_are_closed(caplog: pytest.LogCaptureFixture) -> None:
     async def test() -> None:
         async with serving(limits=GrpcLimits(max_connections=1)) as (server, target), channel(target) as client:
