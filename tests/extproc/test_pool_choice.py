@@ -61,6 +61,24 @@ def test_one_of_several(
     assert PoolChoice([A, B, TWIN]).choose(stream, metadata) is chosen  # type: ignore[arg-type]
 
 
+def test_a_picker_of_several_pools_says_nothing_by_its_name() -> None:
+    """Rather no endpoint than one of another pool."""
+    one, other, elsewhere = plan("ml", "one", "epp"), plan("ml", "other", "epp"), plan("default", "third", "epp")
+    choice = PoolChoice([one, other, elsewhere])
+    assert choice.choose({":authority": "epp.ml.svc:9002"}, {}) is None
+    assert choice.choose({":authority": "epp:9002"}, {}) is None
+    assert choice.choose({":authority": "epp.default:9002"}, {}) is elsewhere
+    assert choice.choose({":authority": "other.ml"}, {}) is other
+    assert choice.choose({":authority": "epp.ml", POOL_KEY: "ml/one"}, {}) is one
+
+
+def test_a_pickers_name_comes_before_a_pools() -> None:
+    picked, namesake = plan("ml", "a", "b"), plan("ml", "b", "c")
+    choice = PoolChoice([namesake, picked])
+    assert choice.choose({":authority": "b.ml:9002"}, {}) is picked
+    assert choice.choose({":authority": "c.ml:9002"}, {}) is namesake
+
+
 def test_a_service_is_named_by_its_whole_key() -> None:
     key = BackendKey(kind="Service", namespace="default", name="web", port=80)
     service = PoolPlan(key, ModelTargets(), scheduler_config(None), fails_open=True)

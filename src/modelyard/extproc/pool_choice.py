@@ -31,11 +31,8 @@ class PoolChoice:
         plans = [plan for plan in plans if plan.key.kind == "InferencePool"]
         for plan in plans:
             self._add(self._by_name, plan.key.name, plan, plans)
-        self._by_authority: dict[str, PoolPlan] = {}
-        for plan in plans:
-            for service in filter(None, (plan.picker, plan.key.name)):
-                self._by_authority.setdefault(f"{service}.{plan.key.namespace}", plan)
-                self._by_authority.setdefault(service, plan)
+        pickers = [(plan.picker, plan) for plan in plans if plan.picker]
+        self._by_authority = _by_labels((plan.key.name, plan) for plan in plans) | _by_labels(pickers)
 
     @staticmethod
     def _add(table: dict[str, PoolPlan], name: str, plan: PoolPlan, plans: list[PoolPlan]) -> None:
@@ -55,6 +52,16 @@ class PoolChoice:
         host = stream.get(":authority", "").rpartition(":")[0] or stream.get(":authority", "")
         labels = host.lower().split(".")
         return self._by_authority.get(".".join(labels[:2])) or self._by_authority.get(labels[0])
+
+
+def _by_labels(named: Iterable[tuple[str, PoolPlan]]) -> dict[str, PoolPlan | None]:
+    """Plans by name, with the namespace and without; None where several pools have the name, as those that share a
+    picker's Service: the authority does not tell them apart."""
+    found: dict[str, PoolPlan | None] = {}
+    for name, plan in named:
+        for labels in (f"{name}.{plan.key.namespace}", name):
+            found[labels] = plan if found.get(labels, plan) is plan else None
+    return found
 
 
 def _full(plan: PoolPlan) -> str:
