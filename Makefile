@@ -66,7 +66,7 @@ check: $(CORE) ## Format, lint, types, layers, unit tests (under a minute)
 	$(BIN)/ruff check --quiet src tests benchmarks examples docs training
 	$(BIN)/mypy --no-error-summary
 	$(BIN)/lint-imports --no-logo >.venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
-	$(BIN)/python -m pytest -q -n 2 -m "not integration and not engine"
+	$(BIN)/python -m pytest -q -n 2 --ignore tests/integration
 
 test: $(RAY) ## Everything that CI runs: check, then real sockets, processes, clients, vLLM and Ray
 	@$(MAKE) --no-print-directory check

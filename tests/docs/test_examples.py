@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.examples import PAGES, TUTORIALS, Block, Place, blocks, blocks_of, fits, marks
+from docs.examples import PAGES, TUTORIALS, Block, blocks, blocks_of, fits, marks
 from modelyard.resources.loading import load_documents
 from modelyard.resources.resource_set import ResourceSet
 from modelyard.snapshot import build_snapshot
@@ -31,11 +31,6 @@ def test_tutorial_markers_are_in_tutorials_only() -> None:
     assert {block.page for page in PAGES for block in blocks_of(page) if block.mark.startswith("tutorial")} <= set(
         TUTORIALS
     )
-
-
-@pytest.mark.parametrize("block", blocks("run"), ids=str)
-def test_it_runs(block: Block) -> None:
-    Place().run(block)
 
 
 @pytest.mark.parametrize("block", blocks("manifests"), ids=str)

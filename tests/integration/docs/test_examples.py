@@ -1,4 +1,4 @@
-"""The documentation's examples beside a running yard."""
+"""The documentation's examples, alone and beside a running yard."""
 
 from __future__ import annotations
 
@@ -51,6 +51,12 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("block", blocks("run"), ids=str)
+def test_it_runs(block: Block) -> None:
+    Place().run(block)
 
 
 @pytest.mark.integration
