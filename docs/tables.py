@@ -26,6 +26,7 @@ from modelyard.bodies.dialects import BY_PATH
 from modelyard.cli.exit_codes import ExitCode
 from modelyard.cli.main import app
 from modelyard.cli.operator_flags import PICKER
+from modelyard.control.ext_proc.dashboard_names import OTHER_NAMES
 from modelyard.fleet.engine import Engine
 from modelyard.fleet.engines import ENGINES
 from modelyard.fleet.health import HealthCheck, PassiveSettings
@@ -274,7 +275,7 @@ def _metrics() -> str:
     return _metric_rows(item for item in CATALOGUE if not item.name.startswith(_EXTENSION_NAMES))
 
 
-_EXTENSION_NAMES = ("inference_", "bbr_")
+_EXTENSION_NAMES = ("inference_", "llm_d_epp_", "bbr_")
 
 
 @table("picker-flags")
@@ -285,7 +286,13 @@ def _picker_flags() -> str:
 
 @table("extension-metrics")
 def _extension_metrics() -> str:
-    return _metric_rows(item for item in CATALOGUE if item.name.startswith("inference_"))
+    return _metric_rows(item for item in CATALOGUE if item.name.startswith(("inference_", "llm_d_epp_")))
+
+
+@table("other-metric-names")
+def _other_metric_names() -> str:
+    body = [(f"`{metric.name}`", code(alias.metric.name for alias in found)) for metric, found in OTHER_NAMES.items()]
+    return rows(("metric", "also as"), body)
 
 
 @table("router-metrics")

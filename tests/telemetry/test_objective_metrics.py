@@ -4,10 +4,12 @@ import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from modelyard.control.ext_proc.picked_metrics import objective_metrics
 from modelyard.exchange.record import ExchangeRecord
+from modelyard.telemetry.bounded_labels import OTHER
 from modelyard.telemetry.exposition import render
 from modelyard.telemetry.objective_metrics import MEASURED, ObjectiveMetrics, ObjectiveRow, error_code, joined
-from modelyard.telemetry.request_metrics import MAX_MODELS, OTHER
+from modelyard.telemetry.request_metrics import MAX_MODELS
 
 PICKED = ExchangeRecord(
     endpoint="127.0.0.1:1",
@@ -42,7 +44,7 @@ def counted(*records: ExchangeRecord) -> dict[tuple[str, str], ObjectiveRow]:
 
 
 def samples(rows: dict[tuple[str, str], ObjectiveRow]) -> dict[tuple[str, ...], float]:
-    families = text_string_to_metric_families(render({}, [], rows.values()))
+    families = text_string_to_metric_families(render(objective_metrics(list(rows.values())), []))
     return {(sample.name, *sample.labels.values()): sample.value for family in families for sample in family.samples}
 
 
@@ -115,3 +117,11 @@ def test_models_are_capped() -> None:
 def test_bounds_rise() -> None:
     for measured in MEASURED:
         assert list(measured.bounds) == sorted(set(measured.bounds))
+
+
+def test_a_request_that_was_offered_to_a_queue_is_counted_there_too() -> None:
+    metrics = ObjectiveMetrics()
+    metrics.record(record(fairness_id="tenant"))
+    metrics.record(PICKED)
+    assert len(metrics.drain()) == 1
+    assert [row.fairness_id for row in metrics.flows.drain()] == ["tenant"]

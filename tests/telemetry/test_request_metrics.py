@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelyard.exchange.record import ExchangeRecord
-from modelyard.telemetry.request_metrics import MAX_MODELS, OTHER, RequestMetrics, RequestRow
+from modelyard.telemetry.bounded_labels import OTHER
+from modelyard.telemetry.request_metrics import MAX_MODELS, RequestMetrics, RequestRow
 
 records = st.builds(
     ExchangeRecord,

@@ -136,6 +136,11 @@ class Gateway:
         """Of every InferencePool of the snapshot in force."""
         return [state for state in self._states.values() if state.is_pool]
 
+    @property
+    def has_waiting(self) -> bool:
+        """Some request waits for admission."""
+        return any(state.waiting for state in self._states.values())
+
     def mirror_address(self, ref: BackendRef) -> str:
         """A ready endpoint of a mirror's backend, at random; empty: none."""
         state = self._states.get(backend_key(ref))

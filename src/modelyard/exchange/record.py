@@ -46,3 +46,5 @@ class ExchangeRecord(msgspec.Struct, eq=False, gc=False):
     """What a decision for another gateway took, waiting apart: reading the body, admission, the pick."""
     load_wait: float = 0.0
     """The part of ``queued`` that was spent waiting for an adapter to be loaded."""
+    fairness_id: str = ""
+    """Whose request it was, where admission has queues; else empty."""

@@ -16,10 +16,14 @@ from modelyard.extproc.endpoint_picker import PROCESS, EndpointPicker
 from modelyard.extproc.grpc_server import GrpcServer
 from modelyard.extproc.grpc_stream import GrpcStream, OpenStream, StreamHandler
 from modelyard.extproc.health_service import EXTERNAL_PROCESSOR, OVERALL, READINESS, HealthService
+from modelyard.extproc.waiting_requests import WaitingRequests
 from modelyard.http1.message_heads import RequestHead
 from modelyard.routing.listeners import Certificate
 from modelyard.snapshot import Snapshot
+from modelyard.telemetry.flow_metrics import STEP_BOUNDS
+from modelyard.telemetry.histogram import Histogram
 from modelyard.telemetry.objective_metrics import ObjectiveMetrics
+from modelyard.telemetry.picker_rows import PickerRows
 from modelyard.worker.certificates import HTTP_2, CertificateTable
 from modelyard.worker.life import WorkerLife, run_worker
 from modelyard.worker.protocol import BindingFault, Configure, ExtProc, GrpcBinding, PoolGauges, Stats
@@ -47,6 +51,7 @@ class ExtProcServer:
         self._certificates = CertificateTable(HTTP_2)
         self._bound: set[GrpcBinding] = set()
         self._objectives = ObjectiveMetrics()
+        self._waiting = WaitingRequests(self._objectives.names, self._objectives.flows.fairness_ids)
         self._picker: EndpointPicker | None = None
         self._router: BodyBasedRouter | None = None
         self._open: OpenStream | None = None
@@ -65,17 +70,23 @@ class ExtProcServer:
         return self._picker.explain(listener, head, body, now)
 
     def count(self, stats: Stats, now: float) -> Stats:
+        rows = PickerRows(
+            objectives=self._objectives.drain(), flows=self._objectives.flows.drain(), cycles=self._life.dispatch_cycles
+        )
+        self._life.dispatch_cycles = Histogram.over(STEP_BOUNDS)
+        for state in self._life.gateway.pool_states():
+            rows.prefixes.count(state.scheduler.take_prefix_matches())
         pools = {
             state.label: PoolGauges(
                 saturation=round(state.saturation_at(now), 4),
-                queued=state.admission.queued,
+                queues=self._waiting.gauges(state.waiting.values()) if state.waiting else (),
                 prefix_blocks=state.scheduler.prefixes_kept,
             )
             for state in self._life.gateway.pool_states()
         }
         return msgspec.structs.replace(
             stats,
-            server_rows=_encode_rows(self._objectives.drain()),
+            server_rows=_encode_rows(rows),
             pools=pools,
             running=self._picker.running() if self._picker is not None else {},
         )

@@ -119,6 +119,7 @@ INFO = Metric("modelyard_info", "gauge", "Always 1; the version is in the label.
 
 _OBJECTIVE = ("model_name", "target_model_name")
 _POOL = ("name",)
+_QUEUE = ("fairness_id", "priority", "inference_pool", "model_name", "target_model_name")
 OBJECTIVE_REQUESTS = Metric("inference_objective_request_total", "counter", "Requests by model.", _OBJECTIVE)
 OBJECTIVE_ERRORS = Metric(
     "inference_objective_request_error_total",
@@ -185,17 +186,48 @@ EXTENSION_PICK = Metric(
 EXTENSION_SATURATION = Metric(
     "inference_extension_flow_control_pool_saturation",
     "gauge",
-    "How full a pool is; from 1 on only what must not wait is admitted. Highest of all workers.",
-    ("inference_pool",),
+    "How full a pool is; from 1 on only what must not wait is admitted. Highest of all workers. `stage`: effective.",
+    ("inference_pool", "stage"),
 )
 EXTENSION_QUEUE = Metric(
-    "inference_extension_flow_control_queue_size",
-    "gauge",
-    "Requests that wait for admission.",
-    ("inference_pool",),
+    "inference_extension_flow_control_queue_size", "gauge", "Requests that wait for admission.", _QUEUE
+)
+EXTENSION_QUEUE_BYTES = Metric(
+    "inference_extension_flow_control_queue_bytes", "gauge", "Bytes of their bodies.", _QUEUE
+)
+EXTENSION_QUEUE_DURATION = Metric(
+    "inference_extension_flow_control_request_queue_duration_seconds",
+    "histogram",
+    "Time that requests waited for admission; 0 where there was no need to. Of pools with the `flowControl` gate.",
+    ("fairness_id", "priority", "outcome", "inference_pool"),
+)
+EXTENSION_ENQUEUE = Metric(
+    "inference_extension_flow_control_request_enqueue_duration_seconds",
+    "histogram",
+    "What deciding on such a request took, the wait apart: no less than putting it into its queue.",
+    ("fairness_id", "priority", "outcome"),
+)
+EXTENSION_CYCLE = Metric(
+    "inference_extension_flow_control_dispatch_cycle_duration_seconds",
+    "histogram",
+    "A turn of all queues, ten times a second while something waits.",
 )
 EXTENSION_PREFIXES = Metric(
     "inference_extension_prefix_indexer_size", "gauge", "Blocks in the prefix indexes of all pools and workers."
+)
+EXTENSION_MATCH_RATIO = Metric(
+    "inference_extension_prefix_indexer_hit_ratio",
+    "histogram",
+    "Share of a prompt's whole blocks that the picked endpoint was known to hold.",
+)
+EXTENSION_MATCH_BYTES = Metric(
+    "inference_extension_prefix_indexer_hit_bytes", "histogram", "The same in bytes of the prompt."
+)
+FLOW_REQUESTS = Metric(
+    "llm_d_epp_flow_control_requests_total",
+    "counter",
+    "Requests that were offered to a queue, by how they left it.",
+    ("outcome", "priority", "inference_pool"),
 )
 
 ROUTER_INFO = Metric("bbr_info", "gauge", "Always 1; `build_ref` is Modelyard's version.", ("commit", "build_ref"))

@@ -4,14 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
+from typing import NamedTuple
 
 from modelyard.telemetry import catalogue
 from modelyard.telemetry.catalogue import Metric
-from modelyard.telemetry.objective_metrics import MEASURED, ObjectiveRow
 from modelyard.telemetry.request_metrics import DURATION_BUCKETS, RequestRow
 
 Sample = tuple[Sequence[str], float]
 """Label values in the metric's order, and the value."""
+
+
+class Distribution(NamedTuple):
+    """One histogram."""
+
+    labels: Sequence[str]
+    """Values in the metric's order."""
+    bounds: Sequence[float]
+    """Upper bounds; ``+Inf`` is implied."""
+    buckets: Sequence[int]
+    """Not cumulative."""
+    total: float
+
+
+class Alias(NamedTuple):
+    """Another name of a metric, with the same samples."""
+
+    metric: Metric
+    values: tuple[str, ...] = ()
+    """Of labels that it has beside the metric's."""
+
+
+Families = Mapping[Metric, Iterable[Sample | Distribution]]
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -19,42 +42,22 @@ _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 
 
 def render(
-    gauges: Mapping[Metric, Iterable[Sample]],
-    requests: Iterable[RequestRow],
-    objectives: Iterable[ObjectiveRow] | None = None,
+    families: Families, requests: Iterable[RequestRow], also: Mapping[Metric, Sequence[Alias]] | None = None
 ) -> str:
-    """The whole page: ``gauges`` (and plain counters) by metric, and rows as their families. ``objectives`` None: this
-    process exports none of them."""
+    """The whole page: ``families`` by metric, and request rows as theirs. ``also``: further names of ``families``."""
     lines: list[str] = []
     rows = list(requests)
     for metric, read in _REQUEST_COUNTERS.items():
         _family(lines, metric, [(_request_labels(row), getattr(row, read)) for row in rows])
     _histogram(lines, catalogue.DURATION, rows, "duration_buckets", "duration_sum", "count")
     _histogram(lines, catalogue.FIRST_BYTE, rows, "first_byte_buckets", "first_byte_sum", "first_byte_count")
-    for metric, samples in gauges.items():
-        _family(lines, metric, samples)
-    if objectives is not None:
-        _objectives(lines, list(objectives))
+    for metric, samples in families.items():
+        known = list(samples)
+        _family(lines, metric, known)
+        for alias in also.get(metric, ()) if also else ():
+            _family(lines, alias.metric, known, alias.values)
     lines.append("")
     return "\n".join(lines)
-
-
-def _objectives(lines: list[str], rows: Sequence[ObjectiveRow]) -> None:
-    """What the rows count under the names of the inference extension."""
-    _family(lines, catalogue.OBJECTIVE_REQUESTS, [(row.key, row.count) for row in rows])
-    errors = [((*row.key, code), count) for row in rows for code, count in row.errors.items()]
-    _family(lines, catalogue.OBJECTIVE_ERRORS, errors)
-    picks = [(("success", *row.key), row.picked) for row in rows if row.picked]
-    picks += [(("failure", *row.key), row.unpicked) for row in rows if row.unpicked]
-    _family(lines, catalogue.EXTENSION_ATTEMPTS, picks)
-    for index, measured in enumerate(MEASURED):
-        _header(lines, measured.metric)
-        if measured.metric.labels:
-            for row in rows:
-                _series(lines, measured.metric, row.key, measured.bounds, row.buckets[index], row.sums[index])
-        elif rows:
-            together = [sum(counts) for counts in zip(*(row.buckets[index] for row in rows), strict=True)]
-            _series(lines, measured.metric, (), measured.bounds, together, sum(row.sums[index] for row in rows))
 
 
 _REQUEST_COUNTERS = {
@@ -75,10 +78,17 @@ def _request_labels(row: RequestRow) -> tuple[str, ...]:
     return (row.route, row.backend, row.model, str(row.status), row.reason)
 
 
-def _family(lines: list[str], metric: Metric, samples: Iterable[Sample]) -> None:
+def _family(
+    lines: list[str], metric: Metric, samples: Iterable[Sample | Distribution], added: tuple[str, ...] = ()
+) -> None:
     _header(lines, metric)
-    for values, number in samples:
-        lines.append(f"{metric.name}{_labels(metric.labels, values)} {_number(number)}")
+    for sample in samples:
+        if isinstance(sample, Distribution):
+            labels = (*sample.labels, *added)
+            _series(lines, metric, labels, sample.bounds, sample.buckets, sample.total)
+        else:
+            values, number = sample
+            lines.append(f"{metric.name}{_labels(metric.labels, (*values, *added))} {_number(number)}")
 
 
 def _histogram(

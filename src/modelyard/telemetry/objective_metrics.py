@@ -7,20 +7,21 @@ Bucket bounds are those of the original, so that panels with ``histogram_quantil
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import msgspec
 
 from modelyard.exchange.record import ExchangeRecord
 from modelyard.telemetry import catalogue
+from modelyard.telemetry.bounded_labels import BoundedLabels
 from modelyard.telemetry.catalogue import Metric
-from modelyard.telemetry.request_metrics import MAX_MODELS, OTHER
+from modelyard.telemetry.flow_metrics import STEP_BOUNDS, FlowMetrics
+from modelyard.telemetry.request_metrics import MAX_MODELS
 
 _TO_MINUTES = (0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60)
 _SECONDS = (*_TO_MINUTES, 120, 180, 240, 300, 360, 480, 600, 900, 1200, 1800, 2700, 3600)
 _PER_TOKEN = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
-_PICK = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
 _BYTES = tuple(float(1 << power) for power in range(6, 31))
 _SMALL = (1, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192)
 _ANSWER_BYTES = (*_SMALL, 16384, 32778, 65536)
@@ -33,27 +34,41 @@ class Measured(NamedTuple):
     metric: Metric
     bounds: tuple[float, ...]
     """Upper bounds; ``+Inf`` is implied."""
-    value: Callable[[ExchangeRecord], float]
-    """Of one request; 0: not known, so not counted."""
-    of_answers: bool = True
-    """It is known only where the proxy has shown an answer."""
-
-
-def _per_token(record: ExchangeRecord) -> float:
-    return record.duration / record.output_tokens if record.output_tokens else 0.0
 
 
 MEASURED = (
-    Measured(catalogue.OBJECTIVE_DURATION, _SECONDS, lambda record: record.duration),
-    Measured(catalogue.OBJECTIVE_FIRST_TOKEN, _SECONDS, lambda record: record.time_to_first_byte),
-    Measured(catalogue.OBJECTIVE_PER_TOKEN, _PER_TOKEN, _per_token),
-    Measured(catalogue.OBJECTIVE_REQUEST_SIZE, _BYTES, lambda record: record.request_bytes),
-    Measured(catalogue.OBJECTIVE_RESPONSE_SIZE, _ANSWER_BYTES, lambda record: record.response_bytes),
-    Measured(catalogue.OBJECTIVE_INPUT, _TOKENS, lambda record: record.input_tokens),
-    Measured(catalogue.OBJECTIVE_OUTPUT, _SMALL, lambda record: record.output_tokens),
-    Measured(catalogue.OBJECTIVE_CACHED, _TOKENS, lambda record: record.cached_tokens),
-    Measured(catalogue.EXTENSION_PICK, _PICK, lambda record: record.deciding, of_answers=False),
+    Measured(catalogue.EXTENSION_PICK, STEP_BOUNDS),
+    Measured(catalogue.OBJECTIVE_DURATION, _SECONDS),
+    Measured(catalogue.OBJECTIVE_FIRST_TOKEN, _SECONDS),
+    Measured(catalogue.OBJECTIVE_PER_TOKEN, _PER_TOKEN),
+    Measured(catalogue.OBJECTIVE_REQUEST_SIZE, _BYTES),
+    Measured(catalogue.OBJECTIVE_RESPONSE_SIZE, _ANSWER_BYTES),
+    Measured(catalogue.OBJECTIVE_INPUT, _TOKENS),
+    Measured(catalogue.OBJECTIVE_OUTPUT, _SMALL),
+    Measured(catalogue.OBJECTIVE_CACHED, _TOKENS),
 )
+"""In the order of ``_values``."""
+_BOUNDS = tuple(measured.bounds for measured in MEASURED)
+
+
+def _values(record: ExchangeRecord) -> tuple[float, ...]:
+    """What is measured of one request; 0: not known, so not counted. Of answers nothing is known where the proxy shows
+    none."""
+    if not record.status:
+        return (record.deciding,)
+    tokens = record.output_tokens
+    return (
+        record.deciding,
+        record.duration,
+        record.time_to_first_byte,
+        record.duration / tokens if tokens else 0.0,
+        record.request_bytes,
+        record.response_bytes,
+        record.input_tokens,
+        tokens,
+        record.cached_tokens,
+    )
+
 
 _ERROR_CODES = {
     400: "BadRequest",
@@ -105,8 +120,9 @@ class ObjectiveMetrics:
 
     def __init__(self) -> None:
         self._rows: dict[tuple[str, str], ObjectiveRow] = {}
-        self._names: set[str] = set()
+        self.names = BoundedLabels(2 * MAX_MODELS)
         self._pending: list[ExchangeRecord] = []
+        self.flows = FlowMetrics()
 
     def record(self, record: ExchangeRecord) -> None:
         """Count one finished request, which nobody changes any more."""
@@ -124,24 +140,23 @@ class ObjectiveMetrics:
     def _count(self) -> None:
         for record in self._pending:
             _take(self._row(record), record)
+            if record.fairness_id:
+                self.flows.take(record)
         self._pending.clear()
 
     def _row(self, record: ExchangeRecord) -> ObjectiveRow:
-        known = bool(record.endpoint)
-        key = (self._label(record.model, known), self._label(record.target_model, known))
+        row = self._rows.get((record.model, record.target_model))
+        if row is not None:
+            return row
+        key = (self._label(record.model, record), self._label(record.target_model, record))
         row = self._rows.get(key)
         if row is None:
             row = self._rows[key] = ObjectiveRow(*key)
         return row
 
-    def _label(self, name: str, known: bool) -> str:
+    def _label(self, name: str, record: ExchangeRecord) -> str:
         """A name becomes a label only once a request for it was sent to a model server: clients choose names."""
-        if not name or name in self._names:
-            return name
-        if not known or len(self._names) >= 2 * MAX_MODELS:
-            return OTHER
-        self._names.add(name)
-        return name
+        return self.names.of(name, learn=bool(record.endpoint))
 
 
 def _take(row: ObjectiveRow, record: ExchangeRecord) -> None:
@@ -149,16 +164,15 @@ def _take(row: ObjectiveRow, record: ExchangeRecord) -> None:
     code = error_code(record)
     if code:
         row.errors[code] = row.errors.get(code, 0) + 1
-    if record.endpoint:
-        row.picked += 1
-    elif record.status == 503:
-        row.unpicked += 1
-    if record.endpoint:
-        for index, measured in enumerate(MEASURED):
-            value = measured.value(record) if record.status or not measured.of_answers else 0
-            if value:
-                row.sums[index] += value
-                row.buckets[index][bisect_left(measured.bounds, value)] += 1
+    if not record.endpoint:
+        row.unpicked += record.status == 503
+        return
+    row.picked += 1
+    sums = row.sums
+    for index, value in enumerate(_values(record)):
+        if value:
+            sums[index] += value
+            row.buckets[index][bisect_left(_BOUNDS[index], value)] += 1
 
 
 def error_code(record: ExchangeRecord) -> str:

@@ -7,14 +7,13 @@ from bisect import bisect_left
 import msgspec
 
 from modelyard.exchange.record import ExchangeRecord
+from modelyard.telemetry.bounded_labels import OTHER
 
 DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 """Upper bounds in seconds. From a cache hit's few milliseconds to a long generation's minutes."""
 
 MAX_MODELS = 1000
 """Distinct model labels per worker; more fold into ``other``, since clients choose the name (threat: label growth)."""
-
-OTHER = "other"
 
 
 class RequestRow(msgspec.Struct, array_like=True):

@@ -33,6 +33,8 @@ from modelyard.http1.request_parsing import MalformedRequest, parse_request_head
 from modelyard.resources.resource_set import ResourceSet, decode_objects
 from modelyard.snapshot import Settings, Snapshot, build_snapshot
 from modelyard.telemetry.access_log import AccessLog
+from modelyard.telemetry.flow_metrics import STEP_BOUNDS
+from modelyard.telemetry.histogram import Histogram
 from modelyard.telemetry.request_metrics import RequestMetrics
 from modelyard.worker import descriptors, protocol
 from modelyard.worker.control_link import ControlLink
@@ -120,7 +122,9 @@ class WorkerLife:
         self._link = ControlLink(options.control, hello, self._take)
         self._orphanhood = Orphanhood(self._link, options.orphan_seconds, DRAIN_SECONDS)
         self.server = make_server(self)
-        self.server.wheel.every_tick(self.gateway.step)
+        self.dispatch_cycles = Histogram.over(STEP_BOUNDS)
+        """Seconds of turns of the queues at which something waited."""
+        self.server.wheel.every_tick(self._step)
         self.server.wheel.every_second(self._report)
 
     async def run(self) -> None:
@@ -153,6 +157,14 @@ class WorkerLife:
         self._metrics.record(record)
         if self._access_log is not None:
             self._access_log.record(record)
+
+    def _step(self, now: float) -> None:
+        if not self.gateway.has_waiting:
+            self.gateway.step(now)
+            return
+        began = time.monotonic()
+        self.gateway.step(now)
+        self.dispatch_cycles.observe(time.monotonic() - began, STEP_BOUNDS)
 
     def _stop(self, drain_seconds: float, after: float = 0.0) -> None:
         self._drain_seconds = drain_seconds

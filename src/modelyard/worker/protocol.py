@@ -57,13 +57,25 @@ class Configured(Message, frozen=True, kw_only=True):
     faults: tuple[BindingFault, ...] = ()
 
 
+class QueueGauge(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """Requests that wait in one worker for admission to one pool, and are alike."""
+
+    priority: int
+    fairness_id: str
+    model: str
+    target_model: str
+    requests: int
+    size: int
+    """Bytes of their bodies."""
+
+
 class PoolGauges(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How a pool stands in one worker."""
 
     saturation: float = 0.0
     """1 and above: only what must not wait is admitted."""
-    queued: int = 0
-    """Requests that wait for admission."""
+    queues: tuple[QueueGauge, ...] = ()
+    """What waits for admission."""
     prefix_blocks: int = 0
     """Blocks in its prefix index."""
 

@@ -4,7 +4,7 @@ from modelyard.control.ext_proc.pool_metrics import pool_metrics, running_reques
 from modelyard.fleet.endpoints import Endpoint, EndpointState, EngineLoad
 from modelyard.fleet.fleet import BackendFleet, BackendKey, Fleet
 from modelyard.telemetry import catalogue
-from modelyard.worker.protocol import PoolGauges
+from modelyard.worker.protocol import PoolGauges, QueueGauge
 
 
 def state(address: str, name: str, waiting: int | None, *, ready: bool = True) -> EndpointState:
@@ -51,17 +51,30 @@ def test_labels_are_never_twice_the_same() -> None:
     ]
 
 
+def waits(requests: int, fairness_id: str = "a", model: str = "chat") -> QueueGauge:
+    return QueueGauge(
+        priority=1, fairness_id=fairness_id, model=model, target_model=model, requests=requests, size=10 * requests
+    )
+
+
 def test_workers_together() -> None:
     label = "InferencePool/default/chat"
     workers = [
-        {label: PoolGauges(saturation=0.2, queued=1, prefix_blocks=10)},
-        {label: PoolGauges(saturation=0.6, queued=2, prefix_blocks=5)},
+        {label: PoolGauges(saturation=0.2, queues=(waits(1), waits(4, "b")), prefix_blocks=10)},
+        {label: PoolGauges(saturation=0.6, queues=(waits(2),), prefix_blocks=5)},
         {},
     ]
     shown = pool_metrics(fleet(chat=[]), workers)
-    assert shown[catalogue.EXTENSION_SATURATION] == [(("chat",), 0.6)]
-    assert shown[catalogue.EXTENSION_QUEUE] == [(("chat",), 3)]
+    assert shown[catalogue.EXTENSION_SATURATION] == [(("chat", "effective"), 0.6)]
+    ids = [("a", "1", "chat", "chat", "chat"), ("b", "1", "chat", "chat", "chat")]
+    assert shown[catalogue.EXTENSION_QUEUE] == [(ids[0], 3), (ids[1], 4)]
+    assert shown[catalogue.EXTENSION_QUEUE_BYTES] == [(ids[0], 30), (ids[1], 40)]
     assert shown[catalogue.EXTENSION_PREFIXES] == [((), 15)]
+
+
+def test_an_empty_queue_has_a_series() -> None:
+    shown = pool_metrics(fleet(chat=[]), [{"InferencePool/default/chat": PoolGauges()}])
+    assert shown[catalogue.EXTENSION_QUEUE] == [(("default-flow", "0", "chat", "", ""), 0)]
 
 
 def test_running_requests_of_all_workers() -> None:

@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from modelyard import __version__
+from modelyard.exchange.model_request import DEFAULT_FAIRNESS_ID
 from modelyard.fleet.fleet import BackendFleet, Fleet
 from modelyard.telemetry import catalogue
 from modelyard.telemetry.catalogue import Metric
 from modelyard.telemetry.exposition import Sample
-from modelyard.worker.protocol import PoolGauges
+from modelyard.worker.protocol import PoolGauges, QueueGauge
 
 
 def running_requests(workers: Iterable[Mapping[str, int]]) -> dict[Metric, list[Sample]]:
@@ -38,19 +39,40 @@ def pool_metrics(fleet: Fleet, workers: Sequence[Mapping[str, PoolGauges]]) -> d
             catalogue.POOL_POD_QUEUE,
             catalogue.EXTENSION_SATURATION,
             catalogue.EXTENSION_QUEUE,
+            catalogue.EXTENSION_QUEUE_BYTES,
         )
     }
-    names = Counter(key.name for key in fleet.backends)
+    names = pool_names(fleet)
     for key, backend in sorted(fleet.backends.items()):
-        name = key.name if names[key.name] == 1 else f"{key.namespace}/{key.name}"
+        name = names[str(key)]
         _pool(gauges, name, backend)
         said = [pools[str(key)] for pools in workers if str(key) in pools]
-        gauges[catalogue.EXTENSION_SATURATION].append(((name,), max((one.saturation for one in said), default=0)))
-        gauges[catalogue.EXTENSION_QUEUE].append(((name,), sum(one.queued for one in said)))
+        saturation = max((one.saturation for one in said), default=0)
+        gauges[catalogue.EXTENSION_SATURATION].append(((name, "effective"), saturation))
+        _queues(gauges, name, [queue for one in said for queue in one.queues])
     kept = sum(one.prefix_blocks for pools in workers for one in pools.values())
     gauges[catalogue.EXTENSION_PREFIXES] = [((), kept)]
     gauges[catalogue.EXTENSION_INFO] = [(("", __version__), 1)]
     return gauges
+
+
+def pool_names(fleet: Fleet) -> dict[str, str]:
+    """What pools are called, by backend label."""
+    names = Counter(key.name for key in fleet.backends)
+    return {str(key): key.name if names[key.name] == 1 else f"{key.namespace}/{key.name}" for key in fleet.backends}
+
+
+def _queues(gauges: dict[Metric, list[Sample]], pool: str, queues: Iterable[QueueGauge]) -> None:
+    """An empty queue is shown as one, so that panels have a 0 to draw."""
+    requests: Counter[tuple[str, str, str, str, str]] = Counter()
+    sizes: Counter[tuple[str, str, str, str, str]] = Counter()
+    for queue in queues:
+        key = (queue.fairness_id, str(queue.priority), pool, queue.model, queue.target_model)
+        requests[key] += queue.requests
+        sizes[key] += queue.size
+    for key in sorted(requests) or [(DEFAULT_FAIRNESS_ID, "0", pool, "", "")]:
+        gauges[catalogue.EXTENSION_QUEUE].append((key, requests[key]))
+        gauges[catalogue.EXTENSION_QUEUE_BYTES].append((key, sizes[key]))
 
 
 def _pool(gauges: dict[Metric, list[Sample]], name: str, backend: BackendFleet) -> None:

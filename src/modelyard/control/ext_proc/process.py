@@ -28,12 +28,12 @@ from modelyard.resources.resource_set import ResourceSet, encode_objects
 from modelyard.scrape.scraper import Scraper
 from modelyard.scrape.settings import ScrapeSettings
 from modelyard.snapshot import Snapshot, build_snapshot
-from modelyard.telemetry.objective_metrics import ObjectiveRow, joined
+from modelyard.telemetry.picker_rows import PickerRows, PickerTotals
 from modelyard.worker.protocol import Configure, ExtProc, GrpcBinding, GrpcCertificate
 
 log = logging.getLogger(__name__)
 
-_decode_objectives = msgspec.msgpack.Decoder(list[ObjectiveRow]).decode
+_decode_rows = msgspec.msgpack.Decoder(PickerRows).decode
 
 
 class AlreadyRunning(RuntimeError):
@@ -68,8 +68,8 @@ class ExtProcControl:
             on_missing=self._model_missing,
             on_rows=self._count,
         )
-        self.objectives: dict[tuple[str, str], ObjectiveRow] = {}
-        """Requests by model and target model, all workers together."""
+        self.counted = PickerTotals()
+        """All workers together."""
         self.view = ExtProcView(self)
         self.metrics_port = settings.metrics_port
         self._metrics = MetricsServer(self.view)
@@ -201,7 +201,7 @@ class ExtProcControl:
         self._apply()
 
     def _count(self, rows: bytes) -> None:
-        joined(_decode_objectives(rows), self.objectives)
+        self.counted.add(_decode_rows(rows))
 
     # ── the fleet ──
 

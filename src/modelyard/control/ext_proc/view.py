@@ -7,8 +7,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from modelyard import __version__
+from modelyard.control.ext_proc.dashboard_names import OTHER_NAMES
 from modelyard.control.ext_proc.explaining import picker_question
-from modelyard.control.ext_proc.pool_metrics import pool_metrics, running_requests
+from modelyard.control.ext_proc.picked_metrics import picked_metrics
+from modelyard.control.ext_proc.pool_metrics import pool_metrics, pool_names, running_requests
 from modelyard.control.ext_proc.router_metrics import router_metrics
 from modelyard.control.ext_proc.settings import Role
 from modelyard.control.fleet_report import fleet_gauges, fleet_report
@@ -116,7 +118,9 @@ class ExtProcView:
             return render(gauges | router_metrics(workers.rows.values()), workers.rows.values())
         gauges |= pool_metrics(self._control.fleet, [worker.stats.pools for worker in workers.workers])
         gauges |= running_requests(worker.stats.running for worker in workers.workers)
-        return render(gauges, workers.rows.values(), self._control.objectives.values())
+        names = pool_names(self._control.fleet)
+        picked = picked_metrics(self._control.counted, lambda backend: names.get(backend, backend))
+        return render({**gauges, **picked}, workers.rows.values(), OTHER_NAMES)
 
 
 def _failure_mode(ref: Any) -> str:
