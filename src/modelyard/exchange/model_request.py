@@ -87,8 +87,11 @@ class ModelRequest(AdapterWait[Go], eq=False):
             return self._first_attempt(state, now)
         offer = Offer(
             priority=self.priority,
-            fairness_id=_first(self.head.by_name, FAIRNESS_HEADERS) or DEFAULT_FAIRNESS_ID,
+            fairness_id=fairness_id,
             size=len(self.body or b""),
+        fairness_id = _first(self.head.by_name, FAIRNESS_HEADERS) or DEFAULT_FAIRNESS_ID
+        if admission.enabled:
+            self.record.fairness_id = fairness_id
             deadline=self.deadline or inf,
         )
         if self._explain:
