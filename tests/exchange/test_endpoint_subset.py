@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,3 +65,16 @@ def test_an_address_is_found_in_any_spelling(address: object, port: int) -> None
     text = f"[{address}]:{port}" if ":" in str(address) else f"{address}:{port}"
     assert canonical_address(text) == text
     assert text in subset_of(text.upper())
+
+
+def test_what_is_remembered_of_hints_is_bounded() -> None:
+    tracemalloc.start()
+    try:
+        for number in range(20):
+            long = f"{number:09d}" + 1_000_000 * "x"
+            assert subset_of([long]) == {long}
+            assert canonical_address(long) is None
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 3_000_000

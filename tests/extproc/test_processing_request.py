@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -129,3 +130,15 @@ def test_unknown_fields_are_stepped_over(headers: Any) -> None:
     unknown = number_field(900, 5) + b"\xaa\x38\x03abc" + b"\xb5\x38" + b"1234" + b"\xb1\x38" + b"12345678"
     data = unknown + pb.ProcessingRequest(request_headers=message).SerializeToString() + unknown
     assert read_request(data).fields == wanted
+
+
+def test_what_is_remembered_of_modes_is_bounded() -> None:
+    tracemalloc.start()
+    try:
+        for number in range(20):
+            modes = number_field(1, 4) + nested(5, b"%09d" % number + bytes(1_000_000))
+            assert read_request(nested(11, modes)).modes == incoming.BodyModes(incoming.FULL_DUPLEX_STREAMED)
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 3_000_000

@@ -64,7 +64,7 @@ def read_request(data: bytes) -> ProcessingRequest:
             elif number == _METADATA:
                 message.metadata = data[at:stop]
             elif number == _PROTOCOL:
-                message.modes = _read_modes(data[at:stop])
+                message.modes = (_known_modes if stop - at <= _CACHED_MODES else _read_modes)(data[at:stop])
         elif number == _OBSERVABILITY and kind == VARINT:
             message.observability = at != 0
     return message
@@ -159,7 +159,6 @@ def _header_line(data: bytes, start: int, end: int) -> FieldLine:
     return name.decode("latin-1").lower(), value.decode("latin-1")
 
 
-@lru_cache(maxsize=64)
 def _read_modes(data: bytes) -> BodyModes:
     request = response = unprompted = 0
     for number, kind, value, _ in fields(data, 0, len(data)):
@@ -171,6 +170,11 @@ def _read_modes(data: bytes) -> BodyModes:
             elif number == 3:
                 unprompted = value
     return BodyModes(request, response, unprompted != 0)
+
+
+_CACHED_MODES = 64
+"""Bytes of a ``ProtocolConfiguration`` that is kept; each of its fields takes two."""
+_known_modes = lru_cache(maxsize=64)(_read_modes)
 
 
 _CACHED_METADATA = 32 * 1024
