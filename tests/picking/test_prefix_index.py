@@ -155,3 +155,13 @@ def test_recording_tells_what_is_new_and_retracting_takes_exactly_that_back() ->
     index.retract(7, long)
     assert index.depth(1, long) == 0
     assert len(index) == len(long)
+
+
+def test_matches_are_counted_in_bytes_and_taken_once() -> None:
+    index = PrefixIndex(PrefixSettings())
+    prompt = b"x" * 1024
+    index.record(0, index.chain("m", prompt[:512]))
+    index.record(0, index.chain("m", prompt))
+    index.record(1, index.chain("m", prompt))
+    assert index.take_matches() == {(512, 0): 1, (1024, 512): 1, (1024, 0): 1}
+    assert index.take_matches() == {}
