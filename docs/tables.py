@@ -23,8 +23,8 @@ import typer
 
 from modelyard.bodies.api_paths import ALLOWED_PATHS
 from modelyard.bodies.dialects import BY_PATH
+from modelyard.cli.commands import application
 from modelyard.cli.exit_codes import ExitCode
-from modelyard.cli.main import app
 from modelyard.cli.operator_flags import PICKER
 from modelyard.control.ext_proc.dashboard_names import OTHER_NAMES
 from modelyard.fleet.engine import Engine
@@ -155,7 +155,7 @@ def settings_table(cls: type) -> str:
 @table("cli")
 def _cli() -> str:
     """Every command with its arguments and options."""
-    return "\n\n".join(f"## modelyard {name}\n\n{_command(run)}" for name, run in commands(app))
+    return "\n\n".join(f"## modelyard {name}\n\n{_command(run)}" for name, run in commands(application()))
 
 
 def commands(group: typer.Typer, prefix: str = "") -> Iterator[tuple[str, Callable[..., Any]]]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from modelyard.cli.main import app
+from modelyard.cli.commands import application
 
 
 @pytest.mark.parametrize(
@@ -20,12 +20,12 @@ from modelyard.cli.main import app
     ],
 )
 def test_what_cannot_be_meant_is_told(tmp_path: Path, arguments: list[str], code: int, told: str) -> None:
-    result = CliRunner().invoke(app, ["bbr", "--home", str(tmp_path), *arguments])
+    result = CliRunner().invoke(application(), ["bbr", "--home", str(tmp_path), *arguments])
     assert told in " ".join(result.stderr.split())
     assert result.exit_code == code
 
 
 def test_help_shows_the_flags_of_the_original() -> None:
-    helped = CliRunner().invoke(app, ["bbr", "--help"], env={"COLUMNS": "200", "NO_COLOR": "1"}).output
+    helped = CliRunner().invoke(application(), ["bbr", "--help"], env={"COLUMNS": "200", "NO_COLOR": "1"}).output
     for flag in ("plugin", "streaming", "grpc-port", "grpc-health-port", "metrics-port", "secure-serving", "cert-path"):
         assert f"--{flag}" in helped

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from typer.testing import CliRunner, Result
 
+from modelyard.cli.commands import application
 from modelyard.cli.exit_codes import ExitCode
-from modelyard.cli.main import app
 
 ROUTE = """
 apiVersion: gateway.networking.k8s.io/v1
@@ -28,7 +28,7 @@ NAMELESS = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {}\n"
 
 
 def _check(*arguments: str, piped: str | None = None) -> Result:
-    return CliRunner().invoke(app, ["check", *arguments], input=piped)
+    return CliRunner().invoke(application(), ["check", *arguments], input=piped)
 
 
 def test_good_manifests_end_with_0(tmp_path: Path) -> None:

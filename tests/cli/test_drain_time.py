@@ -5,8 +5,8 @@ from pathlib import Path
 
 from typer.testing import CliRunner, Result
 
+from modelyard.cli.commands import application
 from modelyard.cli.exit_codes import ExitCode
-from modelyard.cli.main import app
 
 MANIFEST = """
 apiVersion: apps/v1
@@ -29,7 +29,7 @@ spec:
 
 
 def drain_time(*arguments: str) -> Result:
-    return CliRunner().invoke(app, ["drain-time", *arguments])
+    return CliRunner().invoke(application(), ["drain-time", *arguments])
 
 
 def manifest(folder: Path, *names: str) -> str:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from modelyard.cli.commands import application
 from modelyard.cli.edge_option import Edge, edge_envoy
-from modelyard.cli.main import app
 from modelyard.local.envoy import ENVOY_VARIABLE
 
 
@@ -16,7 +16,7 @@ from modelyard.local.envoy import ENVOY_VARIABLE
 def test_says_how_to_get_one(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ENVOY_VARIABLE, str(tmp_path / "missing"))
     result = CliRunner().invoke(
-        app, [command, "-f", str(tmp_path), "--edge", "envoy", "--home", str(tmp_path / "home")]
+        application(), [command, "-f", str(tmp_path), "--edge", "envoy", "--home", str(tmp_path / "home")]
     )
     assert result.exit_code == 1
     said = " ".join(result.stderr.split())

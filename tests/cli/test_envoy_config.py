@@ -8,7 +8,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from modelyard.cli.main import app
+from modelyard.cli.commands import application
 
 MANIFESTS = """
 apiVersion: gateway.networking.k8s.io/v1
@@ -43,7 +43,7 @@ def manifests(tmp_path: Path) -> str:
 
 
 def run(*arguments: str) -> tuple[int, str, str]:
-    result = CliRunner().invoke(app, ["envoy-config", *arguments])
+    result = CliRunner().invoke(application(), ["envoy-config", *arguments])
     return result.exit_code, result.stdout, result.stderr
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from modelyard.cli.main import app
+from modelyard.cli.commands import application
 from modelyard.worker.listening_socket import listening_socket
 
 POOLS = """
@@ -28,7 +28,7 @@ schedulingProfiles: [{name: default, plugins: [{pluginRef: latency-scorer}]}]
 
 
 def run(tmp_path: Path, *arguments: str, command: str = "epp") -> Result:
-    return CliRunner().invoke(app, [command, "--home", str(tmp_path), *arguments])
+    return CliRunner().invoke(application(), [command, "--home", str(tmp_path), *arguments])
 
 
 def told_by(result: Result) -> str:
@@ -100,7 +100,7 @@ def test_addresses_need_one_pool(tmp_path: Path) -> None:
 
 
 def test_help_shows_the_flags_of_the_original() -> None:
-    helped = CliRunner().invoke(app, ["epp", "--help"], env={"COLUMNS": "200", "NO_COLOR": "1"}).output
+    helped = CliRunner().invoke(application(), ["epp", "--help"], env={"COLUMNS": "200", "NO_COLOR": "1"}).output
     flags = (
         "pool-name",
         "pool-namespace",

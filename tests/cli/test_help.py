@@ -9,7 +9,7 @@ import click
 import pytest
 import typer
 
-from modelyard.cli.main import app
+from modelyard.cli.commands import application
 
 
 def texts(command: click.Command, path: str = "modelyard") -> Iterator[tuple[str, str]]:
@@ -20,7 +20,7 @@ def texts(command: click.Command, path: str = "modelyard") -> Iterator[tuple[str
         yield from texts(one, f"{path} {name}")
 
 
-@pytest.mark.parametrize(("place", "text"), list(texts(typer.main.get_command(app))))
+@pytest.mark.parametrize(("place", "text"), list(texts(typer.main.get_command(application()))))
 def test_no_text_is_taken_for_markup(place: str, text: str) -> None:
     """Rich reads ``[word]`` and ``[@word]`` as styles and leaves them out."""
     assert not re.search(r"\[[a-z#/@][^\]]*\]", text.replace("\\[", ""), re.IGNORECASE), place

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from modelyard.cli.main import app
+from modelyard.cli.commands import application
 
 LINES = (
     "the engine loads\n"
@@ -24,7 +24,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def printed(home: Path, *options: str) -> str:
-    done = CliRunner().invoke(app, ["logs", "gemma", "--home", str(home), *options])
+    done = CliRunner().invoke(application(), ["logs", "gemma", "--home", str(home), *options])
     assert done.exit_code == 0, done.output
     return done.output
 

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from modelyard.cli import lora_sync
-from modelyard.cli.main import app
+from modelyard.cli.commands import application
 from modelyard.lora.sidecar import SidecarSettings
 from modelyard.weights.progress import Progress
 
@@ -58,7 +58,7 @@ def settings_of(monkeypatch: pytest.MonkeyPatch, *arguments: str, **environment:
             pass
 
     monkeypatch.setattr(lora_sync, "Sidecar", Recorded)
-    result = CliRunner().invoke(app, ["lora-sync", *arguments], env=environment)
+    result = CliRunner().invoke(application(), ["lora-sync", *arguments], env=environment)
     assert result.exit_code == 0, result.output
     return found[0]
 

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from modelyard.cli import ps as module
-from modelyard.cli.main import app
+from modelyard.cli.commands import application
 
 ADAPTER = {
     "adapter": "food",
@@ -38,13 +38,13 @@ def yard(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_adapter_that_is_not_loaded_is_shown_with_its_reason() -> None:
-    shown = CliRunner().invoke(app, ["ps"])
+    shown = CliRunner().invoke(application(), ["ps"])
     assert shown.exit_code == 0, shown.output
     for part in ("RankTooHigh", "set --max-lora-rank=16", "ConfigMap default/x: nothing reads it"):
         assert part in shown.output
 
 
 def test_programs_see_the_same() -> None:
-    shown = json.loads(CliRunner().invoke(app, ["ps", "--output", "json"]).stdout)
+    shown = json.loads(CliRunner().invoke(application(), ["ps", "--output", "json"]).stdout)
     assert shown["adapters"] == [ADAPTER]
     assert shown["adapterProblems"] == ["ConfigMap default/x: nothing reads it"]

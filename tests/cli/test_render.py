@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from modelyard.cli.commands import application
 from modelyard.cli.exit_codes import ExitCode
-from modelyard.cli.main import app
 from modelyard.manifests.reading import read_manifests
 from modelyard.resources.loading import load_documents
 from modelyard.resources.resource_set import ResourceSet
@@ -25,7 +25,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "short-form"
 
 
 def _render(*arguments: str, piped: str | None = None) -> Result:
-    return CliRunner().invoke(app, ["render", *arguments], input=piped)
+    return CliRunner().invoke(application(), ["render", *arguments], input=piped)
 
 
 @pytest.mark.parametrize("output", ["text", "json"])

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from modelyard.cli.commands import application
 from modelyard.cli.exit_codes import ExitCode
-from modelyard.cli.main import app
 from modelyard.control.yard_file import only_yard
 from modelyard.local.home import Home
 from modelyard.local.replica_plan import AppliedSetting
@@ -27,7 +27,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(*arguments: str, code: int = ExitCode.OK) -> str:
-    done = RUNNER.invoke(app, ["weights", *arguments])
+    done = RUNNER.invoke(application(), ["weights", *arguments])
     assert done.exit_code == code, done.output
     return done.stdout
 
@@ -45,7 +45,7 @@ def test_from_pull_to_rm(root: Path) -> None:
 def test_what_cannot_be_reached_comes_with_a_next_step(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", "/nowhere/hub")
-    done = RUNNER.invoke(app, ["weights", "pull", "acme/tiny"])
+    done = RUNNER.invoke(application(), ["weights", "pull", "acme/tiny"])
     assert done.exit_code == ExitCode.FAILED
     said = " ".join(done.stderr.split())
     assert "HF_HUB_OFFLINE forbids to ask the hub, and the hub's cache /nowhere/hub does not have it." in said
@@ -55,7 +55,7 @@ def test_what_cannot_be_reached_comes_with_a_next_step(monkeypatch: pytest.Monke
 def test_a_root_whose_disk_is_not_mounted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "weights").symlink_to("/nowhere/disk")
     monkeypatch.setenv("MODELYARD_WEIGHTS", str(tmp_path / "weights"))
-    done = RUNNER.invoke(app, ["weights", "ls"])
+    done = RUNNER.invoke(application(), ["weights", "ls"])
     assert done.exit_code == ExitCode.FAILED
     assert "is a link to /nowhere/disk" in " ".join(done.stderr.split())
 
@@ -73,7 +73,7 @@ def test_weights_in_use_stay(root: Path) -> None:
     command = [sys.executable, "-c", "input()", str(root / "demo--food-review")]
     user = subprocess.Popen(command, stdin=subprocess.PIPE)
     try:
-        assert str(user.pid) in RUNNER.invoke(app, ["weights", "rm", "demo://food-review"]).output
+        assert str(user.pid) in RUNNER.invoke(application(), ["weights", "rm", "demo://food-review"]).output
         assert (root / "demo--food-review").exists()
         run("rm", "demo://food-review", "--force")
         assert not (root / "demo--food-review").exists()

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from docs import tables
 from docs.examples import ROOT
-from modelyard.cli.main import app
+from modelyard.cli.commands import application
 from modelyard.fleet.endpoints import EngineLoad
 from modelyard.local.home import Home
 from modelyard.telemetry.request_metrics import DURATION_BUCKETS
@@ -26,9 +26,9 @@ def test_every_table_is_shown() -> None:
     assert shown == set(tables.TABLES)
 
 
-@pytest.mark.parametrize("command", [name for name, _ in tables.commands(app)])
+@pytest.mark.parametrize("command", [name for name, _ in tables.commands(application())])
 def test_the_command_line_page_has_what_help_has(command: str) -> None:
-    helped = CliRunner().invoke(app, [*command.split(), "--help"], env={"COLUMNS": "300", "NO_COLOR": "1"})
+    helped = CliRunner().invoke(application(), [*command.split(), "--help"], env={"COLUMNS": "300", "NO_COLOR": "1"})
     assert helped.exit_code == 0
     section = (ROOT / "docs/cli.md").read_text().split(f"## modelyard {command}\n")[1].split("\n## ")[0]
     options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", _options_of(helped.output))) - {"--help"}

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from modelyard.cli.main import app
+from modelyard.cli.commands import application
 from modelyard.control.findings import findings
 from modelyard.control.not_used import not_used
 from modelyard.manifests.reading import read_manifests
@@ -102,7 +102,7 @@ def rendered(strategy: str, folder: Path) -> str:
         assert old in text
         text = text.replace(old, new)
     (folder / "yard.yaml").write_text(text)
-    result = CliRunner().invoke(app, ["render", "-f", str(folder / "yard.yaml"), "--target", "kubernetes"])
+    result = CliRunner().invoke(application(), ["render", "-f", str(folder / "yard.yaml"), "--target", "kubernetes"])
     assert result.exit_code == 0
     return result.stdout
 
@@ -149,5 +149,5 @@ def test_what_the_short_form_stands_for_is_right_and_fits(tmp_path, strategy):
     (tmp_path / "cluster").mkdir()
     (tmp_path / "cluster/all.yaml").write_text(rendered(strategy, tmp_path))
     for path in (tmp_path / "cluster", tmp_path / "yard.yaml"):
-        checked = CliRunner().invoke(app, ["check", "-f", str(path)])
+        checked = CliRunner().invoke(application(), ["check", "-f", str(path)])
         assert (checked.exit_code, "? " in checked.stdout) == (0, False), checked.stdout
