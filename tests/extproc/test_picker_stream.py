@@ -742,6 +742,34 @@ def test_a_fault_is_one_request_s(fails_open: bool, monkeypatch: pytest.MonkeyPa
     yard.at_rest()
 
 
+@pytest.mark.parametrize("config", [FULL_DUPLEX, BUFFERED, STREAMED])
+def test_what_a_client_forged_never_passes_where_a_fault_lets_it_go_on(
+    config: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gateway whose cluster follows the header would go where the client says."""
+    from modelyard.picking.scheduler import Scheduler
+
+    yard = Yard(MANIFEST.replace("{number: 9002}}", "{number: 9002}, failureMode: FailOpen}"))
+
+    def broken(*args: Any, **kwargs: Any) -> None:
+        raise RuntimeError("on purpose")
+
+    monkeypatch.setattr(Scheduler, "pick", broken)
+    call = yard.call()
+    forged = ("x-gateway-destination-endpoint", "169.254.169.254:80")
+    answers = [*call.headers(*POST, forged, protocol_config=config), *call.body(ASK)]
+    named = [
+        name
+        for answer in answers
+        for side in (answer.request_headers, answer.request_body)
+        for name in side.response.header_mutation.remove_headers
+    ]
+    assert forged[0] in named
+    assert not any(answer.HasField("immediate_response") for answer in answers)
+    call.handler.on_cancelled()
+    yard.at_rest()
+
+
 # ── waiting ──
 
 FLOW = """

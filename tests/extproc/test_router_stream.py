@@ -197,6 +197,18 @@ def test_where_bodies_are_not_streamed_the_headers_are_answered_at_once(yard: Ya
     assert call.headers(protocol_config=FULL_DUPLEX) == []
 
 
+@pytest.mark.parametrize("config", [FULL_DUPLEX, BUFFERED])
+def test_a_fault_lets_no_header_of_the_clients_pass(yard: Yard, config: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*args: Any, **kwargs: Any) -> None:
+        raise RuntimeError("on purpose")
+
+    monkeypatch.setattr("modelyard.extproc.router_stream.routing_headers", broken)
+    call = yard.route()
+    answers = [*call.headers(*POST, (NAME, "forged"), ("x_user", "forged"), protocol_config=config), *call.body(ASK)]
+    assert mutation_of(answers) == ({}, {NAME, "x_user"})
+    assert call.stream.status is None
+
+
 def test_streams_may_end_anywhere(yard: Yard) -> None:
     for config in (FULL_DUPLEX, BUFFERED, None):
         call = yard.route()

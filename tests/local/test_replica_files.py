@@ -5,8 +5,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from modelyard.local.replica_files import make_directories, remove_directories, remove_stale_files, write_files
+from modelyard.local.home import Home
+from modelyard.local.replica_files import (
+    make_directories,
+    remove_directories,
+    remove_remains,
+    remove_stale_files,
+    write_files,
+)
 from modelyard.local.replica_plan import LocalFile, ReplicaPlan
+from modelyard.local.temporary_folders import make_temporary_folder, temporary_folder
 
 
 def plan(folder: Path, *files: LocalFile) -> ReplicaPlan:
@@ -63,3 +71,26 @@ def test_files_change_in_place(tmp_path: Path) -> None:
     assert [(one.name, one.read_bytes(), one.stat().st_mode & 0o777) for one in (tmp_path / "r" / "v").iterdir()] == [
         ("a", b"3", 0o600)
     ]
+
+
+def test_temporary_files_are_of_one_process_other_folders_of_the_replica(tmp_path: Path) -> None:
+    one = msgspec.structs.replace(plan(tmp_path), temporary=str(tmp_path / "t"))
+    make_directories(one, anew=True)
+    (tmp_path / "t" / "socket").touch()
+    (tmp_path / "r" / "volumes" / "scratch" / "kept").touch()
+    make_directories(one, anew=False)
+    assert list((tmp_path / "t").iterdir()) == []
+    assert (tmp_path / "r" / "volumes" / "scratch" / "kept").exists()
+    remove_directories(one)
+    assert not (tmp_path / "t").exists()
+
+
+def test_the_next_yard_removes_what_a_killed_one_left(tmp_path: Path) -> None:
+    home = Home.at(tmp_path / "a-path-that-is-too-long-for-sockets" / "home")
+    short = Path(temporary_folder(f"{home.replicas}/default_gone-0", 44))
+    make_temporary_folder(str(short))
+    (home.replicas / "default_gone-0").mkdir(parents=True)
+    home.volumes.mkdir()
+    remove_remains(home)
+    assert not short.parent.exists()
+    assert list(home.root.iterdir()) == [home.volumes]

@@ -148,6 +148,11 @@ class PickedRequest(ModelRequest[Picked], eq=False, kw_only=True):
         ttl = self.state.config.flow.default_ttl
         return max(UNBOUNDED_WAIT if ttl is None else ttl, self._gateway.settings.adapter_wait)
 
+    def unpicked(self) -> Picked:
+        """This program failed, and the pool fails open: the request goes on without a pick, and without what the client
+        forged, which the proxy might follow."""
+        return Picked("", None, [], list(self.forged))
+
     def drop_body(self) -> None:
         """The body has been passed on."""
         self.body = self._client_body = None

@@ -193,7 +193,7 @@ class RequestAnswering:
         """Let the request go wherever the proxy sends it. False: that cannot be said any more."""
         if self._phase not in (COLLECTING, DECIDING) or not (self._owes_headers or self._shown):
             return False
-        self._decided(Picked("", None, [], []))
+        self._decided(self._exchange().unpicked())
         return True
 
     def _join(self) -> bytes:

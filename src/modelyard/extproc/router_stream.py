@@ -115,5 +115,9 @@ class RoutedRequest:
         self.record.status = 503
         return refuse(503, message, code="overloaded", headers=[("retry-after", "1")])
 
+    def unpicked(self) -> Picked:
+        """Nothing can be said of the body: the request goes on without the headers, a client's own included."""
+        return Picked("", None, [], self._forged)
+
     def drop_body(self) -> None:
         """Nothing is kept of it."""

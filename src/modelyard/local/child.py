@@ -7,10 +7,10 @@ survive their parent. So the watchdog stays between the control process and the 
 
 - it is the reaper of the whole family (PR_SET_CHILD_SUBREAPER), so that no process can leave it;
 - when the control process dies, even by ``kill -9``, its standard input ends (and PR_SET_PDEATHSIG fires):
-it stops
-  the family;
+it stops the family;
 - when the engine's first process ends, whatever is left of the family is killed before the exit code is
-reported.
+reported;
+- when nothing of the family is left, its temporary folder is removed: a killed engine leaves sockets there.
 
 Standard input carries one line, ``stop SECONDS``: SIGTERM to the engine's first process, as Kubernetes
 sends it, and SIGKILL to the family after that time. The first line of standard output is the engine's
@@ -32,6 +32,10 @@ STRAGGLER_GRACE = 5.0
 some to remove their shared memory; most are done within one."""
 KILL_AGAIN = 0.05
 """Seconds between two looks at a family that is being killed."""
+TRACKER_GRACE = 2.0
+"""Seconds that Python's resource trackers get when all others of the family were killed: they then remove the shared
+memory and the semaphores that these have left."""
+_TRACKER = b"multiprocessing.resource_tracker"
 LOG_BYTES = 10 * 1024 * 1024
 LOG_FILES = 5
 """Size of a log file and number kept, the defaults of Kubernetes."""
@@ -95,13 +99,45 @@ def _spawn(command: list[str], output: int) -> int:
     os._exit(NOT_STARTED)
 
 
-def _descendants() -> list[int]:
-    """Direct children of this process; orphans of the family become such (Linux)."""
+class TemporaryFolder:
+    """Of one engine; it goes when the engine is over."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._opened = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def remove(self, *, alone: bool) -> None:
+        """Unless the next yard has made it anew already. ``alone``: with the folder above, if that is empty then."""
+        import shutil  # here, for it takes longer to load than all else
+
+        with contextlib.suppress(OSError):
+            if os.path.samestat(os.lstat(self._path), os.fstat(self._opened)):
+                shutil.rmtree(self._path, ignore_errors=True)
+                if alone:
+                    os.rmdir(os.path.dirname(self._path))
+
+
+def _children(pid: int) -> list[int]:
+    """Direct children of a process; of this one, orphans of the family become such (Linux)."""
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/children") as file:
+                found += map(int, file.read().split())
+    return found
+
+
+def _descendants(pid: int) -> set[int]:
+    children = _children(pid)
+    return set(children).union(*map(_descendants, children))
+
+
+def _is_tracker(pid: int) -> bool:
     try:
-        with open(f"/proc/self/task/{os.getpid()}/children") as file:
-            return [int(word) for word in file.read().split()]
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return _TRACKER in file.read()
     except OSError:
-        return []
+        return False
 
 
 class Watchdog:
@@ -196,17 +232,22 @@ class Watchdog:
         self._kill_within(STRAGGLER_GRACE)
 
     def _kill_family(self) -> None:
-        """SIGKILL to the engine's group, and to every orphan that has moved up to this process."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.engine, signal.SIGKILL)
-        for pid in _descendants():
+        """SIGKILL to all; resource trackers come last."""
+        assert self.kill_at is not None
+        family = _descendants(os.getpid())
+        trackers = set(filter(_is_tracker, family)) if time.monotonic() < self.kill_at + TRACKER_GRACE else set()
+        if not trackers:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.engine, signal.SIGKILL)
+        for pid in family - trackers:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
 
 def main(arguments: list[str]) -> int:
-    """``child.py PARENT_PID LOG_PATH -- COMMAND...``"""
-    parent, log_path, command = int(arguments[0]), arguments[1], arguments[3:]
+    """``child.py PARENT_PID LOG_PATH [TEMPORARY_FOLDER] -- COMMAND...``"""
+    end = arguments.index("--")
+    parent, log_path, command = int(arguments[0]), arguments[1], arguments[end + 1 :]
     log = Log(log_path)
     for number in IGNORED:
         signal.signal(number, signal.SIG_IGN)
@@ -215,7 +256,11 @@ def main(arguments: list[str]) -> int:
     if os.getppid() != parent:
         return NOT_STARTED
     try:
-        return Watchdog(command, log).run()
+        temporary = [TemporaryFolder(path) for path in arguments[2:end]]
+        code = Watchdog(command, log).run()
+        for folder in temporary:
+            folder.remove(alone=os.getppid() != parent)
+        return code
     except Exception as error:
         log.write(f"the watchdog failed: {error!r}\n".encode())
         raise

@@ -24,8 +24,13 @@ class Home(msgspec.Struct, frozen=True):
 
     @property
     def replicas(self) -> Path:
-        """One directory per replica: its mounted files and emptyDir volumes."""
+        """One directory per replica: its mounted files, emptyDir volumes and temporary files."""
         return self.root / "replicas"
+
+    @property
+    def caches(self) -> Path:
+        """What engines compile, for all replicas and all yards to come."""
+        return self.root / "caches"
 
     @property
     def volumes(self) -> Path:

@@ -29,13 +29,16 @@ class EngineProcess:
         """Process id of the engine's first process."""
 
     @classmethod
-    async def start(cls, argv: Sequence[str], *, env: Mapping[str, str], directory: Path, log: Path) -> EngineProcess:
-        """Start ``argv`` in ``directory``, which exists. A command that cannot be executed still starts: it
-        ends with code 127 and says so in its log. Raises OSError where this machine cannot start processes
-        at all."""
+    async def start(
+        cls, argv: Sequence[str], *, env: Mapping[str, str], directory: Path, log: Path, temporary: str = ""
+    ) -> EngineProcess:
+        """Start ``argv`` in ``directory``, which exists; ``temporary`` is a folder that goes when the engine is over. A
+        command that cannot be executed still starts: it ends with code 127 and says so in its log. Raises OSError where
+        this machine cannot start processes at all."""
         base = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
+        folders = (temporary,) if temporary else ()
         watchdog = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", str(WATCHDOG), str(os.getpid()), str(log), "--", *argv),
+            *(sys.executable, "-I", "-S", str(WATCHDOG), str(os.getpid()), str(log), *folders, "--", *argv),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,

@@ -230,9 +230,10 @@ class Replica:
 
     async def _start_process(self) -> None:
         """A cancelled start still leaves the process known, so that it is stopped."""
-        env = {**self.plan.service_links, **self.plan.env}
+        plan = self.plan
+        env, folder = {**plan.service_links, **plan.env}, Path(plan.directory)
         starting = asyncio.create_task(
-            EngineProcess.start(self.plan.argv, env=env, directory=Path(self.plan.directory), log=self._log)
+            EngineProcess.start(plan.argv, env=env, directory=folder, log=self._log, temporary=plan.temporary)
         )
         try:
             self._process = await asyncio.shield(starting)

@@ -12,6 +12,7 @@ from modelyard.local import arguments as argv
 from modelyard.local.addresses import ONLY_LOOPBACK
 from modelyard.local.containers import DoneByModelyard, VllmCommand, recognise
 from modelyard.local.cpu_settings import apply_cpu_table
+from modelyard.local.engine_folders import plan_engine_folders
 from modelyard.local.environment import Environment, PodFacts, Sources, build_environment, expand
 from modelyard.local.model_files import ONLY_FOLDERS, ModelPlaces, ModelSources, resolve_models
 from modelyard.local.model_servers import VLLM_PORT
@@ -39,11 +40,6 @@ LOCAL_VARIABLES = {
     "VLLM_NO_USAGE_STATS": ("1", "vLLM's usage reports would leave this machine"),
 }
 """Added for every vLLM replica where the manifest does not set them, with the reason."""
-
-
-TEMPORARY = "tmp"
-LONGEST_TEMPORARY = 60
-"""vLLM puts Unix sockets with names of some 40 characters there, and a socket's path holds 107."""
 
 
 LONGEST_DELAY = 10.0
@@ -88,6 +84,7 @@ class _ReplicaPlanner:
         self.namespace = deployment.metadata.namespace
         self.directory = f"{context.home}/replicas/{self.namespace}_{name}"
         self.settings: list[AppliedSetting] = []
+        self.temporary = ""
 
     def plan(self) -> ReplicaPlan:
         """The plan."""
@@ -122,7 +119,8 @@ class _ReplicaPlanner:
             secret_env=environment.secret & env.keys(),
             directory=self.directory,
             files=volumes.files,
-            directories=(*volumes.directories, f"{self.directory}/{TEMPORARY}"),
+            temporary=self.temporary,
+            directories=volumes.directories,
             weights=() if self._simulated else needed_weights(files, self.spec),
             paths=volumes.paths,
             origins=volumes.origins,
@@ -229,7 +227,10 @@ class _ReplicaPlanner:
         if self._simulated:
             self._note("engine", "simulated", "--engine sim: the same names and ports, no model")
             return (*program.command, *arguments), env
-        self._use_own_temporary_directory(env)
+        folders = plan_engine_folders(env, self.directory, self.context.home, self.context.environment)
+        self.temporary = folders.temporary
+        self.settings += folders.settings
+        env = {**env, **folders.variables}
         for name, (value, reason) in LOCAL_VARIABLES.items():
             if name not in env:
                 env[name] = value
@@ -240,13 +241,6 @@ class _ReplicaPlanner:
         command = apply_cpu_table(arguments, env, self.context.machine)
         self.settings += (*spare, *command.settings)
         return (*program.command, *command.arguments), dict(command.env)
-
-    def _use_own_temporary_directory(self, env: dict[str, str]) -> None:
-        """An engine that is killed leaves its temporary files; in the replica's folder they go with it."""
-        folder = f"{self.directory}/{TEMPORARY}"
-        if "TMPDIR" not in env and len(folder) <= LONGEST_TEMPORARY:
-            env["TMPDIR"] = folder
-            self._note("env TMPDIR", f"added {folder}", "temporary files go when the replica goes")
 
     def _probe_target(self, volumes: VolumePlan, ports: tuple[PortMapping, ...]) -> ProbeTarget:
         moved = {port.container: port.local for port in ports if port.local != port.container}

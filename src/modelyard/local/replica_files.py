@@ -7,7 +7,9 @@ import shutil
 from pathlib import Path
 
 from modelyard.local.folders import make_folder
+from modelyard.local.home import Home
 from modelyard.local.replica_plan import LocalFile, ReplicaPlan
+from modelyard.local.temporary_folders import make_temporary_folder, remove_temporary_folder, temporary_root
 
 
 def make_directories(plan: ReplicaPlan, *, anew: bool) -> None:
@@ -19,11 +21,21 @@ def make_directories(plan: ReplicaPlan, *, anew: bool) -> None:
     own.mkdir(mode=0o700, parents=True, exist_ok=True)
     for directory in plan.directories:
         make_folder(Path(directory))
+    if plan.temporary:
+        make_temporary_folder(plan.temporary)
 
 
 def remove_directories(plan: ReplicaPlan) -> None:
     """Remove what belonged to the replica alone; claims stay."""
+    if plan.temporary:
+        remove_temporary_folder(plan.temporary)
     shutil.rmtree(plan.directory, ignore_errors=True)
+
+
+def remove_remains(home: Home) -> None:
+    """Remove what replicas of a yard left that was killed. Before the first replica of this yard is made."""
+    for folder in (home.replicas, temporary_root(str(home.replicas))):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_files(plan: ReplicaPlan) -> None:

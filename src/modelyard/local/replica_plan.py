@@ -122,6 +122,8 @@ class ReplicaPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Names in ``env`` whose value came from a Secret and is never shown."""
     directory: str
     """The replica's own directory: its files, its emptyDir volumes, its working directory."""
+    temporary: str = ""
+    """Folder for its temporary files, empty at each start of its process and gone at its end; "": none."""
     files: tuple[LocalFile, ...] = ()
     directories: tuple[str, ...] = ()
     """Directories to make before the start (emptyDir, claims), absolute."""

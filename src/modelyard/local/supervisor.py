@@ -17,6 +17,7 @@ from modelyard.local.model_files import ModelSources
 from modelyard.local.plan import plan_deployments
 from modelyard.local.plan_context import PlanContext
 from modelyard.local.replica import Drain, Replica
+from modelyard.local.replica_files import remove_remains
 from modelyard.local.replica_plan import DeploymentPlan, EngineMode, ReplicaPlan
 from modelyard.local.revisions import Kept, Revision, Revisions
 from modelyard.local.rollout_status import RolloutStatus
@@ -156,6 +157,7 @@ class LocalRunner:
         if self._context is None or self._context.engine_problem:
             self._context = await asyncio.to_thread(read_context, self._home, self._mode)
         if self._slots is None:
+            await asyncio.to_thread(remove_remains, self._home)
             self._slots = StartSlots(self._concurrent_starts or 2 * self._context.machine.cores)
             self._room = SurgeRoom(gpu=self._context.machine.has_gpu and self._context.engine.kind != "simulator")
         return self._context

@@ -105,6 +105,12 @@ class RunningYard:
         below = family_of(self.pid) if self.running else set()
         return below | {pid for pid in all_pids() if str(self.home) in working_place(pid)}
 
+    def temporary_files(self) -> set[str]:
+        """Of this yard: those in its home, and those that its processes have outside of it, as far as they show."""
+        found: set[str] = set().union(*map(temporary_files_of, self.leftovers()))
+        inside = {str(folder) for folder in (self.home / "replicas").glob("*/tmp")}
+        return inside | {path for path in found if not path.startswith(f"{self.home.parent}/")}
+
     # ── what it says ──
 
     def cli(self, *arguments: str) -> str:
@@ -171,6 +177,25 @@ def working_place(pid: int) -> str:
         return f"{os.readlink(process / 'cwd')} {(process / 'cmdline').read_bytes().decode(errors='replace')}"
     except OSError:
         return ""
+
+
+MACHINES_OWN = ("/tmp/", "/dev/shm/")
+"""Where files of all programs of a machine lie together."""
+
+
+def temporary_files_of(pid: int) -> set[str]:
+    """What a process holds there (sockets, shared memory, open files), and the folder that it is told to use instead."""
+    try:
+        held = {os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()}
+        mapped = {line.split(maxsplit=5)[-1] for line in Path(f"/proc/{pid}/maps").read_text().splitlines()}
+        environment = Path(f"/proc/{pid}/environ").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return set()
+    sockets = [line.split() for line in Path("/proc/net/unix").read_text().splitlines()]
+    bound = {words[-1] for words in sockets if f"socket:[{words[6]}]" in held}
+    told = dict(word.partition("=")[::2] for word in environment).get("TMPDIR", "")
+    own = {told} if told != os.environ.get("TMPDIR", "") else set()
+    return own | {path for path in held | mapped | bound if path.startswith(MACHINES_OWN) and Path(path).exists()}
 
 
 def family_of(pid: int) -> set[int]:

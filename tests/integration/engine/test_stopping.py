@@ -6,6 +6,7 @@ import asyncio
 import json
 import signal
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -31,13 +32,34 @@ def sockets_of(yard: RunningYard) -> list[str]:
     return [f"127.0.0.1:{yard.port}", admin.removeprefix("http://"), *replicas]
 
 
-def check_nothing_left(yard: RunningYard, before: set[int], sockets: list[str], since: float, seconds: float) -> None:
+@dataclass(frozen=True)
+class Traces:
+    """Of a yard while it runs: what must not be there afterwards."""
+
+    family: set[int]
+    addresses: list[str]
+    files: set[str]
+
+    @classmethod
+    def of(cls, yard: RunningYard) -> Traces:
+        traces = cls(yard.leftovers(), sockets_of(yard), yard.temporary_files())
+        replicas = len(yard.replicas())
+        assert all(map(is_open, traces.addresses))
+        assert sum(Path(path).is_dir() for path in traces.files) == replicas, traces.files
+        assert sum(Path(path).is_socket() for path in traces.files) >= replicas, traces.files
+        return traces
+
+
+def check_nothing_left(yard: RunningYard, traces: Traces, since: float, seconds: float) -> None:
     def left() -> list[str]:
-        processes = [place for pid in before | yard.leftovers() if str(yard.home) in (place := working_place(pid))]
-        return processes + [address for address in sockets if is_open(address)]
+        pids = traces.family | yard.leftovers()
+        processes = [place for pid in pids if str(yard.home) in (place := working_place(pid))]
+        files = [path for path in traces.files | yard.temporary_files() if Path(path).exists()]
+        return processes + files + [address for address in traces.addresses if is_open(address)]
 
     until(lambda: not left(), "nothing left", seconds)
-    print(f"\nnothing left after {time.monotonic() - since:.1f} s; there were {len(before)} processes")
+    took, there = time.monotonic() - since, len(traces.family)
+    print(f"\nnothing left after {took:.1f} s; there were {there} processes and {len(traces.files)} temporary files")
 
 
 def refused(load: Load) -> list[Stream]:
@@ -52,15 +74,14 @@ async def until_refused(load: Load) -> None:
 
 
 def test_stop_lets_open_streams_finish_and_leaves_nothing(yard: RunningYard) -> None:
-    sockets, family = sockets_of(yard), yard.leftovers()
-    assert all(map(is_open, sockets))
+    traces = Traces.of(yard)
     load = Load(yard.address, "demo-llama", TOKENS)
     drained: list[Stream] = []
 
     async def stop() -> None:
         await soon(lambda: sum(one.open for one in load.streams) >= STREAMS // 2, "streams are open")
         said = asyncio.create_task(asyncio.to_thread(yard.cli, "stop", "--output", "json"))
-        await asyncio.to_thread(until, lambda: not is_open(sockets[0]), "no new connections are taken")
+        await asyncio.to_thread(until, lambda: not is_open(traces.addresses[0]), "no new connections are taken")
         drained.extend(one for one in load.streams if one.open)
         assert json.loads(await said) == {"stopped": True, "pid": yard.pid}
 
@@ -73,7 +94,7 @@ def test_stop_lets_open_streams_finish_and_leaves_nothing(yard: RunningYard) -> 
     assert all(one.whole and one.usage["completion_tokens"] == TOKENS for one in load.streams if one.started)
     assert all(one in refused(load) for one in load.streams if not one.started)
     assert yard.exit_code(5) == ExitCode.OK
-    check_nothing_left(yard, family, sockets, time.monotonic(), 5.0)
+    check_nothing_left(yard, traces, time.monotonic(), 5.0)
     assert not (yard.home / "yard.json").exists()
 
 
@@ -88,7 +109,7 @@ def small_yard(tmp_path: Path, yard_place: YardPlace) -> RunningYard:
 def test_a_killed_control_process_leaves_nothing(small_yard: RunningYard) -> None:
     small_yard.start()
     try:
-        sockets, family = sockets_of(small_yard), small_yard.leftovers()
+        traces = Traces.of(small_yard)
         load = Load(small_yard.address, "demo-alpaca", TOKENS)
         killed_at: list[float] = []
 
@@ -108,6 +129,6 @@ def test_a_killed_control_process_leaves_nothing(small_yard: RunningYard) -> Non
         # 500 is the engine's own: a dying vLLM answers so.
         assert {one.status for one in load.streams} <= {0, 200, 500, 502, 503}
         assert all(one.ended > killed_at[0] for one in refused(load))
-        check_nothing_left(small_yard, family, sockets, killed_at[0], KILLED_BOUND)
+        check_nothing_left(small_yard, traces, killed_at[0], KILLED_BOUND)
     finally:
         small_yard.end()

@@ -129,7 +129,7 @@ from modelyard.local.process import EngineProcess
 async def main():
     folder = Path(sys.argv[1])
     await EngineProcess.start([sys.executable, "-c", sys.argv[2], str(folder / "pids"), "stubborn"],
-                              env={}, directory=folder, log=folder / "log")
+                              env={}, directory=folder, log=folder / "log", temporary=sys.argv[3])
     await asyncio.sleep(600)
 asyncio.run(main())
 """
@@ -139,7 +139,12 @@ def test_kill_9_of_the_control_process_leaves_nothing(
     tmp_path: Path, until: Until, alive: Callable[[int], bool]
 ) -> None:
     async def run() -> None:
-        control = await asyncio.create_subprocess_exec(sys.executable, "-c", CONTROL, str(tmp_path), FAMILY)
+        temporary = tmp_path / "root" / "t"
+        temporary.mkdir(parents=True)
+        (temporary / "socket").touch()
+        control = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", CONTROL, str(tmp_path), FAMILY, str(temporary)
+        )
         escaped = tmp_path / "pids.escaped"
         await until(lambda: escaped.exists() and bool(escaped.read_text()), "start")
         await until((tmp_path / "pids").exists, "start")
@@ -148,5 +153,6 @@ def test_kill_9_of_the_control_process_leaves_nothing(
         control.kill()
         await control.wait()
         await until(lambda: not any(map(alive, pids)), "every process of the family ends")
+        await until(lambda: not temporary.parent.exists(), "and its temporary files go")
 
     asyncio.run(run())

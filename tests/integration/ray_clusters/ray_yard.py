@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from modelyard.local.ray.engine import find_ray
-from modelyard.local.ray.head_command import temporary_root
+from modelyard.local.temporary_folders import temporary_root
 
 from .free_port import free_port
 

@@ -7,9 +7,9 @@ from modelyard.local.ray.head_command import (
     HeadPorts,
     head_command,
     temporary_directory,
-    temporary_root,
 )
 from modelyard.local.ray.planning import plan_ray_services
+from modelyard.local.temporary_folders import temporary_root
 
 from .ray_services import CONTEXT, manifest, resources
 

@@ -8,7 +8,6 @@ import logging
 import os
 import secrets
 import shutil
-import stat
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from modelyard.local.backoff import Backoff
+from modelyard.local.engine_folders import TEMPORARY_VARIABLE, lasting_caches
 from modelyard.local.home import Home
 from modelyard.local.log_tail import last_line
 from modelyard.local.process import EngineProcess
@@ -28,6 +28,7 @@ from modelyard.local.ray.ray_settings import NODE_ADDRESS
 from modelyard.local.ray.serve_api import ServeApi
 from modelyard.local.start_slots import StartSlots
 from modelyard.local.status import LocalPod, Phase, ReplicaStatus
+from modelyard.local.temporary_folders import make_private_folder, make_temporary_folder, remove_temporary_folder
 from modelyard.local.weights_provider import WeightsMissing, WeightsProvider
 
 log = logging.getLogger(__name__)
@@ -234,6 +235,8 @@ class RayCluster:
     async def _start_process(self, ports: HeadPorts) -> None:
         """A cancelled start still leaves the process known, so that it is stopped."""
         env = {
+            TEMPORARY_VARIABLE: self._temporary,
+            **lasting_caches(str(self._around.home.root), os.environ),
             **self.plan.env,
             "RAY_AUTH_TOKEN_PATH": str(self._token_file),
             "RAY_TMPDIR": self._temporary,
@@ -241,7 +244,9 @@ class RayCluster:
         }
         command = head_command(self.plan, ports, self._temporary, self._dashboard_port())
         starting = asyncio.create_task(
-            EngineProcess.start(command, env=env, directory=Path(self.plan.directory), log=self._log)
+            EngineProcess.start(
+                command, env=env, directory=Path(self.plan.directory), log=self._log, temporary=self._temporary
+            )
         )
         try:
             self._process = await asyncio.shield(starting)
@@ -265,22 +270,12 @@ class RayCluster:
     def _make_directories(self) -> None:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         self._remove_directories()
-        for directory in (self.plan.directory, *self._temporary_folders()):
-            Path(directory).mkdir(mode=0o700, parents=True, exist_ok=True)
-            found = Path(directory).lstat()
-            if found.st_uid != os.getuid() or stat.S_ISLNK(found.st_mode):
-                raise OSError(f"{directory} is not this user's own folder; remove it")
-
-    def _temporary_folders(self) -> tuple[str, ...]:
-        """Those to make, the outer one first."""
-        outer = os.path.dirname(self._temporary)
-        return (self._temporary,) if outer == self.plan.directory else (outer, self._temporary)
+        make_private_folder(self.plan.directory)
+        make_temporary_folder(self._temporary)
 
     def _remove_directories(self) -> None:
-        for directory in (self.plan.directory, self._temporary):
-            shutil.rmtree(directory, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            os.rmdir(os.path.dirname(self._temporary))
+        remove_temporary_folder(self._temporary)
+        shutil.rmtree(self.plan.directory, ignore_errors=True)
 
     def _new_token(self) -> str:
         token = secrets.token_hex(32)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Callable
 
 import msgspec
 
 from modelyard.local.ray.ray_plan import RayClusterPlan
 from modelyard.local.ray.ray_settings import NODE_ADDRESS, OBJECT_STORE_BYTES
+from modelyard.local.temporary_folders import temporary_folder
 
 LONGEST_TEMPORARY = 44
 """Ray puts sockets some 60 characters below its temporary directory, and a socket's path holds 107."""
@@ -53,18 +52,5 @@ def head_command(plan: RayClusterPlan, ports: HeadPorts, temporary: str, dashboa
 
 
 def temporary_directory(directory: str) -> str:
-    """Ray's temporary directory for the cluster whose own is ``directory``: inside it where that is short enough, else
-    below ``temporary_root``."""
-    if len(directory) + 2 <= LONGEST_TEMPORARY:
-        return f"{directory}/t"
-    clusters, _, name = directory.rpartition("/")
-    return f"{temporary_root(clusters)}/{_digest(name, 2)}"
-
-
-def temporary_root(clusters: str) -> str:
-    """Of all clusters below ``clusters`` whose own directories are too long."""
-    return f"/tmp/modelyard-{os.getuid()}-{_digest(clusters, 6)}"  # noqa: S108 - mode 0700, and its owner is checked
-
-
-def _digest(text: str, size: int) -> str:
-    return hashlib.blake2b(text.encode(), digest_size=size).hexdigest()
+    """Ray's temporary directory for the cluster whose own is ``directory``."""
+    return temporary_folder(directory, LONGEST_TEMPORARY, "t")

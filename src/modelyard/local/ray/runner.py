@@ -18,7 +18,6 @@ from modelyard.local.model_files import ModelSources
 from modelyard.local.ray.adapter_bucket import AdapterBucket
 from modelyard.local.ray.cluster import Drain, Surroundings
 from modelyard.local.ray.engine import RayEngine, find_ray
-from modelyard.local.ray.head_command import temporary_root
 from modelyard.local.ray.planning import plan_ray_services
 from modelyard.local.ray.ray_context import RayContext
 from modelyard.local.ray.ray_plan import RayServicePlan
@@ -27,6 +26,7 @@ from modelyard.local.replica_plan import EngineMode
 from modelyard.local.start_slots import StartSlots
 from modelyard.local.state_file import StateFile
 from modelyard.local.status import LocalPod, ReplicaStatus
+from modelyard.local.temporary_folders import temporary_root
 from modelyard.local.weights_provider import FoldersOnly, WeightsProvider
 from modelyard.resources.source_table import SourceTable
 
