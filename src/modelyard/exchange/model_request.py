@@ -85,13 +85,13 @@ class ModelRequest(AdapterWait[Go], eq=False):
         admission = state.admission
         if self.priority >= 0 and not admission.enabled:
             return self._first_attempt(state, now)
+        fairness_id = _first(self.head.by_name, FAIRNESS_HEADERS) or DEFAULT_FAIRNESS_ID
+        if admission.enabled:
+            self.record.fairness_id = fairness_id
         offer = Offer(
             priority=self.priority,
             fairness_id=fairness_id,
             size=len(self.body or b""),
-        fairness_id = _first(self.head.by_name, FAIRNESS_HEADERS) or DEFAULT_FAIRNESS_ID
-        if admission.enabled:
-            self.record.fairness_id = fairness_id
             deadline=self.deadline or inf,
         )
         if self._explain:
