@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from modelyard.extproc.request_heads import request_head, take_forged
 
 
@@ -21,6 +23,13 @@ def test_lines_may_be_missing() -> None:
     head = request_head([])
     assert (head.method, head.path, head.authority) == ("", "", "")
     assert request_head([("host", "gw")]).authority == "gw"
+
+
+@pytest.mark.parametrize("twin", ["x_gateway_model_name", "x-gateway_base_model_name", "x_prefiller-x"])
+def test_one_forged_line_alone_is_found(twin: str) -> None:
+    head = request_head([("x-gateway-model-name", "a"), (twin, "evil"), ("x_gateway_model_names", "b")])
+    assert take_forged(head) == [twin]
+    assert set(head.by_name) == {"x-gateway-model-name", "x_gateway_model_names"}
 
 
 def test_forged_lines_are_taken_out() -> None:

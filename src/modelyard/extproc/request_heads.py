@@ -13,8 +13,14 @@ from modelyard.http1.message_heads import RequestHead
 _SET_BY_ROUTER = (MODEL_NAME, BASE_MODEL_NAME)
 """What a body-based router before the picker sets, after removing what the client sent."""
 
-_BEGINNINGS = "|".join([*TRUSTED_PREFIXES, *(TRUSTED_NAMES - set(_SET_BY_ROUTER))]).replace("-", "[-_]")
-_SUSPECT = re.compile(f"^(?:{_BEGINNINGS})", re.M)
+
+def _in_any_spelling(name: str) -> str:
+    return name.replace("-", "[-_]")
+
+
+_BEGINNINGS = map(_in_any_spelling, [*TRUSTED_PREFIXES, *(TRUSTED_NAMES - set(_SET_BY_ROUTER))])
+_TWINS = (f"(?!{name}$){_in_any_spelling(name)}$" for name in _SET_BY_ROUTER)
+_SUSPECT = re.compile(f"^(?:{'|'.join([*_BEGINNINGS, *_TWINS])})", re.M)
 """Finds in no time that nearly no request has a forged header."""
 
 
