@@ -184,7 +184,7 @@ MACHINES_OWN = ("/tmp/", "/dev/shm/")
 
 
 def temporary_files_of(pid: int) -> set[str]:
-    """What a process holds there (sockets, shared memory, open files), and the folder that it is told to use instead."""
+    """What a process holds there (sockets, shared memory, open files), and the folder it is told to use instead."""
     try:
         held = {os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()}
         mapped = {line.split(maxsplit=5)[-1] for line in Path(f"/proc/{pid}/maps").read_text().splitlines()}
