@@ -812,6 +812,34 @@ def test_a_queued_request_goes_on_when_there_is_room(queueing: Yard, config: Any
     assert queueing.records[0].queued == 1.0
 
 
+@pytest.mark.parametrize("queued", [1, 2, 3], ids=lambda count: f"{count}-before")
+def test_a_body_that_begins_while_its_request_is_queued_is_not_lost(queueing: Yard, queued: int) -> None:
+    """The proxy says nothing of its modes, and its client was slow to begin: silence, then a body unasked."""
+    call = queueing.call()
+    assert call.headers() == []
+    queueing.alarms.ring()
+    assert call.stream.answers()[0].HasField("override_message_timeout")
+    pieces = [(ASK[:3], False), (ASK[3:], False), (b"", True)]
+    for body, end in pieces[:queued]:
+        assert call.body(body, end) == []
+    queueing.fleet(endpoint(A))
+    queueing.now += 1
+    queueing.gateway.step(queueing.now)
+    for body, end in pieces[queued:]:
+        assert call.stream.answers() == []
+        answers = call.body(body, end)
+    head, *body_answers = answers if queued < 3 else call.stream.answers()
+    assert pick_of(head) == [A]
+    assert streamed(body_answers) == (ASK, True)
+    assert queueing.in_flight() == {A: 1}
+    assert queueing.picker.held_bodies == 0
+    call.response()
+    call.response_body(b"{}")
+    assert queueing.records[0].model == "m"
+    call.handler.on_half_close()
+    queueing.at_rest()
+
+
 def test_a_queued_request_is_given_up(queueing: Yard) -> None:
     call = queueing.call()
     call.headers(protocol_config=FULL_DUPLEX)

@@ -26,6 +26,8 @@ import msgspec
 
 from modelyard.bodies.json_rename import ValueRenamer
 from modelyard.bodies.json_scan import TOP_LEVEL_MODEL
+from modelyard.exchange.commands import Respond
+from modelyard.exchange.picked_request import Picked
 from modelyard.extproc.processing_request import (
     BUFFERED,
     BUFFERED_PARTIAL,
@@ -69,11 +71,13 @@ LONG_BODY_SECONDS = 30.0
 class RequestSide(RequestAnswering):
     """One request's direction."""
 
-    __slots__ = ("_alarm", "_renamer")
+    __slots__ = ("_alarm", "_late", "_renamer")
 
     def __init__(self, stream: ProcessorStream[Any]) -> None:
         super().__init__(stream)
         self._alarm: Alarm | None = None
+        self._late = False
+        """The body began while a choice without it was awaited."""
         self._renamer: ValueRenamer | None = None
 
     @property
@@ -128,8 +132,12 @@ class RequestSide(RequestAnswering):
         self._ended = end
         if self._phase == PASSING:
             self._pass(body, end)
-        elif self._keep(body) and self._phase == COLLECTING:
-            self._collected(body, end)
+        elif self._keep(body):
+            if self._phase == COLLECTING:
+                self._collected(body, end)
+            elif self._mode == STREAMED and self._stream.modes is None:
+                # The silence was the client's: this proxy waits for no answer to its headers.
+                self._late, self._mode = True, FULL_DUPLEX_STREAMED
 
     def on_trailers(self) -> None:
         if self._ended and self._stream.exchange is not None:
@@ -206,8 +214,19 @@ class RequestSide(RequestAnswering):
         if self._mode == UNSAID:
             self._mode = FULL_DUPLEX_STREAMED
         body = self._join() if self._shown else None
-        began = self._now()
-        self._decide(self._exchange().on_request(body, began), began)
+        began, exchange = self._now(), self._exchange()
+        if self._late and body is not None:
+            self._decide(exchange.on_late_body(body, began), began)
+        else:
+            self._decide(exchange.on_request(body, began), began)
+
+    def _resumed(self, command: Picked | Respond) -> None:
+        if self._late and not self._considered and isinstance(command, Picked):
+            self._phase = COLLECTING
+            if self._ended:
+                self._stream.later(self._whole)
+        else:
+            super()._resumed(command)
 
     def _partial(self) -> None:
         began = self._now()
