@@ -171,3 +171,18 @@ def test_any_split_gives_the_same(cuts: list[int], name: str) -> None:
     result = b"".join(renamer.feed(stream[a:b]) for a, b in pairwise(points))
     assert result + renamer.finish() == renamed(name)
     assert renamer.usage == USAGES[name]
+
+
+def test_usage_of_events_that_run_together() -> None:
+    observer = SseObserver()
+    for chunk in (b"data: {}", b'data: {"usage":{"prompt_tokens":7,"completion_tokens":10}}\ndata: [DONE]', b""):
+        assert observer.feed(chunk) == chunk
+    observer.finish()
+    assert observer.usage is not None
+    assert (observer.usage.input_tokens, observer.usage.output_tokens) == (7, 10)
+
+
+def test_usage_in_a_text_is_none() -> None:
+    observer = SseObserver()
+    observer.feed(b'data: {"text":"data: {\\"usage\\":{\\"prompt_tokens\\":7}}","usage":null}\n\n')
+    assert observer.usage is None

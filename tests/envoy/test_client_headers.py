@@ -44,3 +44,8 @@ def test_before_any_filter_and_in_trailers() -> None:
     assert "early_header_mutation" in extension["typed_config"]["@type"]
     trailers = remove_forged_trailers(["x-tier"])["typed_config"]["mutations"]
     assert trailers == {"request_trailers_mutations": mutations}
+
+
+def test_what_forces_a_model_is_not_taken_from_clients() -> None:
+    assert removed("x-llm-d-model-name-rewrite")
+    assert removed("x_gateway_model_name_rewrite")

@@ -192,8 +192,12 @@ def test_one_body_unasked_shows_that_the_next_may_be_waited_for(yard: Yard) -> N
     call = yard.call()
     call.headers()
     call.body(ASK)
-    yard.call().headers()
-    assert not yard.alarms.pending
+    waits = yard.call()
+    assert waits.headers() == []
+    ((seconds, _),) = yard.alarms.pending
+    assert seconds > 1
+    yard.alarms.ring()
+    pick_of(waits.stream.answers()[0])
 
 
 def test_trailers_end_a_body(yard: Yard) -> None:
@@ -248,6 +252,9 @@ def test_trailers_after_a_body(yard: Yard, config: Any) -> None:
         ([C.upper()], {C}),
         ([B, "10.9.9.9:1"], {B}),
         ([B, 7, None, {"a": "b"}], {B}),
+        ([f"{A}, {C}"], {A, C}),
+        (f"{B},", {B}),
+        ([B, B], {B}),
     ],
 )
 def test_only_the_subset_is_picked_from(yard: Yard, hint: Any, picked: set[str]) -> None:
@@ -272,6 +279,29 @@ def test_a_subset_that_allows_nothing_is_503(yard: Yard, hint: Any, end: bool) -
     assert headers["x-llm-d-request-dropped-reason"] == "rejected-no-endpoints"
     assert call.stream.status == 0
     yard.at_rest()
+
+
+@pytest.mark.parametrize("config", [FULL_DUPLEX, BUFFERED, STREAMED, UNPROMPTED, PARTIAL, None])
+def test_the_subset_may_come_with_the_body(yard: Yard, config: Any) -> None:
+    for hint, picked in (([B], [B]), ([], [])):
+        call = yard.call()
+        call.headers(protocol_config=config)
+        body = pb.HttpBody(body=ASK, end_of_stream=True)
+        first = call.say(request_body=body, metadata_context=subset(hint))[0]
+        if picked:
+            assert pick_of(first) == picked
+        else:
+            assert error_of(first)[0] == 503
+    call.handler.on_cancelled()
+
+
+def test_the_last_subset_before_the_pick_counts(yard: Yard) -> None:
+    call = yard.call()
+    call.headers(protocol_config=FULL_DUPLEX, metadata_context=subset([A]))
+    call.say(request_body=pb.HttpBody(body=ASK[:3]), metadata_context=subset([A]))
+    call.say(request_body=pb.HttpBody(body=ASK[3:]), metadata_context=metadata_context(other={"a": "b"}))
+    answers = call.say(request_trailers=pb.HttpTrailers(), metadata_context=subset([C]))
+    assert pick_of(answers[0]) == [C]
 
 
 def test_other_metadata_is_no_subset(yard: Yard) -> None:
@@ -349,6 +379,14 @@ def test_a_sheddable_request_is_429_while_the_pool_is_full() -> None:
         assert headers["x-llm-d-request-dropped-reason"] == "rejected-saturated"
         assert int(headers["retry-after"]) > 0
         yard.at_rest()
+
+
+def test_a_sheddable_request_without_body_is_429_too() -> None:
+    yard = Yard(MANIFEST + SHEDDABLE)
+    yard.fleet(endpoint(A, waiting=500))
+    (answer,) = yard.call().headers(*GET, ("x-llm-d-inference-objective", "batch"), end=True)
+    assert error_of(answer)[0] == 429
+    pick_of(yard.call().headers(*GET, end=True)[0])
 
 
 def test_a_body_above_the_limit_is_413() -> None:
@@ -499,6 +537,47 @@ def test_rewrite_partial(renaming: Yard) -> None:
     assert list(common.header_mutation.remove_headers) == ["content-length"]
 
 
+@pytest.mark.parametrize("name", ["x-llm-d-model-name-rewrite", "x-gateway-model-name-rewrite"])
+@pytest.mark.parametrize("config", [FULL_DUPLEX, BUFFERED, STREAMED])
+def test_a_header_forces_the_model(yard: Yard, name: str, config: Any) -> None:
+    yard.fleet(endpoint(A, "m"), endpoint(B, "m", "engine-model-v2"))
+    call = yard.call()
+    answers = call.headers(*POST, (name, "engine-model-v2"), protocol_config=config)
+    answers += call.body(ASK)
+    assert [pick_of(answer) for answer in answers if answer.HasField("dynamic_metadata")][-1] == [B]
+    mutation = answers[-1].request_body.response.body_mutation
+    assert (mutation.streamed_response.body if config is FULL_DUPLEX else mutation.body) == RENAMED
+    call.response()
+    common = call.response_body(b'{"model": "engine-model-v2"}')[0].response_body.response
+    shown = common.body_mutation
+    assert (shown.streamed_response.body if config is FULL_DUPLEX else shown.body) == b'{"model": "m"}'
+    record = yard.records[0]
+    assert (record.model, record.target_model) == ("m", "engine-model-v2")
+
+
+def forced(yard: Yard, *lines: tuple[str, str]) -> bytes:
+    call = yard.call()
+    call.headers(*POST, *lines, protocol_config=FULL_DUPLEX)
+    return streamed(call.body(ASK)[1:])[0]
+
+
+def test_which_word_about_the_model_counts(yard: Yard, renaming: Yard) -> None:
+    new, old = "x-llm-d-model-name-rewrite", "x-gateway-model-name-rewrite"
+    assert b'"b"' in forced(yard, (old, "a"), (new, "b"))
+    assert b'"a"' in forced(yard, (new, "a"), (new, "b"))
+    assert b'"a"' in forced(yard, (new, ""), (old, "a"))
+    assert forced(yard, (new, "m")) == ASK
+    assert forced(yard, (new, "x" * 2000)) == ASK
+    assert forced(renaming, (new, "other")) == RENAMED
+
+
+def test_a_forced_model_that_no_endpoint_serves_is_404(yard: Yard) -> None:
+    yard.fleet(endpoint(A, "m"))
+    call = yard.call()
+    call.headers(*POST, ("x-llm-d-model-name-rewrite", "gone"), protocol_config=FULL_DUPLEX)
+    assert error_of(call.body(ASK)[0])[0] == 404
+
+
 # ── the answer ──
 
 
@@ -528,6 +607,20 @@ def test_events_go_back_one_by_one_and_are_counted(yard: Yard) -> None:
     assert (record.reason, record.endpoint) == ("", picked[0])
     call.handler.on_half_close()
     assert len(yard.records) == 1
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_an_answer_counts_whose_status_and_type_are_not_shown(renaming: Yard, stream: bool) -> None:
+    call = renaming.call()
+    call.headers(protocol_config=FULL_DUPLEX)
+    call.body(b'{"model": "m", "prompt": "x", "stream": true}' if stream else ASK)
+    call.response(("x-request-id", "1"))
+    event = b'{"model": "engine-model-v2", "usage": {"prompt_tokens": 7, "completion_tokens": 3}}'
+    event = b"data: " + event + b"\n\n" if stream else event
+    shown = streamed(call.response_body(event), "response_body")
+    assert shown == (event.replace(b"engine-model-v2", b"m"), True)
+    (record,) = renaming.records
+    assert (record.status, record.reason, record.input_tokens, record.output_tokens) == (200, "", 7, 3)
 
 
 def test_an_answer_without_body_ends_with_its_headers(yard: Yard) -> None:
@@ -682,10 +775,39 @@ def test_phases_without_a_request_pass(yard: Yard) -> None:
     assert call.stream.status == 0
 
 
-def test_a_body_whose_headers_are_not_shown(yard: Yard) -> None:
-    for config in (BUFFERED, STREAMED):
-        (answer,) = yard.call().say(request_body=pb.HttpBody(body=ASK, end_of_stream=True), protocol_config=config)
-        pick_of(answer)
+@pytest.mark.parametrize("config", [BUFFERED, STREAMED, FULL_DUPLEX, PARTIAL, UNPROMPTED, NO_BODIES, None])
+def test_a_body_whose_headers_are_not_shown(yard: Yard, config: Any) -> None:
+    call = yard.call()
+    (answer,) = call.say(request_body=pb.HttpBody(body=ASK, end_of_stream=True), protocol_config=config)
+    assert pick_of(answer)[0] in yard.in_flight()
+    if config is FULL_DUPLEX:
+        assert streamed([answer]) == (ASK, True)
+    else:
+        assert not answer.request_body.response.HasField("body_mutation")
+
+
+@pytest.mark.parametrize("config", [FULL_DUPLEX, None])
+def test_the_pick_is_in_the_first_piece_where_no_headers_are_shown(yard: Yard, config: Any) -> None:
+    body = json.dumps({"model": "m", "prompt": "x" * 70_000}).encode()
+    call = yard.call()
+    assert call.say(request_body=pb.HttpBody(body=body[:9]), protocol_config=config) == []
+    answers = call.body(body[9:], end=False)
+    answers += call.say(request_trailers=pb.HttpTrailers())
+    pick_of(answers[0])
+    assert not answers[1].HasField("dynamic_metadata")
+    assert streamed(answers[:2]) == (body, False)
+    assert answers[2] == pb.ProcessingResponse(request_trailers=pb.TrailersResponse())
+
+
+@pytest.mark.parametrize("config", [BUFFERED, STREAMED, FULL_DUPLEX, PARTIAL, UNPROMPTED, NO_BODIES, None])
+def test_trailers_alone_carry_the_pick(yard: Yard, config: Any) -> None:
+    call = yard.call()
+    (answer,) = call.say(request_trailers=pb.HttpTrailers(), protocol_config=config)
+    assert answer.HasField("request_trailers")
+    picked = answer.dynamic_metadata["envoy.lb"]["x-gateway-destination-endpoint"].split(",")
+    assert yard.in_flight() == {picked[0]: 1}
+    call.handler.on_half_close()
+    yard.at_rest()
 
 
 @pytest.mark.parametrize("steps", range(5))

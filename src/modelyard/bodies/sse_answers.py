@@ -85,7 +85,11 @@ class SseObserver:
     def _read_usage(self, lines: bytes) -> None:
         for line in lines.split(b"\n"):
             if b'"usage"' in line and line[:5] == b"data:":
-                self.usage = usage_of(line[5:], self.usage)
+                before = self.usage
+                self.usage = usage_of(line[5:], before)
+                if self.usage is before and line.rfind(b"data:") > 0:
+                    # Events that run together; inside of a text, what follows would be no JSON.
+                    self.usage = usage_of(line[line.rfind(b"data:") + 5 :], before)
 
 
 class SseRenamer(SseObserver):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from modelyard.envoy.api import Config, extension, typed
+from modelyard.exchange.forced_model import REWRITE_HEADERS
 from modelyard.exchange.trusted_headers import TRUSTED_NAMES, TRUSTED_PREFIXES
 
 _ENVOY_PREFIX = "x-envoy-"
@@ -31,7 +32,7 @@ def remove_forged_trailers(body_headers: Iterable[str]) -> Config:
 
 def forged_patterns(body_headers: Iterable[str]) -> tuple[str, ...]:
     """Expressions for whole names, in the hyphen and in the underscore spelling."""
-    names = sorted({*TRUSTED_NAMES, *(name.lower() for name in body_headers)})
+    names = sorted({*TRUSTED_NAMES, *REWRITE_HEADERS, *(name.lower() for name in body_headers)})
     prefixes = (*TRUSTED_PREFIXES, _ENVOY_PREFIX)
     exact = "|".join(_either_spelling(name) for name in names)
     begun = "|".join(_either_spelling(prefix) for prefix in prefixes)

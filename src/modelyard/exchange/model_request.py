@@ -48,18 +48,22 @@ class ModelRequest(AdapterWait[Go], eq=False):
             if refused is not None:
                 return refused
         model = self.facts.model
+        if model is None and state.is_pool and self.body is not None and self.facts.dialect:
+            return self._no_model_named()
+        objective = _first(head.by_name, OBJECTIVE_HEADERS)
+        self.priority = self.record.priority = state.targets.priority(model or "", objective)
         if model is None:
-            if state.is_pool and self.body is not None and self.facts.dialect:
-                return self._no_model_named()
             return None
-        targets = state.targets
-        self.priority = self.record.priority = targets.priority(model, _first(head.by_name, OBJECTIVE_HEADERS))
-        self.target_model = target = targets.target(model, self._gateway.random())
+        self.target_model = target = self._target(state, model)
         self.record.target_model = target
         only = state.only_models
         if (target in state.loading) if only is None else (target not in only):
             return self._not_served(state, model, target, now)
         return None
+
+    def _target(self, state: BackendState, model: str) -> str:
+        """The name that the pool's objects give ``model``."""
+        return state.targets.target(model, self._gateway.random())
 
     def _narrow_path(self, state: BackendState) -> Respond | None:
         """Only the model API's paths go to a pool, in their one spelling, as they are after the route's rewrites."""
@@ -141,16 +145,16 @@ class ModelRequest(AdapterWait[Go], eq=False):
         subset = None if place is None else place.addresses
         if self._within is not None:
             subset = self._within if subset is None else subset & self._within
-        scheduler = state.scheduler
+        scheduler, explain = state.scheduler, self._explain or self.wants_scores
         try:
             decision = scheduler.pick(
-                self._pick, now, subset=subset, exclude=exclude, explain=self._explain, count=self._count
+                self._pick, now, subset=subset, exclude=exclude, explain=explain, count=self._count
             )
         except NoEndpoint as nothing:
             if len(exclude) <= len(self._tried):
                 return self._no_endpoint(nothing, state, now)
             try:
-                decision = scheduler.pick(self._pick, now, subset=subset, exclude=self._tried, explain=self._explain)
+                decision = scheduler.pick(self._pick, now, subset=subset, exclude=self._tried, explain=explain)
             except NoEndpoint as still_nothing:
                 return self._no_endpoint(still_nothing, state, now)
         self.why = decision.why

@@ -3,7 +3,7 @@ Protocol 1.0)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,6 +16,7 @@ from modelyard.bodies.prefixed_paths import controls_engine, prefixed_dialect
 from modelyard.exchange.body_reading import NO_FACTS
 from modelyard.exchange.commands import Respond, Wait
 from modelyard.exchange.endpoint_subset import canonical_address
+from modelyard.exchange.forced_model import forced_model
 from modelyard.exchange.header_text import off_the_wire, on_the_wire
 from modelyard.exchange.model_request import ModelRequest
 from modelyard.exchange.record import ExchangeRecord
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 DESTINATION = "x-gateway-destination-endpoint"
 _ANY_API = AnyApi()
+_EVENTS, _JSON = "text/event-stream", "application/json"
 UNBOUNDED_WAIT = 3600.0
 """Seconds said of a queue in which requests may wait for ever."""
 
@@ -47,6 +49,8 @@ class Picked(msgspec.Struct, eq=False):
     """The body with another model's name; None: as it came."""
     set_headers: Headers
     remove_headers: list[str]
+    scores: Mapping[str, float] | None = None
+    """Of ``targets``, by address: the sum of what the policies gave each, times their weights. None: not asked for."""
 
 
 class PickedRequest(ModelRequest[Picked], eq=False, kw_only=True):
@@ -167,7 +171,7 @@ class PickedRequest(ModelRequest[Picked], eq=False, kw_only=True):
         if model is None or state is None:
             return None
         self._note_facts()
-        self.target_model = self.record.target_model = target = state.targets.target(model, self._gateway.random())
+        self.target_model = self.record.target_model = target = self._target(state, model)
         place = state.places.get(target)
         name = target if place is None else place.names.get(self._in_flight_at, target)
         if name == model:
@@ -246,7 +250,17 @@ class PickedRequest(ModelRequest[Picked], eq=False, kw_only=True):
             return self._refuse(404, message, "path_not_served")
         return None
 
+    def _target(self, state: BackendState, model: str) -> str:
+        """The pool's objects come first, then the header that forces a name (reference, section 2.5)."""
+        if state.targets.defines(model):
+            return super()._target(state, model)
+        return forced_model(self.head.by_name) or model
+
     # ── the choice ──
+
+    def narrow(self, within: frozenset[str]) -> None:
+        """The proxy names its subset, or another one, after the head: before an endpoint is picked."""
+        self._within = within
 
     def _go(self, decision: Decision) -> Picked:
         assert self.state is not None
@@ -271,7 +285,14 @@ class PickedRequest(ModelRequest[Picked], eq=False, kw_only=True):
         if self.renames and "accept-encoding" in self.head.by_name:
             # A compressed answer could not be read, so the client would see the engine's model name.
             remove.append("accept-encoding")
-        return Picked(targets, self.body if self.renames else None, fields, remove)
+        picked = Picked(targets, self.body if self.renames else None, fields, remove)
+        if self.wants_scores:
+            picked.scores = self._scores()
+        return picked
+
+    def _scores(self) -> dict[str, float]:
+        totals = {item.endpoint.address: item.total for item in self.why.candidates} if self.why is not None else {}
+        return {item.address: totals[item.address] for item in self.targets if item.address in totals}
 
     # ── the answer ──
 
@@ -289,6 +310,9 @@ class PickedRequest(ModelRequest[Picked], eq=False, kw_only=True):
         if self.lacks_model(status):
             self._gateway.model_missing(state, self._in_flight_at, self.engine_model or self.target_model, now)
         if self.facts.dialect or self.facts.model is not None:
+            if "content-type" not in by_name:
+                # The proxy shows other fields only; then what was asked for says what comes.
+                by_name = {**by_name, "content-type": _EVENTS if self.facts.stream else _JSON}
             self._observe(ResponseHead(status, "", [], by_name=by_name))
         self.forget_request()
         fields: Headers = []

@@ -24,28 +24,30 @@ _SUBSET_NAMESPACE, _SUBSET_KEY = "envoy.lb.subset_hint", "x-gateway-destination-
 class PickerStream(ProcessorStream[PickedRequest]):
     """Made by ``EndpointPicker.open``; a ``StreamHandler``."""
 
-    __slots__ = ("_picker",)
+    __slots__ = ("_metadata", "_picker")
 
     def __init__(self, picker: EndpointPicker, stream: GrpcStream) -> None:
         super().__init__(picker, stream)
         self._picker = picker
+        self._metadata = b""
+        """As it came last."""
 
     def open(self, request: ProcessingRequest) -> PickedRequest | None:
         """The exchange of the request whose first message this is; None: it was refused."""
         picker = self._picker
         head = request_head(request.fields)
+        self._metadata = request.metadata
         metadata: dict[str, dict[str, Plain]] = metadata_of(request.metadata)
         plan = picker.pools.choose(self.stream.metadata, metadata)
         exchange = None
         if plan is not None:
             self.fails_open = plan.fails_open
             settings = picker.settings
-            hint = metadata.get(_SUBSET_NAMESPACE) if settings.honours_subset else None
             exchange = picker.gateway.open_picked(
                 plan.key,
                 head,
                 picker.clock(),
-                within=subset_of(hint[_SUBSET_KEY]) if hint and _SUBSET_KEY in hint else None,
+                within=self._subset(metadata),
                 forged=take_forged(head),
                 most_endpoints=settings.most_endpoints,
                 any_path=not settings.only_model_api,
@@ -57,6 +59,20 @@ class PickerStream(ProcessorStream[PickedRequest]):
         self.exchange = exchange
         picker.open_requests.add(exchange)
         return exchange
+
+    def _subset(self, metadata: dict[str, dict[str, Plain]]) -> frozenset[str] | None:
+        """The only addresses that may be picked; None: the proxy names none."""
+        hint = metadata.get(_SUBSET_NAMESPACE) if self._picker.settings.honours_subset else None
+        return subset_of(hint[_SUBSET_KEY]) if hint and _SUBSET_KEY in hint else None
+
+    def _metadata_came(self, metadata: bytes) -> None:
+        exchange = self.exchange
+        if exchange is None or metadata == self._metadata:
+            return
+        self._metadata = metadata
+        within = self._subset(metadata_of(metadata))
+        if within is not None:
+            exchange.narrow(within)
 
     @property
     def picked(self) -> PickedRequest | None:
@@ -96,3 +112,15 @@ class PickerStream(ProcessorStream[PickedRequest]):
             record.request_bytes = self._request.size
             record.response_bytes = self._response.size
             picker.record_sink(record)
+
+
+class ScoringPickerStream(PickerStream):
+    """The same where picks carry their endpoints' scores."""
+
+    __slots__ = ()
+
+    def open(self, request: ProcessingRequest) -> PickedRequest | None:
+        exchange = super().open(request)
+        if exchange is not None:
+            exchange.wants_scores = True
+        return exchange

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from modelyard.extproc.processing_request import (
@@ -110,23 +110,36 @@ _END = number_field(2, 1)
 _OUTER = {phase: bytes((number << 3 | LENGTH,)) for phase, number in ANSWERS.items()}
 
 
-def pieces(phase: int, body: bytes, *, end: bool) -> Iterator[bytes]:
+def pieces(phase: int, body: bytes, *, end: bool, first: bytes = b"") -> Iterator[bytes]:
     """A body in FULL_DUPLEX_STREAMED, made piece by piece as they are asked for; ``end``: nothing follows, no trailers
-    either."""
+    either. ``first``: an ``answer`` of the same phase that the first piece carries too; who reads the message merges
+    them (protobuf.dev, "Last One Wins")."""
     size = len(body)
     if size <= LARGEST_PIECE:
         if size or end:
-            yield piece(phase, body, end=end)
+            yield first + piece(phase, body, end=end)
         return
     view = memoryview(body)
     for at in range(0, size, LARGEST_PIECE):
-        yield piece(phase, view[at : at + LARGEST_PIECE], end=end and at + LARGEST_PIECE >= size)
+        yield first + piece(phase, view[at : at + LARGEST_PIECE], end=end and at + LARGEST_PIECE >= size)
+        first = b""
+
+
+_DESTINATION = "x-gateway-destination-endpoint"
 
 
 @lru_cache(maxsize=4096)
 def picked_metadata(targets: str) -> bytes:
     """The pick as dynamic metadata: what an answer carries beside the header."""
-    return nested(_METADATA, struct_of({"envoy.lb": {"x-gateway-destination-endpoint": targets}}))
+    return nested(_METADATA, struct_of({"envoy.lb": {_DESTINATION: targets}}))
+
+
+def scored_metadata(targets: str, scores: Mapping[str, float]) -> bytes:
+    """The pick with the score of each of its endpoints, as the reference implementation writes them."""
+    row: dict[str, str | Mapping[str, float]] = {_DESTINATION: targets}
+    if scores:
+        row[f"{_DESTINATION}-scores"] = scores
+    return nested(_METADATA, struct_of({"envoy.lb": row}))
 
 
 def immediate(status: int, set_fields: Fields, body: bytes, details: str = "") -> bytes:

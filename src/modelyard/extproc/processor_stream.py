@@ -88,6 +88,9 @@ class ProcessorStream(Generic[Request]):
         """Who looks at the answer; None: nobody."""
         return None
 
+    def _metadata_came(self, metadata: bytes) -> None:
+        """A message of the request's body or its trailers carries dynamic metadata."""
+
     def _answer_shown(self) -> None:
         """The proxy shows an answer."""
 
@@ -155,12 +158,16 @@ class ProcessorStream(Generic[Request]):
         elif phase == REQUEST_HEADERS:
             self._request.on_headers(request)
         elif phase == REQUEST_BODY:
+            if request.metadata:
+                self._metadata_came(request.metadata)
             self._request.on_body(request)
         elif phase == RESPONSE_HEADERS:
             self._answer_shown()
             self._response.on_headers(request)
         elif phase == REQUEST_TRAILERS:
-            self._request.on_trailers()
+            if request.metadata:
+                self._metadata_came(request.metadata)
+            self._request.on_trailers(request)
         elif phase == RESPONSE_TRAILERS:
             self._response.on_trailers()
 

@@ -27,6 +27,7 @@ from modelyard.extproc.processing_response import (
     picked_metadata,
     pieces,
     plain_answer,
+    scored_metadata,
     trailers_answer,
 )
 
@@ -55,6 +56,7 @@ class RequestAnswering:
         "_owes_headers",
         "_owes_trailers",
         "_phase",
+        "_pick_in_trailers",
         "_pieces",
         "_shown",
         "_stream",
@@ -81,6 +83,8 @@ class RequestAnswering:
         """Trailers came."""
         self._owes_trailers = False
         self._owes_headers = False
+        self._pick_in_trailers = b""
+        """The pick as metadata, where no other message was there to answer."""
         self._pieces: Iterator[bytes] | None = None
         """What is still to be sent of the body."""
         self.decided = False
@@ -110,7 +114,8 @@ class RequestAnswering:
             self._stream.respond(command)
             return
         self.decided = True
-        told = self._owes_headers or self._shown > 0
+        if not self._owes_headers and not self._shown:
+            self._pick_in_trailers = _metadata(command)
         mode = self._mode
         if mode == FULL_DUPLEX_STREAMED:
             self._answer_in_pieces(command)
@@ -122,7 +127,7 @@ class RequestAnswering:
         else:
             self._answer_body(command)
         if self._owes_trailers and self._pieces is None:
-            self._answer_trailers(b"" if told else _metadata(command))
+            self._answer_trailers()
 
     def _answer_headers(self, picked: Picked, length: int = -1) -> None:
         self._owes_headers = False
@@ -139,15 +144,21 @@ class RequestAnswering:
         body = picked.body
         if body is None and self._shown:
             body = self._join()
+        first = b""
         if self._owes_headers:
             # Trailers need a body without a length in HTTP/1.1.
             self._answer_headers(picked, -1 if body is None or self._trailers else len(body))
+        elif body or not self._trailers:
+            mutation = header_mutation(picked.set_headers, picked.remove_headers)
+            first = answer(REQUEST_BODY, mutation=mutation, metadata=_metadata(picked))
+        else:
+            self._pick_in_trailers = _metadata(picked)
         self._forget_body()
         if body is None:
             self._sent()
             return
         self._phase = SENDING
-        self._pieces = pieces(REQUEST_BODY, body, end=not self._trailers)
+        self._pieces = pieces(REQUEST_BODY, body, end=not self._trailers, first=first)
         self.on_writable()
 
     def _answer_each(self, picked: Picked) -> None:
@@ -185,9 +196,9 @@ class RequestAnswering:
         self._body.clear()
         self._exchange().drop_body()
 
-    def _answer_trailers(self, metadata: bytes = b"") -> None:
+    def _answer_trailers(self) -> None:
         self._owes_trailers = False
-        self._stream.send(trailers_answer(REQUEST_TRAILERS, metadata))
+        self._stream.send(trailers_answer(REQUEST_TRAILERS, self._pick_in_trailers))
 
     def pass_unpicked(self) -> bool:
         """Let the request go wherever the proxy sends it. False: that cannot be said any more."""
@@ -237,4 +248,6 @@ _NO_BODY = answer(REQUEST_BODY, body=b"")
 
 
 def _metadata(picked: Picked) -> bytes:
-    return picked_metadata(picked.targets) if picked.targets else b""
+    if not picked.targets:
+        return b""
+    return picked_metadata(picked.targets) if picked.scores is None else scored_metadata(picked.targets, picked.scores)

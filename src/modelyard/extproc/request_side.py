@@ -61,6 +61,8 @@ if TYPE_CHECKING:
 SILENCE = 0.1
 """Seconds without a body after which a proxy that says nothing of its modes is taken for one that waits for an answer
 to the headers: half of the time for which Envoy waits by default (``message_timeout``)."""
+LONG_SILENCE = 3.0
+"""The same once a proxy that says nothing has sent bodies unasked: its clients may be slow with theirs."""
 HELD_WHEN_STREAMED = 24 * 1024
 """Bytes of a body that a proxy may be kept waiting for in STREAMED without prompting: it sends no more than its own
 buffer holds (32 KiB in hardened configurations) before it has an answer."""
@@ -116,8 +118,10 @@ class RequestSide(RequestAnswering):
         elif self._mode in (BUFFERED, BUFFERED_PARTIAL):
             self._owes_headers = False
             self._stream.send(plain_answer(REQUEST_HEADERS))
-        elif self._mode == UNSAID and not self._stream.processor.bodies_come_unasked:
-            self._alarm = self._stream.processor.call_later(SILENCE, self._silence_lasted)
+        elif self._mode == UNSAID:
+            processor = self._stream.processor
+            patience = LONG_SILENCE if processor.bodies_come_unasked else SILENCE
+            self._alarm = processor.call_later(patience, self._silence_lasted)
 
     def on_body(self, request: ProcessingRequest) -> None:
         body, end = request.body, request.end_of_stream
@@ -139,9 +143,11 @@ class RequestSide(RequestAnswering):
                 # The silence was the client's: this proxy waits for no answer to its headers.
                 self._late, self._mode = True, FULL_DUPLEX_STREAMED
 
-    def on_trailers(self) -> None:
+    def on_trailers(self, request: ProcessingRequest) -> None:
         if self._ended and self._stream.exchange is not None:
             raise _out_of_order("request trailers")
+        if self._phase == NEW and not self._begin_without_headers(request):
+            return
         self._trailers = self._ended = True
         if self._phase == COLLECTING:
             self._owes_trailers = True
@@ -167,9 +173,12 @@ class RequestSide(RequestAnswering):
     # ── collecting ──
 
     def _begin_without_headers(self, request: ProcessingRequest) -> bool:
-        """The proxy does not show headers."""
+        """The proxy shows no headers. One that says nothing of its modes and sends a whole body has buffered it."""
         modes = self._stream.modes
-        self._mode = FULL_DUPLEX_STREAMED if modes is None else min(modes.request, FULL_DUPLEX_STREAMED)
+        if modes is not None:
+            self._mode = min(modes.request, FULL_DUPLEX_STREAMED)
+        else:
+            self._mode = BUFFERED if request.end_of_stream else FULL_DUPLEX_STREAMED
         if self._stream.open(request) is None:
             return False
         self._phase = COLLECTING

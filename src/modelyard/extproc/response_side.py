@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from modelyard.exchange.picked_request import PickedRequest
     from modelyard.extproc.processor_stream import ProcessorStream
 
+NOT_SHOWN = 200
+"""What an answer counts as whose status the proxy does not show (``forward_rules``): there is one, so its tokens
+count."""
+
 _SERVED_NAMESPACE, _SERVED_KEY = "envoy.lb", "x-gateway-destination-endpoint-served"
 
 
@@ -144,4 +148,4 @@ _PLAIN_BODY = plain_answer(RESPONSE_BODY)
 
 def _status(by_name: dict[str, str]) -> int:
     status = by_name.get(":status", "")
-    return int(status) if status.isascii() and status.isdigit() else 0
+    return int(status) if status.isascii() and status.isdigit() else NOT_SHOWN
