@@ -84,3 +84,30 @@ def test_what_is_no_certificate_is_told(pem: bytes) -> None:
     )
     assert [fault.listener for fault in faults] == ["broken"]
     assert made.choose("a.example.com") is not None
+
+
+def test_less_than_the_required_version_is_refused(table: CertificateTable) -> None:
+    def handshake(table: CertificateTable, most: ssl.TLSVersion) -> str | None:
+        client = ssl.create_default_context()
+        CA.configure_trust(client)
+        client.maximum_version = most
+        inward, outward = ssl.MemoryBIO(), ssl.MemoryBIO()
+        ends = [
+            client.wrap_bio(inward, outward, server_hostname="a.example.com"),
+            table.base.wrap_bio(outward, inward, server_side=True),
+        ]
+        for _ in range(4):
+            for end in ends:
+                try:
+                    end.do_handshake()
+                except ssl.SSLWantReadError:
+                    continue
+        return ends[0].version()
+
+    made = CertificateTable()
+    made.replace([listener("a.example.com")])
+    assert handshake(made, ssl.TLSVersion.TLSv1_2) == "TLSv1.2"
+    made.require("TLSv1.3")
+    assert handshake(made, ssl.TLSVersion.TLSv1_3) == "TLSv1.3"
+    with pytest.raises(ssl.SSLError):
+        handshake(made, ssl.TLSVersion.TLSv1_2)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from modelyard.cli.bbr_plugins import BadPlugin, body_plugins
+from modelyard.cli.byte_sizes import byte_size
 from modelyard.cli.exit_codes import ExitCode
 from modelyard.cli.ext_proc_foreground import Ports, run_in_foreground, socket_path, tls_files
 from modelyard.cli.ext_proc_options import (
@@ -17,11 +18,14 @@ from modelyard.cli.ext_proc_options import (
     CertPathOption,
     DrainDelayOption,
     DrainTimeoutOption,
+    MessageSizeOption,
     SecureServingOption,
+    TlsMinimumOption,
     VerbosityOption,
     WorkersOption,
     default_host,
     seconds,
+    tls_minimum,
 )
 from modelyard.cli.ext_proc_options import drain_delay as given_drain_delay
 from modelyard.cli.foreground import worker_count
@@ -71,6 +75,8 @@ def bbr(
     admin: AdminOption = "",
     secure_serving: SecureServingOption = True,
     cert_path: CertPathOption = None,
+    tls_min_version: TlsMinimumOption = "VersionTLS12",
+    grpc_max_recv_msg_size: MessageSizeOption = "",
     workers: WorkersOption = "1",
     drain_timeout: DrainTimeoutOption = "30s",
     drain_delay: DrainDelayOption = "",
@@ -112,6 +118,8 @@ def bbr(
         admin=admin_address(admin) if admin else None,
         tls=secure_serving,
         tls_files=tls_files(secure_serving, cert_path),
+        tls_minimum=tls_minimum(tls_min_version),
+        max_message=byte_size("--grpc-max-recv-msg-size", grpc_max_recv_msg_size),
         socket_path=socket_path(Role.ROUTER, host, ports.grpc, home),
         workers=worker_count(workers),
         drain_seconds=seconds("--drain-timeout", drain_timeout),

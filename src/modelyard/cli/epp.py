@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from modelyard.cli.byte_sizes import byte_size
 from modelyard.cli.epp_serving import Asked, FailureMode, serving_of
 from modelyard.cli.exit_codes import ExitCode
 from modelyard.cli.ext_proc_foreground import Ports, run_in_foreground, socket_path, tls_files
@@ -18,17 +19,34 @@ from modelyard.cli.ext_proc_options import (
     CertPathOption,
     DrainDelayOption,
     DrainTimeoutOption,
+    MessageSizeOption,
     SecureServingOption,
+    TlsMinimumOption,
     VerbosityOption,
     WorkersOption,
     default_host,
     seconds,
+    tls_minimum,
 )
 from modelyard.cli.ext_proc_options import drain_delay as given_drain_delay
 from modelyard.cli.foreground import worker_count
 from modelyard.cli.gateway_options import AdapterWaitOption, BodyOption
 from modelyard.cli.go_flags import go_command
 from modelyard.cli.manifests_option import ManifestsOption
+from modelyard.cli.model_server_metrics import (
+    CacheMetricOption,
+    GivenNames,
+    LoraMetricOption,
+    MetricsPathOption,
+    MetricsPortOption,
+    MetricsSchemeOption,
+    QueuedMetricOption,
+    RunningMetricOption,
+    StalenessOption,
+    UsageMetricOption,
+    metrics_place,
+    staleness,
+)
 from modelyard.cli.operator_flags import PICKER
 from modelyard.cli.output import Output, OutputOption, fail
 from modelyard.cli.port_mapping import admin_address, bind_address
@@ -90,9 +108,27 @@ def epp(
             _PICKING,
         ),
     ] = True,
+    emit_endpoint_scores: Annotated[
+        bool,
+        _option(
+            "--emit-endpoint-scores",
+            "Name the score of each endpoint of a pick in dynamic metadata, x-gateway-destination-endpoint-scores; "
+            "every candidate is scored for it.",
+            _PICKING,
+        ),
+    ] = False,
     refresh_metrics_interval: Annotated[
         str, _option("--refresh-metrics-interval", "Between two readings of an endpoint's metrics.", _PICKING)
     ] = "200ms",
+    metrics_staleness_threshold: StalenessOption = "",
+    model_server_metrics_port: MetricsPortOption = 0,
+    model_server_metrics_path: MetricsPathOption = "",
+    model_server_metrics_scheme: MetricsSchemeOption = "",
+    total_queued_requests_metric: QueuedMetricOption = "",
+    total_running_requests_metric: RunningMetricOption = "",
+    kv_cache_usage_percentage_metric: UsageMetricOption = "",
+    lora_info_metric: LoraMetricOption = "",
+    cache_info_metric: CacheMetricOption = "",
     adapter_wait: AdapterWaitOption = 30.0,
     max_body: BodyOption = 64,
     grpc_port: Annotated[int, _option("--grpc-port", "ext_proc; 0: any free one.", PORTS, min=0, max=65535)] = 9002,
@@ -106,6 +142,8 @@ def epp(
     admin: AdminOption = "",
     secure_serving: SecureServingOption = True,
     cert_path: CertPathOption = None,
+    tls_min_version: TlsMinimumOption = "VersionTLS12",
+    grpc_max_recv_msg_size: MessageSizeOption = "",
     workers: WorkersOption = "1",
     drain_timeout: DrainTimeoutOption = "30s",
     drain_delay: DrainDelayOption = "",
@@ -134,6 +172,13 @@ def epp(
     interval = seconds("--refresh-metrics-interval", refresh_metrics_interval)
     if interval < _LEAST_INTERVAL:
         fail("--refresh-metrics-interval: the shortest is 50ms.", ExitCode.USAGE)
+    names = GivenNames(
+        queued=total_queued_requests_metric,
+        running=total_running_requests_metric,
+        kv_usage=kv_cache_usage_percentage_metric,
+        lora=lora_info_metric,
+        cache=cache_info_metric,
+    )
     serving = serving_of(
         Asked(
             files=tuple(filename or ()),
@@ -162,11 +207,16 @@ def epp(
         admin=admin_address(admin) if admin else None,
         tls=secure_serving,
         tls_files=tls_files(secure_serving, cert_path),
+        tls_minimum=tls_minimum(tls_min_version),
+        max_message=byte_size("--grpc-max-recv-msg-size", grpc_max_recv_msg_size),
         socket_path=socket_path(Role.PICKER, host, ports.grpc, home),
         workers=worker_count(workers),
         drain_seconds=seconds("--drain-timeout", drain_timeout),
         drain_delay=given_drain_delay(drain_delay),
         refresh_seconds=interval,
+        metrics_place=metrics_place(model_server_metrics_port, model_server_metrics_path, model_server_metrics_scheme),
+        metric_names=names.read(),
+        stale_seconds=staleness("--metrics-staleness-threshold", metrics_staleness_threshold),
         body_limit=max_body * 1024 * 1024,
         adapter_wait=adapter_wait,
         access_log=access_log,
@@ -174,6 +224,7 @@ def epp(
             only_pool="/".join(serving.pool) if serving.pool is not None else "",
             most_endpoints=endpoints_in_pick,
             honours_subset=subset_filter,
+            emits_scores=emit_endpoint_scores,
         ),
     )
     run_in_foreground(settings, serving.sources(settings), v, output)

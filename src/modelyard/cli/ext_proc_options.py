@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from modelyard.cli.exit_codes import ExitCode
-from modelyard.cli.output import fail
+from modelyard.cli.output import fail, warn
 from modelyard.resources.durations import parse_go_duration
+from modelyard.worker.protocol import TlsVersion
 
 PORTS, TLS, PROCESS = "Ports", "TLS", "Process"
+_OLD_TLS = ("VersionTLS10", "VersionTLS11")
+_TLS_VERSIONS: Mapping[str, TlsVersion] = {
+    **dict.fromkeys(_OLD_TLS, "TLSv1.2"),
+    "VersionTLS12": "TLSv1.2",
+    "VersionTLS13": "TLSv1.3",
+}
 
 BindOption = Annotated[
     str,
@@ -42,6 +50,22 @@ CertPathOption = Annotated[
         "--cert-path",
         help="Folder with tls.crt and tls.key, read again when they change. Default: self-signed, in memory only.",
         rich_help_panel=TLS,
+    ),
+]
+TlsMinimumOption = Annotated[
+    str,
+    typer.Option(
+        "--tls-min-version",
+        help="VersionTLS12 or VersionTLS13: what gateways must speak at least.",
+        rich_help_panel=TLS,
+    ),
+]
+MessageSizeOption = Annotated[
+    str,
+    typer.Option(
+        "--grpc-max-recv-msg-size",
+        help="Longest gRPC message that is taken (10MiB, 25MB, bytes). Default: a body of --max-body in one message.",
+        rich_help_panel=PROCESS,
     ),
 ]
 WorkersOption = Annotated[
@@ -85,6 +109,15 @@ def drain_delay(text: str) -> float:
 
 def _in_pod() -> bool:
     return "KUBERNETES_SERVICE_HOST" in os.environ
+
+
+def tls_minimum(text: str) -> TlsVersion:
+    """``--tls-min-version``, as Go names versions; ends with a clear error for an unknown one."""
+    if text not in _TLS_VERSIONS:
+        fail(f"--tls-min-version {text!r}: one of {', '.join(_TLS_VERSIONS)}.", ExitCode.USAGE)
+    if text in _OLD_TLS:
+        warn(f"--tls-min-version {text}: TLS 1.2 and later is served.")
+    return _TLS_VERSIONS[text]
 
 
 def seconds(option: str, text: str) -> float:

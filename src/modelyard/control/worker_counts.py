@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from modelyard.control.worker_handle import Worker
-from modelyard.telemetry.request_metrics import OTHER, RequestRow
+from modelyard.telemetry.bounded_labels import OTHER
+from modelyard.telemetry.request_metrics import RequestRow
 
 _MOST_ROWS = 10_000
 """Combinations of labels kept; with more, models fold into ``other``: clients choose their names."""

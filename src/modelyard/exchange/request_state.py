@@ -45,6 +45,8 @@ class RequestState(msgspec.Struct, Generic[Go], eq=False):
     target_model: str = ""
     priority: int = 0
     why: Why | None = None
+    wants_scores: bool = False
+    """``why`` is to be known of a request that is served: every candidate is scored for it."""
     body: bytes | None = None
     engine_model: str = ""
     """The model's name in the body that goes to the endpoint, where it is not the client's."""

@@ -11,7 +11,7 @@ from modelyard.exchange.gateway import Gateway
 from modelyard.exchange.picked_request import PickedRequest
 from modelyard.exchange.record import ExchangeRecord
 from modelyard.extproc.grpc_stream import GrpcStream
-from modelyard.extproc.picker_stream import PickerStream
+from modelyard.extproc.picker_stream import PickerStream, ScoringPickerStream
 from modelyard.extproc.pool_choice import PoolChoice
 from modelyard.extproc.processor import PROCESS, CallLater, Processor
 from modelyard.fleet.fleet import BackendKey
@@ -49,6 +49,7 @@ class EndpointPicker(Processor):
     def apply(self, settings: PickerSettings, snapshot: Snapshot) -> None:
         """Serve the pools of ``snapshot``, which is in force in the gateway; open streams end as they began."""
         self.settings = settings
+        self._stream_type = ScoringPickerStream if settings.emits_scores else PickerStream
         services = service_plans(snapshot) if settings.services else ()
         self.pools = PoolChoice([*snapshot.pools.values(), *services], settings.only_pool)
 
@@ -83,4 +84,4 @@ class EndpointPicker(Processor):
 
     def open(self, stream: GrpcStream) -> PickerStream:
         """What the server calls for every stream of ``PROCESS``."""
-        return PickerStream(self, stream)
+        return self._stream_type(self, stream)

@@ -45,3 +45,7 @@ class GrpcLimits:
         less is read, a longer one still comes through, to be refused in HTTP's words."""
         most = max(self.max_message, largest + _ENVELOPE)
         return replace(self, max_message=most, max_kept=max(self.max_kept, most))
+
+    def for_messages(self, longest: int) -> GrpcLimits:
+        """The same where someone says how long a message may be."""
+        return replace(self, max_message=longest, max_kept=max(self.max_kept, longest))

@@ -15,6 +15,8 @@ MAX_DEPTH = 32
 
 _NULL, _NUMBER, _TEXT, _BOOLEAN, _STRUCT, _LIST = range(1, 7)
 _double = struct.Struct("<d")
+_NUMBER_TAG = bytes((_NUMBER << 3 | 1,))
+"""Eight bytes follow."""
 
 
 def read_struct(data: bytes, start: int, end: int, depth: int = 0) -> dict[str, Plain]:
@@ -74,12 +76,18 @@ def _list(data: bytes, start: int, end: int, depth: int) -> list[Plain]:
     ]
 
 
-def struct_of(texts: Mapping[str, Mapping[str, str]]) -> bytes:
-    """A Struct of Structs of texts: dynamic metadata, by namespace and key."""
+def struct_of(namespaces: Mapping[str, Mapping[str, str | Mapping[str, float]]]) -> bytes:
+    """A Struct of Structs of texts, or of numbers by name: dynamic metadata, by namespace and key."""
     return b"".join(
-        _entry(namespace, nested(_STRUCT, *(_entry(key, nested(_TEXT, value.encode())) for key, value in row.items())))
-        for namespace, row in texts.items()
+        _entry(namespace, nested(_STRUCT, *(_entry(key, _written(value)) for key, value in row.items())))
+        for namespace, row in namespaces.items()
     )
+
+
+def _written(value: str | Mapping[str, float]) -> bytes:
+    if isinstance(value, str):
+        return nested(_TEXT, value.encode())
+    return nested(_STRUCT, *(_entry(name, _NUMBER_TAG + _double.pack(number)) for name, number in value.items()))
 
 
 def _entry(key: str, value: bytes) -> bytes:

@@ -13,6 +13,7 @@ from modelyard.exchange.contract import ClientFacts
 from modelyard.exchange.record import ExchangeRecord
 from modelyard.extproc.body_based_router import BodyBasedRouter
 from modelyard.extproc.endpoint_picker import PROCESS, EndpointPicker
+from modelyard.extproc.grpc_limits import GrpcLimits
 from modelyard.extproc.grpc_server import GrpcServer
 from modelyard.extproc.grpc_stream import GrpcStream, OpenStream, StreamHandler
 from modelyard.extproc.health_service import EXTERNAL_PROCESSOR, OVERALL, READINESS, HealthService
@@ -96,7 +97,9 @@ class ExtProcServer:
         if wanted is None:
             return ()
         self._serve(wanted, snapshot)
-        self._server.limits = self._server.limits.for_bodies(order.body_limit)
+        limits = GrpcLimits().for_bodies(order.body_limit)
+        self._server.limits = limits.for_messages(wanted.max_message) if wanted.max_message else limits
+        self._certificates.require(wanted.tls_minimum)
         if wanted.certificate is not None:
             pair = wanted.certificate
             self._certificates.serve(Certificate(secret="", cert_pem=pair.cert_pem, key_pem=pair.key_pem))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from modelyard.fleet.health import PassiveSettings
+from modelyard.fleet.metric_names import MetricNames
 
 
 class ScrapeSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,3 +39,5 @@ class ScrapeSettings(msgspec.Struct, frozen=True, kw_only=True):
     tick: float = 0.02
     """Granularity of the schedule: what falls into one tick is done together."""
     passive: PassiveSettings = PassiveSettings()
+    metric_names: MetricNames | None = None
+    """Metrics that are read instead of the engines' own; None: those of the engines."""

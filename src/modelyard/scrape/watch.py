@@ -11,6 +11,7 @@ from modelyard.fleet.delta import same_load
 from modelyard.fleet.endpoints import Endpoint, EngineLoad, ServedModel
 from modelyard.fleet.engine import Engine, Probe
 from modelyard.fleet.health import HealthCheck, PassiveState, set_aside, traffic_failed
+from modelyard.fleet.metric_names import read_by
 from modelyard.scrape.believed_models import BelievedModels
 from modelyard.scrape.check_job import CheckJob, CheckResult
 from modelyard.scrape.jobs import Shared
@@ -197,6 +198,10 @@ class Watch:
 
     def _adopt(self, engine: Engine, source: Probe | None) -> None:
         """Read what this engine shows from now on."""
+        names = self._shared.settings.metric_names
+        if names is not None:
+            engine = read_by(engine, names)
+            source = source or engine.metrics
         self.engine = engine
         if self._metrics is not None:
             self._metrics.close()

@@ -15,11 +15,15 @@ from typing import Any
 
 from modelyard.routing import hostnames
 from modelyard.routing.listeners import Certificate, Listener
-from modelyard.worker.protocol import BindingFault
+from modelyard.worker.protocol import BindingFault, TlsVersion
 
 SERVER_NAME = "modelyard_server_name"
 """Attribute of a connection's SSL object that holds the name the client asked for."""
 
+_VERSIONS: Mapping[TlsVersion, ssl.TLSVersion] = {
+    "TLSv1.2": ssl.TLSVersion.TLSv1_2,
+    "TLSv1.3": ssl.TLSVersion.TLSv1_3,
+}
 HTTP_1 = ("http/1.1",)
 HTTP_2 = ("h2",)
 """Protocols offered in the handshake (ALPN)."""
@@ -63,6 +67,10 @@ class CertificateTable:
         it cannot be used; the last one then stays."""
         self._default = context_of((certificate,), self._protocols)
         self._by_pattern = {"": self._default}
+
+    def require(self, version: TlsVersion) -> None:
+        """Refuse handshakes of connections to come that speak less."""
+        self.base.minimum_version = _VERSIONS[version]
 
     def choose(self, server_name: str) -> ssl.SSLContext | None:
         """The context for a host name; empty: the client named none. None: no listener has this host."""

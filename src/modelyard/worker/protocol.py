@@ -150,6 +150,9 @@ class GrpcBinding(msgspec.Struct, frozen=True, kw_only=True):
     tls: bool = False
 
 
+TlsVersion = Literal["TLSv1.2", "TLSv1.3"]
+
+
 class GrpcCertificate(msgspec.Struct, frozen=True, kw_only=True):
     """The key pair of an ext_proc worker's TLS ports, PEM."""
 
@@ -172,6 +175,9 @@ class PickerSettings(msgspec.Struct, frozen=True, kw_only=True):
     honours_subset: bool = True
     """Pick within ``x-gateway-destination-endpoint-subset``; False: it is ignored (``--disable-endpoint-subset-filter``
     of the reference implementation)."""
+    emits_scores: bool = False
+    """Name the score of each endpoint of a pick beside it (``--emit-endpoint-scores`` of the reference
+    implementation): every candidate of every request is scored for it."""
     only_model_api: bool = False
     """Paths outside engines' model API get 404, and every path its one spelling. False: the path is what another
     gateway's route begins with, so only paths that control an engine are refused."""
@@ -193,6 +199,10 @@ class ExtProc(msgspec.Struct, frozen=True, kw_only=True):
     bindings: tuple[GrpcBinding, ...] = ()
     certificate: GrpcCertificate | None = None
     """Of the bindings with TLS."""
+    tls_minimum: TlsVersion = "TLSv1.2"
+    """What clients of these must speak at least."""
+    max_message: int = 0
+    """Bytes of the longest message that is taken; 0: a body of ``Configure.body_limit`` in one message."""
     picker: PickerSettings | None = None
     router: RouterSettings | None = None
 

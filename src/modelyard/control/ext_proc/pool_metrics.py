@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from modelyard import __version__
 from modelyard.exchange.model_request import DEFAULT_FAIRNESS_ID
+from modelyard.fleet.endpoints import EngineLoad
 from modelyard.fleet.fleet import BackendFleet, Fleet
+from modelyard.flow.config import STALE_AFTER
 from modelyard.telemetry import catalogue
 from modelyard.telemetry.catalogue import Metric
 from modelyard.telemetry.exposition import Sample
@@ -22,10 +24,13 @@ def running_requests(workers: Iterable[Mapping[str, int]]) -> dict[Metric, list[
     return {catalogue.OBJECTIVE_RUNNING: [((model,), count) for model, count in sorted(total.items())]}
 
 
-def pool_metrics(fleet: Fleet, workers: Sequence[Mapping[str, PoolGauges]]) -> dict[Metric, list[Sample]]:
+def pool_metrics(
+    fleet: Fleet, workers: Sequence[Mapping[str, PoolGauges]], now: float, stale_after: float = STALE_AFTER
+) -> dict[Metric, list[Sample]]:
     """Gauges of every pool. ``workers``: what each worker says of pools, by backend label.
 
-    Averages are over the endpoints whose load is known; without any there is no sample, as nothing is known. A pool is
+    Averages are over the endpoints whose load is known, from a reading of the last ``stale_after`` seconds; without
+    any there is no sample, as nothing is known. A pool is
     called by its name, or with its namespace where several share the name; a Pod with several target ports has several
     endpoints, which their ports tell apart.
     """
@@ -45,7 +50,7 @@ def pool_metrics(fleet: Fleet, workers: Sequence[Mapping[str, PoolGauges]]) -> d
     names = pool_names(fleet)
     for key, backend in sorted(fleet.backends.items()):
         name = names[str(key)]
-        _pool(gauges, name, backend)
+        _pool(gauges, name, backend, lambda load: now <= load.valid_until(stale_after))
         said = [pools[str(key)] for pools in workers if str(key) in pools]
         saturation = max((one.saturation for one in said), default=0)
         gauges[catalogue.EXTENSION_SATURATION].append(((name, "effective"), saturation))
@@ -75,9 +80,11 @@ def _queues(gauges: dict[Metric, list[Sample]], pool: str, queues: Iterable[Queu
         gauges[catalogue.EXTENSION_QUEUE_BYTES].append((key, sizes[key]))
 
 
-def _pool(gauges: dict[Metric, list[Sample]], name: str, backend: BackendFleet) -> None:
+def _pool(
+    gauges: dict[Metric, list[Sample]], name: str, backend: BackendFleet, fresh: Callable[[EngineLoad], bool]
+) -> None:
     gauges[catalogue.POOL_READY].append(((name,), sum(state.ready for state in backend.endpoints)))
-    loads = [state.load for state in backend.endpoints if state.load is not None]
+    loads = [state.load for state in backend.endpoints if state.load is not None and fresh(state.load)]
     if loads:
         gauges[catalogue.POOL_KV_USAGE].append(((name,), _mean(load.kv_usage for load in loads)))
         gauges[catalogue.POOL_QUEUE].append(((name,), _mean(load.waiting for load in loads)))

@@ -94,7 +94,8 @@ class ExtProcControl:
         if settings.admin is not None:
             self.admin_port = await _bound(self._admin.start, *settings.admin)
         if settings.role is Role.PICKER:
-            self._scraper = Scraper(self._fleet_changed, settings=ScrapeSettings(period=settings.refresh_seconds))
+            scraping = ScrapeSettings(period=settings.refresh_seconds, metric_names=settings.metric_names)
+            self._scraper = Scraper(self._fleet_changed, settings=scraping)
         if not await self.workers.listen():
             require_free([(settings.host, settings.grpc_port), (settings.host, settings.health_port)])
         self.workers.start()
@@ -190,6 +191,8 @@ class ExtProcControl:
                         GrpcBinding(host=settings.host, port=settings.health_port, processor=False),
                     ),
                     certificate=self._certificate,
+                    tls_minimum=settings.tls_minimum,
+                    max_message=settings.max_message,
                     picker=settings.picker,
                     router=settings.router,
                 ),
@@ -213,7 +216,9 @@ class ExtProcControl:
         listed = [endpoint for source in self._sources for endpoint in source.latest.endpoints]
         named = of_pools(listed, self.resources.inference_pools.values(), self.settings.pool)
         backends = backends_of(self.resources, urls=named)
-        self._scraper.set_backends({key: spec for key, spec in backends.items() if key.kind == "InferencePool"})
+        pools = {key: spec for key, spec in backends.items() if key.kind == "InferencePool"}
+        place = self.settings.metrics_place
+        self._scraper.set_backends(pools if place is None else place.of_all(pools))
         self._fleet_changed(self._scraper.fleet)
 
     def _fleet_changed(self, fleet: Fleet) -> None:

@@ -11,6 +11,7 @@ import msgspec
 
 from modelyard.control.ext_proc.discovery import BadDiscovery, FileDiscovery, without_discovery
 from modelyard.control.ext_proc.settings import ExtProcSettings
+from modelyard.control.ext_proc.staleness import with_staleness
 from modelyard.picking.config import ConfigError, scheduler_config
 from modelyard.resources.endpoint_picker_config import EndpointPickerConfig
 from modelyard.resources.helm import BodyBasedRouter, BodyBasedRouterValues
@@ -44,6 +45,8 @@ def served(written: ResourceSet, settings: ExtProcSettings) -> ResourceSet:
     added = settings.added_pool
     if added is not None and (added.metadata.namespace, added.metadata.name) not in written.inference_pools:
         objects.append(added)
+    if settings.stale_seconds is not None:
+        objects = with_staleness(objects, settings.stale_seconds)
     resources, _ = ResourceSet.of(objects)
     if settings.pool is None:
         return resources

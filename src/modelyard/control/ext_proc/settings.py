@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from modelyard.control.ext_proc.metrics_place import MetricsPlace
+from modelyard.fleet.metric_names import MetricNames
 from modelyard.resources.helm import BodyPlugin
 from modelyard.resources.inference import InferencePool
 from modelyard.resources.loading import LoadResult
-from modelyard.worker.protocol import PickerSettings, RouterSettings
+from modelyard.worker.protocol import PickerSettings, RouterSettings, TlsVersion
 
 
 class Role(StrEnum):
@@ -78,6 +80,15 @@ class ExtProcSettings:
     """Largest request body in bytes."""
     adapter_wait: float = 30.0
     """Seconds that a request may wait for an adapter that is being loaded."""
+    metrics_place: MetricsPlace | None = None
+    """Where endpoints show their metrics; None: where their engines do."""
+    metric_names: MetricNames | None = None
+    """Metrics of endpoints that are read instead of their engines' own."""
+    stale_seconds: float | None = None
+    """Age at which a reading counts as none where the EndpointPickerConfig does not say it; None: the default."""
+    max_message: int = 0
+    """Bytes of the longest gRPC message that is taken; 0: a body of the largest size in one message."""
+    tls_minimum: TlsVersion = "TLSv1.2"
     access_log: str = ""
     """File; ``-`` for standard output; empty: none."""
     picker: PickerSettings | None = None

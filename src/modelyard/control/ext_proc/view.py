@@ -15,6 +15,7 @@ from modelyard.control.ext_proc.router_metrics import router_metrics
 from modelyard.control.ext_proc.settings import Role
 from modelyard.control.fleet_report import fleet_gauges, fleet_report
 from modelyard.control.shown_resources import shown_resources
+from modelyard.flow.config import STALE_AFTER
 from modelyard.telemetry import catalogue
 from modelyard.telemetry.catalogue import Metric
 from modelyard.telemetry.exposition import Sample, render
@@ -116,7 +117,9 @@ class ExtProcView:
         }
         if self._control.settings.role is not Role.PICKER:
             return render(gauges | router_metrics(workers.rows.values()), workers.rows.values())
-        gauges |= pool_metrics(self._control.fleet, [worker.stats.pools for worker in workers.workers])
+        stale_after = self._control.settings.stale_seconds or STALE_AFTER
+        pools = [worker.stats.pools for worker in workers.workers]
+        gauges |= pool_metrics(self._control.fleet, pools, time.monotonic(), stale_after)
         gauges |= running_requests(worker.stats.running for worker in workers.workers)
         names = pool_names(self._control.fleet)
         picked = picked_metrics(self._control.counted, lambda backend: names.get(backend, backend))

@@ -24,7 +24,7 @@ def load(page: MetricsPage, at: float, prefix: str = "vllm:") -> EngineLoad | No
     if usage is None:
         usage = page.mean(f"{prefix}gpu_cache_usage_perc")
     cache = page.newest(f"{prefix}cache_config_info")
-    max_loras, running_loras, waiting_loras = _loras(page, f"{prefix}lora_requests_info")
+    max_loras, running_loras, waiting_loras = running_and_waiting_loras(page, f"{prefix}lora_requests_info")
     return EngineLoad(
         at=at,
         waiting=count(waiting),
@@ -38,7 +38,7 @@ def load(page: MetricsPage, at: float, prefix: str = "vllm:") -> EngineLoad | No
     )
 
 
-def _loras(page: MetricsPage, name: str) -> tuple[int, frozenset[str], frozenset[str]]:
+def running_and_waiting_loras(page: MetricsPage, name: str) -> tuple[int, frozenset[str], frozenset[str]]:
     """Adapters with requests. Every combination ever seen stays as a series whose value is when it was
     seen."""
     newest = page.newest(name)

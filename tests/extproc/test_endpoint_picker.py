@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ext_proc_yard import BUFFERED, FULL_DUPLEX, NO_BODIES, STREAMED, A, B, C, Call, Yard, endpoint, pick_of, served
+
+from modelyard.worker.protocol import PickerSettings
+
+ASK = b'{"model": "m", "prompt": "hello"}'
+SCORES = "x-gateway-destination-endpoint-scores"
+
+
+def scores_of(call: Call, config: Any) -> tuple[list[str], dict[str, float]]:
+    """The pick, and the scores beside it."""
+    answers = call.headers(protocol_config=config)
+    if config != NO_BODIES:
+        answers += call.body(ASK)
+    answer = next(answer for answer in reversed(answers) if answer.HasField("dynamic_metadata"))
+    fields = answer.dynamic_metadata.fields["envoy.lb"].struct_value.fields
+    scores = fields[SCORES].struct_value.fields
+    assert all(value.WhichOneof("kind") == "number_value" for value in scores.values())
+    return pick_of(answer), {address: value.number_value for address, value in scores.items()}
+
+
+def scoring(yard: Yard, most_endpoints: int = 3) -> Yard:
+    settings = PickerSettings(emits_scores=True, most_endpoints=most_endpoints)
+    yard.picker.apply(settings, yard.gateway.snapshot)
+    return yard
+
+
+@pytest.mark.parametrize("config", [FULL_DUPLEX, BUFFERED, STREAMED, NO_BODIES])
+def test_scores_of_the_picked_endpoints(yard: Yard, config: Any) -> None:
+    """Those that are named, by address; the first has the highest."""
+    yard.fleet(endpoint(A, waiting=2), endpoint(B), endpoint(C, waiting=4))
+    picked, scores = scores_of(scoring(yard).call(), config)
+    assert picked[0] == B
+    assert list(scores) == picked
+    assert scores[B] > scores[A] > scores[C] >= 0
+
+
+def test_scores_are_of_those_that_are_named_only(yard: Yard) -> None:
+    picked, scores = scores_of(scoring(yard, most_endpoints=1).call(), FULL_DUPLEX)
+    assert list(scores) == picked
+    assert len(picked) == 1
+
+
+def test_no_scores_unless_asked_for(yard: Yard) -> None:
+    assert scores_of(yard.call(), FULL_DUPLEX)[1] == {}
+
+
+def test_scoring_changes_no_pick_and_leaves_nothing_behind(yard: Yard) -> None:
+    yard.fleet(endpoint(A, waiting=50), endpoint(B), endpoint(C, waiting=50))
+    call = scoring(yard).call()
+    assert scores_of(call, FULL_DUPLEX)[0][0] == B
+    assert yard.in_flight() == {B: 1}
+    call.response(end=True, metadata_context=served(B))
+    yard.at_rest()
