@@ -428,6 +428,29 @@ def test_ray_endpoints_are_told_the_model(yard: Yard) -> None:
     assert list(mutation.remove_headers) == []
 
 
+PASSTHROUGH = """
+---
+apiVersion: inference.networking.x-k8s.io/v1alpha1
+kind: EndpointPickerConfig
+metadata: {name: pool}
+plugins: [{type: queue-scorer}, {type: passthrough-parser}]
+requestHandler: {parsers: [{pluginRef: passthrough-parser}]}
+"""
+
+
+@pytest.mark.parametrize("config", [FULL_DUPLEX, PARTIAL])
+def test_bodies_that_are_not_to_be_read_pass(config: Any) -> None:
+    yard = Yard(MANIFEST + PASSTHROUGH)
+    for body in (b"passthrough", b'{"model": 1}', b""):
+        call = yard.call()
+        call.headers(protocol_config=config)
+        pick_of(call.body(body)[0])
+        call.response()
+        call.response_body(b"{}")
+    yard.at_rest()
+    assert {record.model for record in yard.records} == {""}
+
+
 # ── model rewrite ──
 
 REWRITE = """

@@ -253,3 +253,18 @@ def test_all_faults_are_named_at_once(build: Any) -> None:
         ("plugins", 1, "parameters", "b"),
         ("plugins", 2, "type"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("parsers", "reads"),
+    [
+        ((), True),
+        (("passthrough-parser",), False),
+        (("openai-parser",), True),
+        (("openai-parser", "passthrough-parser"), True),
+    ],
+)
+def test_bodies_are_read_unless_they_are_only_to_pass(build: Any, parsers: tuple[str, ...], reads: bool) -> None:
+    plugins = "".join(f"- {{type: {name}}}\n" for name in ("openai-parser", "passthrough-parser"))
+    refs = ", ".join(f"{{pluginRef: {name}}}" for name in parsers)
+    assert read(build, f"plugins:\n{plugins}requestHandler: {{parsers: [{refs}]}}").reads_bodies == reads

@@ -212,6 +212,9 @@ class PickedRequest(ModelRequest[Picked], eq=False, kw_only=True):
 
     def _read(self, body: bytes) -> RequestFacts:
         """Raises BodyError. A path that shows no API says nothing about its body: one that is no JSON goes on."""
+        assert self.state is not None
+        if not self.state.config.reads_bodies:
+            return NO_FACTS
         head = self.head
         by_name = head.by_name
         content_type, encoding = by_name.get("content-type", ""), by_name.get("content-encoding", "")
@@ -238,7 +241,8 @@ class PickedRequest(ModelRequest[Picked], eq=False, kw_only=True):
             return NO_FACTS
 
     def _scanned(self, beginning: bytes) -> RequestFacts:
-        model = scanned_model(beginning)
+        assert self.state is not None
+        model = scanned_model(beginning) if self.state.config.reads_bodies else None
         return self._hinted() if model is None else RequestFacts(dialect=_ANY_API.name, model=model)
 
     def _narrow_path(self, state: BackendState) -> Respond | None:

@@ -12,6 +12,7 @@ from modelyard.picking.ecosystem import (
     HEADER_PROFILE,
     INFRASTRUCTURE,
     NOT_IMPLEMENTED,
+    PASSTHROUGH_PARSER,
     PREFIX_PRODUCER,
     SINGLE_PROFILE,
     HeaderProfileParameters,
@@ -103,6 +104,7 @@ class _Reader:
             default_profile=default,
             prefix=self._prefix(),
             flow=read_flow(self._epc, self._plugins, self.report),
+            reads_bodies=self._parsers() != {PASSTHROUGH_PARSER},
         )
 
     def _read_plugins(self) -> None:
@@ -143,6 +145,12 @@ class _Reader:
         if handler is not None:
             for index, parser in enumerate(handler.parsers):
                 self._resolve(parser.plugin_ref, self.report.at("requestHandler", "parsers", index, "pluginRef"))
+
+    def _parsers(self) -> set[str]:
+        """Types of those that are listed."""
+        handler = self._epc.request_handler
+        refs = [parser.plugin_ref for parser in handler.parsers] if handler is not None else []
+        return {self._plugins[ref][0] for ref in refs if ref in self._plugins}
 
     def _resolve(self, ref: str, report: Report) -> tuple[str, Any] | None:
         """Type and parameters of a plugin by name; None where it is missing or was refused already."""

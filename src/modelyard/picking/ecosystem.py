@@ -112,6 +112,7 @@ class InFlightProducerParameters(Parameters, frozen=True, kw_only=True):
 
 
 PREFIX_PRODUCER = "approx-prefix-cache-producer"
+PASSTHROUGH_PARSER = "passthrough-parser"
 SINGLE_PROFILE = "single-profile-handler"
 HEADER_PROFILE = "header-profile-handler"
 
@@ -127,7 +128,7 @@ INFRASTRUCTURE: Mapping[str, type[Parameters]] = {
     "models-data-extractor": NoParameters,
     "openai-parser": NoParameters,
     "anthropic-parser": NoParameters,
-    "passthrough-parser": NoParameters,
+    PASSTHROUGH_PARSER: NoParameters,
 }
 """What Modelyard does anyway, with the parameters that it can honour."""
 

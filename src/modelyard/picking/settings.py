@@ -58,6 +58,8 @@ class SchedulerConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Profile of requests without that header."""
     prefix: PrefixSettings = PrefixSettings()
     flow: FlowConfig = FlowConfig()
+    reads_bodies: bool = True
+    """For an endpoint picker: False where ``passthrough-parser`` is the only parser."""
 
 
 def _line(fault: Fault) -> str:
