@@ -19,6 +19,7 @@ import msgspec
 
 from modelyard import __version__
 from modelyard.admin.source import ExplainUnavailable
+from modelyard.control.connection_spread import keep_spread
 from modelyard.control.worker_counts import Counts, RequestTotals, adapter_waits, open_requests
 from modelyard.control.worker_handle import Worker
 from modelyard.control.worker_keeper import WorkerKeeper, end_silent
@@ -79,7 +80,7 @@ class WorkerPool:
         self._server: asyncio.Server | None = None
         self._keepers = [WorkerKeeper(worker, self._command(worker)) for worker in self.workers]
         self._keeping: list[asyncio.Task[None]] = []
-        self._silence: asyncio.Task[None] | None = None
+        self._watching: list[asyncio.Task[None]] = []
         self._stopping = False
         self._reported = asyncio.Event()
         self._joined = asyncio.Event()
@@ -104,13 +105,15 @@ class WorkerPool:
     def start(self) -> None:
         """Start the workers that were not taken over, and keep all of them running."""
         self._keeping = [asyncio.create_task(keeper.run()) for keeper in self._keepers]
-        self._silence = asyncio.create_task(end_silent(self.workers))
+        self._watching = [asyncio.create_task(end_silent(self.workers))]
+        if self._kind == EXT_PROC and len(self.workers) > 1:
+            self._watching.append(asyncio.create_task(keep_spread(self.workers, lambda: self._stopping)))
 
     async def stop(self, drain_seconds: float, *, after: float = 0.0) -> None:
         """Drain and end every worker; kill those that outstay the drain. ``after``: as in ``protocol.Drain``."""
         self._stopping = True
-        if self._silence is not None:
-            self._silence.cancel()
+        for task in self._watching:
+            task.cancel()
         for keeper in self._keepers:
             keeper.stopping = True
         for worker in self.workers:

@@ -67,6 +67,10 @@ class GrpcCall(ServerStream):
         return self._client.peer
 
     @property
+    def client(self) -> GrpcConnection:
+        return self._client
+
+    @property
     def reading_paused(self) -> bool:
         return self.paused
 

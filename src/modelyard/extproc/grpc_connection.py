@@ -63,6 +63,11 @@ class GrpcConnection(asyncio.Protocol):
     def open_calls(self) -> int:
         return len(self._http2.streams)
 
+    @property
+    def draining(self) -> bool:
+        """The client was asked to go elsewhere."""
+        return self._http2.draining
+
     # ── what the transport says ──
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from modelyard.extproc.asking_connections import Connection
 from modelyard.http2.grpc import OK
 
 
@@ -27,6 +28,10 @@ class GrpcStream(Protocol):
     @property
     def peer(self) -> str:
         """Address of the client; empty where the socket has none."""
+
+    @property
+    def client(self) -> Connection:
+        """The connection that it shares with other calls."""
 
     @property
     def reading_paused(self) -> bool:

@@ -11,6 +11,7 @@ import msgspec
 
 from modelyard.exchange.contract import ClientFacts
 from modelyard.exchange.record import ExchangeRecord
+from modelyard.extproc.asking_connections import AskingConnections
 from modelyard.extproc.body_based_router import BodyBasedRouter
 from modelyard.extproc.endpoint_picker import PROCESS, EndpointPicker
 from modelyard.extproc.grpc_limits import GrpcLimits
@@ -56,6 +57,7 @@ class ExtProcServer:
         self._picker: EndpointPicker | None = None
         self._router: BodyBasedRouter | None = None
         self._open: OpenStream | None = None
+        self._asking = AskingConnections()
 
     @property
     def open_connections(self) -> int:
@@ -87,6 +89,7 @@ class ExtProcServer:
         }
         return msgspec.structs.replace(
             stats,
+            asking=self._asking.count(),
             server_rows=_encode_rows(rows),
             pools=pools,
             running=self._picker.running() if self._picker is not None else {},
@@ -109,6 +112,9 @@ class ExtProcServer:
         faults = [fault for binding in wanted.bindings if (fault := await self._bind(binding)) is not None]
         self._tell_health(0.0)
         return faults
+
+    def let_go(self, connections: int) -> None:
+        self._asking.let_go(connections)
 
     def close(self) -> None:
         self._tell_health(0.0)
@@ -164,6 +170,7 @@ class ExtProcServer:
 
     def _open_stream(self, stream: GrpcStream) -> StreamHandler:
         assert self._open is not None  # ports are bound after the first order was taken
+        self._asking.ask(stream.client)
         return self._open(stream)
 
     def _tell_health(self, now: float) -> None:

@@ -56,6 +56,11 @@ class Housekeeping:
             self.outgoing.add(first + frames.frame(frames.PING, 0, 0, _DRAIN_PING))
 
     @property
+    def draining(self) -> bool:
+        """``drain`` was asked for."""
+        return self._draining
+
+    @property
     def drained(self) -> bool:
         """``drain`` is complete: no stream is open and none will be."""
         return self._refusing and not self.streams

@@ -45,6 +45,9 @@ class ProxyServer:
         self._plane.limits = limits_here(max_body=order.body_limit)
         return await self._listeners.apply(order.bindings, snapshot.compiled.table.listeners)
 
+    def let_go(self, connections: int) -> None:
+        """Clients of the gateway have many connections each: the kernel spreads them well enough."""
+
     def close(self) -> None:
         self._listeners.close()
 

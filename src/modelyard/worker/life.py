@@ -79,6 +79,10 @@ class Server(Protocol):
         Called again with the same order where something could not."""
         ...
 
+    def let_go(self, connections: int) -> None:
+        """Ask the clients of so many connections to connect anew (``protocol.LetGo``)."""
+        ...
+
     def close(self) -> None:
         """Take no more connections; those that stand are left alone."""
         ...
@@ -198,6 +202,8 @@ class WorkerLife:
                 self._report(time.monotonic())
             case protocol.Drain():
                 self._stop(message.seconds, message.after)
+            case protocol.LetGo():
+                self.server.let_go(message.connections)
 
     async def _configure(self, order: protocol.Configure) -> None:
         """Compile aside, swap at once."""

@@ -88,6 +88,8 @@ class Stats(Message, frozen=True, kw_only=True):
     """``list[telemetry.RequestRow]`` as msgpack: opaque here."""
     open_exchanges: int = 0
     open_connections: int = 0
+    asking: int = 0
+    """Connections on which requests began. Of ext_proc workers only."""
     in_flight: dict[str, dict[str, int]] = {}
     """Backend label -> address -> open requests."""
     fleet: int = 0
@@ -259,8 +261,14 @@ class Report(Message, frozen=True, kw_only=True):
     """Send :class:`Stats` now: whoever asks waits for what this worker goes by."""
 
 
+class LetGo(Message, frozen=True, kw_only=True):
+    """Ask the clients of so many connections to connect anew: another worker may get them. Nothing open ends by it."""
+
+    connections: int
+
+
 FromWorker = Hello | Configured | Stats | EndpointFailed | ModelMissing | Explained
-ToWorker = Configure | FleetUpdate | Explain | Report | Drain
+ToWorker = Configure | FleetUpdate | Explain | Report | Drain | LetGo
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_from_worker = msgspec.msgpack.Decoder(FromWorker).decode
