@@ -68,13 +68,13 @@ check: $(CORE) ## Format, lint, types, layers, unit tests (under a minute)
 	$(BIN)/lint-imports --no-logo >.venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
 	$(BIN)/python -m pytest -q -n 2 --ignore tests/integration
 
-test: $(RAY) ## Everything that CI runs: check, then real sockets, processes, clients, vLLM and Ray
+test: $(RAY) $(ENVOY) ## Everything that CI runs: check, then real sockets, processes, clients, Envoy, vLLM and Ray
 	@$(MAKE) --no-print-directory check
-	$(BIN)/python -m pytest -q -n 2 -m "integration and not engine and not envoy"
-	$(BIN)/python -m pytest -q -m "engine and not envoy"
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "integration and not engine"
+	$(BIN)/python -m pytest -q -m engine
 
-envoy-tests: $(ENVOY) ## Picker, router and failure table behind a real Envoy (about five minutes)
-	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m envoy
+envoy-tests: $(ENVOY) ## Picker, router and failure table behind a real Envoy (about two minutes; part of test)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "envoy and not engine"
 
 tutorials: $(RAY) ## Run every block of docs/tutorials on real engines (under ten minutes)
 	@$(BIN)/python -m pytest -q -m tutorial

@@ -63,17 +63,25 @@ def send(
 class Load:
     """Clients that send one request after the other until they are told to stop."""
 
-    def __init__(self, address: tuple[str, int], host: str, *, clients: int = 4, body: bytes = BODY) -> None:
+    def __init__(
+        self,
+        address: tuple[str, int],
+        host: str,
+        *,
+        clients: int = 4,
+        body: bytes = BODY,
+        headers: dict[str, str] | None = None,
+    ) -> None:
         self.answers: list[Answer] = []
         self._going = True
-        work = (address, host, body)
+        work = (address, host, body, headers)
         self._threads = [threading.Thread(target=self._client, args=work, daemon=True) for _ in range(clients)]
         for thread in self._threads:
             thread.start()
 
-    def _client(self, address: tuple[str, int], host: str, body: bytes) -> None:
+    def _client(self, address: tuple[str, int], host: str, body: bytes, headers: dict[str, str] | None) -> None:
         while self._going:
-            self.answers.append(send(address, host, body=body))
+            self.answers.append(send(address, host, body=body, headers=headers))
 
     def wait_for(self, count: int, seconds: float = 30.0) -> None:
         """Until ``count`` more answers came."""

@@ -17,6 +17,7 @@ from edge_manifests import manifests
 from modelyard.local.envoy import find_envoy
 
 SECONDS = 60.0
+_PICKER_PORTS = ("--grpc-port", "9002", "--grpc-health-port", "9003", "--metrics-port", "9090")
 
 
 def until(what: Callable[[], bool], why: str, seconds: float = SECONDS, log: Path | None = None) -> None:
@@ -84,6 +85,7 @@ class Setup:
         ``files``: the manifests in place of our own, by file name."""
         self.folder = folder
         self.edge, self.picker_host, self.router_host = f"{block}.1", f"{block}.2", f"{block}.5"
+        self.other_picker_host = f"{block}.7"
         self.backend_hosts, self.unready_host = (f"{block}.3", f"{block}.4"), f"{block}.6"
         self.manifests = folder / "manifests"
         self.manifests.mkdir()
@@ -91,7 +93,7 @@ class Setup:
             (self.manifests / name).write_text(text)
         self._running: list[Running] = []
 
-    def envoy(self, *options: str, silence: float = 30.0) -> Running:
+    def envoy(self, *options: str, silence: float = 30.0, threads: int = 1) -> Running:
         """Make the configuration and run Envoy with it. ``silence``: long where no picker hangs on purpose, since
         machines that run tests are busy."""
         config = self.folder / "envoy.yaml"
@@ -100,21 +102,24 @@ class Setup:
         command = modelyard("envoy-config", "-f", str(self.manifests), "--output", str(config), *options)
         command += ["--access-log", str(self.folder / "access.log")]
         subprocess.run(command, check=True, capture_output=True, timeout=SECONDS)
-        running = self.run_envoy(config)
+        running = self.run_envoy(config, threads)
         until(lambda: takes_connections(self.edge, 8080), "Envoy does not listen", log=running.log)
         return running
 
-    def run_envoy(self, config: Path) -> Running:
+    def run_envoy(self, config: Path, threads: int = 1) -> Running:
         """An Envoy with a configuration of the test's own."""
         found = find_envoy()
         assert found is not None
-        flags = ("--disable-hot-restart", "--concurrency", "1", "--log-level", "error")
+        flags = ("--disable-hot-restart", "--concurrency", str(threads), "--log-level", "error")
         return self._run([found.path, "-c", str(config), *flags], f"{config.stem}.log")
 
     def picker(self, *options: str) -> Running:
         """``modelyard epp`` for every pool of the manifests, ready to pick."""
-        ports = ("--grpc-port", "9002", "--grpc-health-port", "9003", "--metrics-port", "9090")
-        return self._server("epp", self.picker_host, 9002, *ports, *options)
+        return self._server("epp", self.picker_host, 9002, *_PICKER_PORTS, *options)
+
+    def other_picker(self, *options: str) -> Running:
+        """One more of them, at ``other_picker_host``."""
+        return self._server("epp", self.other_picker_host, 9002, *_PICKER_PORTS, *options)
 
     def router(self) -> Running:
         """``modelyard bbr``."""
@@ -128,9 +133,9 @@ class Setup:
         return self._run(modelyard("gateway", "-f", str(self.manifests), *options), "gateway.log")
 
     def _server(self, name: str, host: str, port: int, *options: str) -> Running:
-        home = self.folder / f"{name}-home"
+        home = self.folder / f"{name}-{host}"
         common = ("-f", str(self.manifests), "--bind", host, "--no-secure-serving", "--home", str(home))
-        running = self._run(modelyard(name, *common, *options), f"{name}.log")
+        running = self._run(modelyard(name, *common, *options), f"{name}-{host}.log")
         until(lambda: takes_connections(host, port), f"{name} does not listen", log=running.log)
         return running
 

@@ -13,7 +13,7 @@ from faulty_edge import FaultyEdge, faulty_edge
 
 from modelyard.http2 import frames
 
-pytestmark = [pytest.mark.integration, pytest.mark.envoy, pytest.mark.xdist_group("client headers")]
+pytestmark = [pytest.mark.integration, pytest.mark.envoy]
 
 BODY = b'{"model": "closed"}'
 FORGED = [

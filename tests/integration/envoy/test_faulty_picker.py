@@ -10,7 +10,7 @@ from edge_manifests import DIRECT
 from faulty_edge import FaultyEdge, faulty_edge
 from measuring_backends import PORT
 
-pytestmark = [pytest.mark.integration, pytest.mark.envoy, pytest.mark.xdist_group("faulty picker")]
+pytestmark = [pytest.mark.integration, pytest.mark.envoy]
 
 SILENCE = 3.0
 """Seconds that Envoy waits for a picker that hangs; by default 0.9, which a busy machine may need by itself."""

@@ -16,7 +16,7 @@ from edge_manifests import DIRECT
 from envoy_setup import Setup, setup, takes_connections, until
 from measuring_backends import MeasuringBackends
 
-pytestmark = [pytest.mark.integration, pytest.mark.envoy, pytest.mark.xdist_group("http3")]
+pytestmark = [pytest.mark.integration, pytest.mark.envoy]
 
 HOST = "a.secure.test"
 SECURE = """

@@ -13,7 +13,7 @@ from edge_manifests import BY_MODEL, DIRECT
 from envoy_setup import Running, Setup, setup, until
 from measuring_backends import EVENTS, MeasuringBackends
 
-pytestmark = [pytest.mark.integration, pytest.mark.envoy, pytest.mark.xdist_group("picker process")]
+pytestmark = [pytest.mark.integration, pytest.mark.envoy]
 
 SILENCE = 3.0
 """Seconds that Envoy waits for a picker that hangs; by default 0.9, which a busy machine may need by itself."""

@@ -19,7 +19,7 @@ from modelyard.sim.faults import Faults
 from modelyard.sim.server import SimHandle
 from modelyard.sim.settings import SimSettings
 
-pytestmark = [pytest.mark.integration, pytest.mark.envoy, pytest.mark.timeout(180), pytest.mark.xdist_group("seeds")]
+pytestmark = [pytest.mark.integration, pytest.mark.envoy, pytest.mark.timeout(180)]
 
 GEMMA, QWEN = "gemma-2b-it", "qwen-2.5-3b"
 SERVICES = {GEMMA: "gemma-2b-it-serve-svc", QWEN: "qwen-25-3b-serve-svc"}

@@ -18,7 +18,7 @@ from sim_servers import SimServers
 
 from modelyard.sim.settings import SimSettings
 
-pytestmark = [pytest.mark.integration, pytest.mark.envoy, pytest.mark.xdist_group("up edge")]
+pytestmark = [pytest.mark.integration, pytest.mark.envoy]
 
 MANIFESTS = """
 apiVersion: gateway.networking.k8s.io/v1

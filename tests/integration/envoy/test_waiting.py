@@ -13,7 +13,7 @@ from edge_manifests import DIRECT
 from envoy_setup import Running, Setup, setup, until
 from measuring_backends import EVENTS, PAUSE, MeasuringBackends
 
-pytestmark = [pytest.mark.integration, pytest.mark.envoy, pytest.mark.xdist_group("waiting")]
+pytestmark = [pytest.mark.integration, pytest.mark.envoy]
 
 SILENCE = 2.0
 """Seconds that Envoy waits for a message; requests wait longer."""

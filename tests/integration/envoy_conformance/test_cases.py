@@ -11,7 +11,7 @@ from socket_gateway import SocketGateway
 
 from conformance.cases import BASE_MANIFESTS, CASES
 
-pytestmark = [pytest.mark.integration, pytest.mark.envoy, pytest.mark.xdist_group("envoy conformance")]
+pytestmark = [pytest.mark.integration, pytest.mark.envoy]
 
 
 DIFFERENT = {
