@@ -10,6 +10,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from modelyard.cli.exit_codes import ExitCode
 
@@ -26,8 +27,16 @@ OutputOption = Annotated[Output, typer.Option("--output", "-o", help="How to pri
 _PIPE_WIDTH = 200
 """Columns of a table in a pipe or a file, where nothing says how wide the reader's window is."""
 
-console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
-errors = Console(stderr=True, highlight=False, soft_wrap=True, width=None if sys.stderr.isatty() else _PIPE_WIDTH)
+
+def _console(*, stderr: bool) -> Console:
+    """Without emoji: text with ``:x:`` in it, as a plugin's name has, is shown as it is."""
+    terminal = (sys.stderr if stderr else sys.stdout).isatty()
+    width = None if terminal else _PIPE_WIDTH
+    return Console(stderr=stderr, highlight=False, soft_wrap=True, emoji=False, width=width)
+
+
+console = _console(stderr=False)
+errors = _console(stderr=True)
 
 
 def print_json(value: Any) -> None:
@@ -38,15 +47,15 @@ def print_json(value: Any) -> None:
 
 def fail(message: str, code: ExitCode = ExitCode.FAILED, *, next_step: str = "") -> NoReturn:
     """Say what is wrong and what to do next on standard error, and end."""
-    errors.print(f"[bold red]error:[/] {_plain(message)}")
+    errors.print(Text.assemble(("error:", "bold red"), " ", message))
     if next_step:
-        errors.print(f"  {_plain(next_step)}")
+        errors.print(Text("  " + next_step))
     raise typer.Exit(code)
 
 
 def warn(message: str) -> None:
     """A warning on standard error."""
-    errors.print(f"[yellow]warning:[/] {_plain(message)}")
+    errors.print(Text.assemble(("warning:", "yellow"), " ", message))
 
 
 def table(*columns: str) -> Table:
@@ -67,8 +76,3 @@ def age(seconds: float) -> str:
     if whole < 86400:
         return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
     return f"{whole // 86400}d{whole % 86400 // 3600}h"
-
-
-def _plain(text: str) -> str:
-    """Text with rich's markup switched off."""
-    return text.replace("[", "\\[")
