@@ -25,7 +25,7 @@ from modelyard.snapshot import Snapshot
 from modelyard.telemetry.flow_metrics import STEP_BOUNDS
 from modelyard.telemetry.histogram import Histogram
 from modelyard.telemetry.objective_metrics import ObjectiveMetrics
-from modelyard.telemetry.picker_rows import PickerRows
+from modelyard.telemetry.picker_rows import PickerRows, PluginRow
 from modelyard.worker.certificates import HTTP_2, CertificateTable
 from modelyard.worker.life import WorkerLife, run_worker
 from modelyard.worker.protocol import BindingFault, Configure, ExtProc, GrpcBinding, PoolGauges, Stats
@@ -79,6 +79,11 @@ class ExtProcServer:
         self._life.dispatch_cycles = Histogram.over(STEP_BOUNDS)
         for state in self._life.gateway.pool_states():
             rows.prefixes.count(state.scheduler.take_prefix_matches())
+            timed = state.scheduler.time_policy(time.monotonic)
+            if timed is not None:
+                row = PluginRow(timed.point, timed.type, timed.name)
+                row.seconds.observe(timed.seconds, STEP_BOUNDS)
+                rows.plugins.append(row)
         pools = {
             state.label: PoolGauges(
                 saturation=round(state.saturation_at(now), 4),

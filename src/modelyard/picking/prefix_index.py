@@ -80,6 +80,11 @@ class PrefixIndex:
         self._last_prompt, self._last_model, self._last_chain = prompt, model, chain
         return chain
 
+    @property
+    def last(self) -> tuple[str, bytes]:
+        """Model and prompt that were asked for last."""
+        return self._last_model, self._last_prompt
+
     def tokens(self, depth: int) -> int:
         """Tokens of the first ``depth`` blocks."""
         return self._ends[depth - 1] // BYTES_PER_TOKEN if depth else 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
 from modelyard.fleet.endpoints import Endpoint
@@ -12,6 +12,7 @@ from modelyard.picking.contract import Decision, NoEndpoint, PickRequest
 from modelyard.picking.memory import Memory
 from modelyard.picking.model_loads import loads_of_model
 from modelyard.picking.policy import Policy
+from modelyard.picking.policy_times import PolicyTime, policy_time
 from modelyard.picking.prefix_index import PrefixIndex
 from modelyard.picking.profile import Profile
 from modelyard.picking.profile_choice import ProfileChoice
@@ -49,6 +50,7 @@ class Scheduler:
         """Header that answers should carry with ``session_token(endpoint)``; empty: none, no policy reads it."""
         self._fleet: BackendFleet | None = None
         self._now = 0.0
+        self._turn = 0
 
     def update(self, fleet: BackendFleet, now: float) -> None:
         """Take a new picture of the endpoints. The same one again costs nothing."""
@@ -125,6 +127,14 @@ class Scheduler:
     def take_prefix_matches(self) -> Mapping[tuple[int, int], int]:
         """``PrefixIndex.take_matches``."""
         return self._memory.prefixes.take_matches()
+
+    def time_policy(self, clock: Callable[[], float]) -> PolicyTime | None:
+        """What one policy takes for a request like the last one with a prefix, the next policy with each call; None: no
+        endpoint is ready. Nothing is picked or counted."""
+        self._turn += 1
+        model, prompt = self._memory.prefixes.last
+        request = PickRequest(model, model, prompt, headers={})
+        return policy_time(self._profiles, self._roster, request, self._turn, clock, self._rng)
 
     def started(self, address: str, request: PickRequest | None = None) -> int:
         """A request was sent to ``address``: in-flight + 1, its prefix is recorded. How many blocks of it the endpoint

@@ -183,6 +183,13 @@ EXTENSION_PICK = Metric(
     "histogram",
     "What a pick took, waiting in a queue apart: reading the body, admission, scoring.",
 )
+EXTENSION_PLUGIN = Metric(
+    "inference_extension_plugin_duration_seconds",
+    "histogram",
+    "What one policy takes for all endpoints of a pool; one policy per pool and second, in turn, beside the requests. "
+    "A pick itself does little of it anew.",
+    ("extension_point", "plugin_type", "plugin_name"),
+)
 EXTENSION_SATURATION = Metric(
     "inference_extension_flow_control_pool_saturation",
     "gauge",

@@ -32,12 +32,26 @@ class PrefixMatches(msgspec.Struct, array_like=True):
         self.size.add(other.size)
 
 
+class PluginRow(msgspec.Struct, array_like=True):
+    """What one policy took, as far as it was timed."""
+
+    point: str
+    type: str
+    name: str
+    seconds: Histogram = msgspec.field(default_factory=lambda: Histogram.over(STEP_BOUNDS))
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.point, self.type, self.name
+
+
 class PickerRows(msgspec.Struct):
     """What one worker counted since its last report."""
 
     objectives: list[ObjectiveRow] = []
     flows: list[FlowRow] = []
     prefixes: PrefixMatches = msgspec.field(default_factory=PrefixMatches)
+    plugins: list[PluginRow] = []
     cycles: Histogram = msgspec.field(default_factory=lambda: Histogram.over(STEP_BOUNDS))
     """Seconds of dispatch cycles: of ticks at which something waited in a queue."""
 
@@ -49,6 +63,7 @@ class PickerTotals:
         self.objectives: dict[tuple[str, str], ObjectiveRow] = {}
         self.flows: dict[tuple[str, int, str, str], FlowRow] = {}
         self.prefixes = PrefixMatches()
+        self.plugins: dict[tuple[str, str, str], PluginRow] = {}
         self.cycles = Histogram.over(STEP_BOUNDS)
 
     def add(self, rows: PickerRows) -> None:
@@ -57,6 +72,10 @@ class PickerTotals:
         self._add_flows(rows.flows)
         self.prefixes.add(rows.prefixes)
         self.cycles.add(rows.cycles)
+        for row in rows.plugins:
+            known = self.plugins.setdefault(row.key, row)
+            if known is not row:
+                known.seconds.add(row.seconds)
 
     def _add_flows(self, rows: Iterable[FlowRow]) -> None:
         for row in rows:

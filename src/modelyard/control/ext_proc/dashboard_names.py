@@ -32,6 +32,7 @@ _NEW_NAMES = {
     catalogue.EXTENSION_INFO: "info",
     catalogue.EXTENSION_ATTEMPTS: "scheduler_attempts_total",
     catalogue.EXTENSION_PICK: "scheduler_e2e_duration_seconds",
+    catalogue.EXTENSION_PLUGIN: "plugin_duration_seconds",
     catalogue.EXTENSION_SATURATION: "flow_control_pool_saturation",
     catalogue.EXTENSION_QUEUE: "flow_control_queue_size",
     catalogue.EXTENSION_QUEUE_BYTES: "flow_control_queue_bytes",

@@ -21,6 +21,7 @@ def picked_metrics(counted: PickerTotals, pool_name: Callable[[str], str]) -> Fa
     return {
         **objective_metrics(list(counted.objectives.values())),
         **flow_metrics(counted.flows.values(), pool_name),
+        catalogue.EXTENSION_PLUGIN: [_one(row.key, STEP_BOUNDS, row.seconds) for row in counted.plugins.values()],
         catalogue.EXTENSION_CYCLE: [_one((), STEP_BOUNDS, counted.cycles)],
         catalogue.EXTENSION_MATCH_RATIO: [_one((), RATIO_BOUNDS, counted.prefixes.ratio)],
         catalogue.EXTENSION_MATCH_BYTES: [_one((), MATCH_BOUNDS, counted.prefixes.size)],
