@@ -18,7 +18,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 from envoy.service.ext_proc.v3 import external_processor_pb2 as pb
-from ext_proc_yard import MANIFEST, A, B, C, Call, Yard, endpoint, http_headers, metadata_context
+from ext_proc_yard import MANIFEST, A, B, C, Call, Yard, endpoint, http_headers, metadata_context, set_headers
 
 REWRITE = """
 ---
@@ -53,11 +53,17 @@ _BODIES = [
     b'{"model": 1}',
     b"\xff" * 9,
 ]
-_BODIES.append(json.dumps({"model": "m", "prompt": "long " * 2000}).encode())
+_BODIES += [json.dumps({"model": "m", "prompt": "long " * count}).encode() for count in (2000, 2000, 13_000)]
 _ANSWERS = [b'{"model": "the-real-model"}', b'data: {"model": "the-real-model"}\n\n', b"data: [DONE]\n\n", b"", b"\x00"]
-_KINDS = ["application/json", "text/event-stream", "audio/mpeg", ""]
+_ANSWERS += [b'data: {"model": "the-re', b'al-model"}\r\n\r\n', b'data: {"usage": {"prompt_tokens": 7}}', b"x" * 70_000]
+_KINDS = ["application/json", "text/event-stream", "audio/mpeg", "", None]
 _PATHS = ["/v1/completions", "/v1/chat/completions", "/v1/models", "/upload", "", "/v1/load_lora_adapter", "/v1/%zz"]
 _EXTRA = [("x-llm-d-inference-objective", "batch"), ("x-gateway-model-name", "alias"), ("x-prefiller-host-port", A)]
+_EXTRA += [
+    ("x-llm-d-model-name-rewrite", "other"),
+    ("X-Gateway-Model-Name-Rewrite", "x" * 2000),
+    ("content-length", "7"),
+]
 
 
 class Sequences:
@@ -104,6 +110,9 @@ class Sequences:
         yard.now += 0.001
         if chance < 0.02:
             yard.alarms.ring()
+        elif chance < 0.025:
+            yard.picker.stop_watching()
+            yard.picker.ending = False
         elif chance < 0.04:
             yard.now += rng.random() * 6
             yard.gateway.step(yard.now)
@@ -118,6 +127,8 @@ class Sequences:
             return
         if self.rng.random() < 0.02:
             call.handler.on_message(self.rng.randbytes(self.rng.randrange(40)))
+        elif self.rng.random() < 0.02:
+            call.handler.on_message_begun(1 << 20)
         else:
             call.handler.on_message(self._message(call).SerializeToString())
         if self.rng.random() < 0.2:
@@ -138,22 +149,26 @@ class Sequences:
         message = pb.ProcessingRequest()
         natural = self._scripts.setdefault(call, self._natural())
         strays = not natural or rng.random() < 0.06
-        kind = rng.choices(range(7), (5, 6, 2, 4, 4, 1, 1))[0] if strays else natural.pop()
+        kind = rng.choices(range(8), (5, 6, 2, 4, 4, 1, 1, 1))[0] if strays else natural.pop()
         match kind:
             case 0:
                 lines = [(":method", rng.choice(["POST", "GET"])), (":path", rng.choice(_PATHS))]
                 lines += rng.sample(_EXTRA, rng.randrange(len(_EXTRA)))
+                lines = lines if rng.random() < 0.9 else lines[2:]
                 message.request_headers.CopyFrom(http_headers(lines, rng.random() < 0.2))
-                if rng.random() < 0.3:
-                    hint = {"x-gateway-destination-endpoint-subset": rng.choice(_SUBSETS)}
-                    message.metadata_context.CopyFrom(metadata_context(envoy__lb__subset_hint=hint))
+                if rng.random() < 0.1:
+                    for line in message.request_headers.headers.headers:
+                        line.value, line.raw_value = line.raw_value.decode(), b""
             case 1 | 2:
                 body = rng.choice(_BODIES)
                 cut = rng.randrange(len(body) + 1) if rng.random() < 0.4 else len(body)
                 message.request_body.body = body[:cut]
                 message.request_body.end_of_stream = 1 not in natural and 2 not in natural and 5 not in natural
             case 3:
-                lines = [(":status", rng.choice(["200", "404", "503", "x"])), ("content-type", rng.choice(_KINDS))]
+                kind_of_body, encoding = rng.choice(_KINDS), rng.choice(["", "", "gzip"])
+                lines = [(":status", status)] if (status := rng.choice(["200", "404", "503", "x", ""])) else []
+                lines += [("content-type", kind_of_body)] if kind_of_body is not None else []
+                lines += [("content-encoding", encoding)] if encoding else []
                 message.response_headers.CopyFrom(http_headers(lines, rng.random() < 0.1))
                 if rng.random() < 0.3:
                     served = {"x-gateway-destination-endpoint-served": rng.choice([A, B, C, "x", "1.1.1.1:1"])}
@@ -163,8 +178,14 @@ class Sequences:
                 message.response_body.end_of_stream = 4 not in natural
             case 5:
                 message.request_trailers.SetInParent()
-            case _:
+            case 6:
                 message.response_trailers.SetInParent()
+            case _:
+                message.attributes["envoy.filters.http.ext_proc"].update({"request.path": "/"})
+        if rng.random() < (0.3, 0.1, 0.1, 0, 0, 0.1, 0, 0)[kind]:
+            hint = {"x-gateway-destination-endpoint-subset": rng.choice(_SUBSETS)}
+            message.metadata_context.CopyFrom(metadata_context(envoy__lb__subset_hint=hint))
+        message.observability_mode = rng.random() < 0.01
         if kind == 0 and rng.random() < 0.8:
             message.protocol_config.request_body_mode = rng.randrange(6)
             message.protocol_config.response_body_mode = rng.randrange(6)
@@ -172,10 +193,17 @@ class Sequences:
         return message
 
     def _look(self, call: Call) -> None:
-        """Every answer is one that the protobuf library reads."""
+        """Every answer is one that the protobuf library reads, of lawful sizes, with the same pick in both places."""
         for answer in call.stream.answers():
             self.answers += 1
-            assert answer.WhichOneof("response") or answer.HasField("override_message_timeout")
+            which = answer.WhichOneof("response")
+            assert which or answer.HasField("override_message_timeout")
+            if which in ("request_headers", "request_body", "response_body"):
+                common = getattr(answer, which).response
+                assert len(common.body_mutation.streamed_response.body) <= 62_000
+                named = set_headers(common.header_mutation).get("x-gateway-destination-endpoint", "")
+                told = answer.dynamic_metadata
+                assert named == (told["envoy.lb"]["x-gateway-destination-endpoint"] if "envoy.lb" in told else "")
 
     def _end(self, call: Call) -> None:
         self._open.remove(call)
