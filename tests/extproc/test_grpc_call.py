@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelyard.extproc.grpc_call import LONG
-from modelyard.extproc.grpc_connection import GrpcConnection
+from modelyard.extproc.grpc_connection import CALLS_AT_ONCE, GrpcConnection
 from modelyard.extproc.grpc_limits import GrpcLimits
 from modelyard.extproc.grpc_server import GrpcServer
 from modelyard.extproc.grpc_stream import GrpcStream, StreamHandler
@@ -491,6 +491,42 @@ def test_any_order_of_events_ends_every_call_exactly_once(events: list[tuple[str
     assert wire.connection.kept == 0
     assert wire.connection.open_calls == 0
     wire.end()
+
+
+def test_messages_that_are_incomplete_have_one_bound_for_all_connections() -> None:
+    first, second = Wire(Recorder, GrpcLimits(max_kept_by_all=1500)), Wire(Recorder)
+    second.connection = GrpcConnection(first.server, second.connection.services)
+    second.connection.connection_made(second)  # type: ignore[arg-type]
+    second.give(frames.PREFACE, frames.settings({}))
+    begun = b"\0\0\0\xff\xff" + bytes(995)
+    one, other = first.begin(1), second.begin(1)
+    first.give(data(1, begun))
+    assert first.server.kept == 995
+    second.give(data(1, begun))
+    assert (one.heard, other.heard) == ([], ["cancelled"])
+    assert first.server.kept == 995
+    assert second.answers()[1][0]["grpc-status"] == str(grpc.RESOURCE_EXHAUSTED)
+    first.connection.connection_lost(None)
+    assert (one.heard, first.server.kept) == (["cancelled"], 0)
+    second.end()
+    first.end()
+
+
+def test_calls_have_one_bound_for_all_connections() -> None:
+    first, second = Wire(Recorder, GrpcLimits(max_calls=100)), Wire(Recorder)
+    second.connection = GrpcConnection(first.server, second.connection.services)
+    second.connection.connection_made(second)  # type: ignore[arg-type]
+    second.give(frames.PREFACE, frames.settings({}))
+    for wire in (first, second):
+        wire.give(*(wire.head(number) for number in range(1, 200, 2)))
+    assert (first.connection.open_calls, second.connection.open_calls) == (100, CALLS_AT_ONCE - 1)
+    assert len(second.handlers) == CALLS_AT_ONCE - 1
+    assert second.answers()[199][0]["grpc-status"] == str(grpc.RESOURCE_EXHAUSTED)
+    first.connection.connection_lost(None)
+    second.give(second.head(201))
+    assert second.connection.open_calls == CALLS_AT_ONCE
+    second.end()
+    first.end()
 
 
 def test_who_asks_without_end_and_reads_nothing_is_not_read_from() -> None:

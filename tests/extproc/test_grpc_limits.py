@@ -12,3 +12,4 @@ def test_a_bound_that_is_given_counts_in_both_directions() -> None:
     small, large = GrpcLimits().for_messages(1000), GrpcLimits().for_messages(1 << 30)
     assert (small.max_message, small.max_kept) == (1000, GrpcLimits().max_kept)
     assert (large.max_message, large.max_kept) == (1 << 30, 1 << 30)
+    assert GrpcLimits().for_messages(1 << 31).max_kept_by_all == 1 << 31

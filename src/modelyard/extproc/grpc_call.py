@@ -119,6 +119,9 @@ class GrpcCall(ServerStream):
         if opener is None or head.method != "POST" or not grpc.is_grpc(head):
             self.end(_refusal(head))
             return
+        if not self._client.takes_call():
+            self.finish(grpc.RESOURCE_EXHAUSTED, "the server has as many calls as it takes")
+            return
         try:
             timeout = grpc.timeout_seconds(head)
             handler = opener(self)
@@ -209,9 +212,8 @@ class GrpcCall(ServerStream):
         """Messages of all calls that are not complete have one bound."""
         if self._handler is None:
             return
-        self._client.kept += reader.kept - self._kept
-        self._kept = reader.kept
-        if self._client.kept > self._client.max_kept:
+        more, self._kept = reader.kept - self._kept, reader.kept
+        if more and not self._client.keep(more):
             raise GrpcFault(grpc.RESOURCE_EXHAUSTED, "the server holds too many messages that are incomplete")
 
     # ── the end ──
@@ -247,7 +249,7 @@ class GrpcCall(ServerStream):
             self._timer.cancel()
             self._timer = None
         if self._reader is not None:
-            self._client.kept -= self._kept
+            self._client.keep(-self._kept)
             self._reader = None
             self._kept = 0
         if self.paused:

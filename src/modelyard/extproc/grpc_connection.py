@@ -12,6 +12,9 @@ from modelyard.http2.server_connection import ServerConnection
 if TYPE_CHECKING:
     from modelyard.extproc.grpc_server import GrpcServer
 
+CALLS_AT_ONCE = 64
+"""Calls of a connection after which it is seen how many all connections have: nothing that each call should pay for."""
+
 
 class GrpcConnection(asyncio.Protocol):
     """What calls share of their connection is public; see ``grpc_call``."""
@@ -29,7 +32,6 @@ class GrpcConnection(asyncio.Protocol):
         "_transport",
         "kept",
         "loop",
-        "max_kept",
         "max_message",
         "peer",
         "services",
@@ -42,7 +44,6 @@ class GrpcConnection(asyncio.Protocol):
         self.loop = server.loop
         self.peer = ""
         self.max_message = limits.max_message
-        self.max_kept = limits.max_kept
         self.kept = 0
         """Bytes of messages that are not complete."""
         self._began = self._heard = self.loop.time()
@@ -62,6 +63,17 @@ class GrpcConnection(asyncio.Protocol):
     @property
     def open_calls(self) -> int:
         return len(self._http2.streams)
+
+    def takes_call(self) -> bool:
+        """Whether the call that has just begun, and counts as open, may go on."""
+        return self.open_calls % CALLS_AT_ONCE != 0 or self._server.open_streams <= self._limits.max_calls
+
+    def keep(self, size: int) -> bool:
+        """Count ``size`` bytes more (below 0: fewer) of messages that are not complete; False: there are too many."""
+        self.kept += size
+        self._server.kept += size
+        limits = self._limits
+        return self.kept <= limits.max_kept and self._server.kept <= limits.max_kept_by_all
 
     @property
     def draining(self) -> bool:

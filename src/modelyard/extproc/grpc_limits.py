@@ -19,8 +19,13 @@ class GrpcLimits:
     their call with RESOURCE_EXHAUSTED."""
     max_kept: int = 256 << 20
     """Messages that are not complete, of all calls of a connection together."""
+    max_kept_by_all: int = 1 << 30
+    """The same of all connections: as much as bodies that are complete may take (``processor.MAX_HELD_BODIES``)."""
     max_connections: int = 1024
     """Connections at a time; further ones are closed at once. Proxies have one per worker thread."""
+    max_calls: int = 1 << 16
+    """Calls at a time, of all connections; from here on a connection gets none beyond the next ``CALLS_AT_ONCE``. One
+    that waits for its first message takes a kilobyte, one with a request some more."""
     preface_timeout: float = 10.0
     """From a connection's beginning to its first SETTINGS; TLS has as much again for its handshake."""
     quiet: float = 60.0
@@ -44,8 +49,16 @@ class GrpcLimits:
         """The same where bodies of up to ``largest`` bytes are read: one that was buffered whole is one message. Where
         less is read, a longer one still comes through, to be refused in HTTP's words."""
         most = max(self.max_message, largest + _ENVELOPE)
-        return replace(self, max_message=most, max_kept=max(self.max_kept, most))
+        return self._with(most)
 
     def for_messages(self, longest: int) -> GrpcLimits:
         """The same where someone says how long a message may be."""
-        return replace(self, max_message=longest, max_kept=max(self.max_kept, longest))
+        return self._with(longest)
+
+    def _with(self, longest: int) -> GrpcLimits:
+        return replace(
+            self,
+            max_message=longest,
+            max_kept=max(self.max_kept, longest),
+            max_kept_by_all=max(self.max_kept_by_all, longest),
+        )

@@ -29,6 +29,8 @@ class GrpcServer:
         self.limits = limits or GrpcLimits()
         self._listeners: list[asyncio.Server] = []
         self._connections: set[GrpcConnection] = set()
+        self.kept = 0
+        """Bytes of messages that are not complete, of all connections."""
         self._emptied: asyncio.Event | None = None
         self._draining = False
         self._told_full = -_TELL_EVERY
