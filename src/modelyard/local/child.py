@@ -10,7 +10,7 @@ survive their parent. So the watchdog stays between the control process and the 
 it stops the family;
 - when the engine's first process ends, whatever is left of the family is killed before the exit code is
 reported;
-- when nothing of the family is left, its temporary folder is removed: a killed engine leaves sockets there.
+- when nothing of the family is left, its temporary folder and its shared memory are removed: who is killed leaves them.
 
 Standard input carries one line, ``stop SECONDS``: SIGTERM to the engine's first process, as Kubernetes
 sends it, and SIGKILL to the family after that time. The first line of standard output is the engine's
@@ -24,6 +24,7 @@ import selectors
 import signal
 import sys
 import time
+from collections.abc import Iterable
 
 ORPHAN_GRACE = 3.0
 """Seconds an engine gets to clean up (shared memory) after the control process has died."""
@@ -32,10 +33,9 @@ STRAGGLER_GRACE = 5.0
 some to remove their shared memory; most are done within one."""
 KILL_AGAIN = 0.05
 """Seconds between two looks at a family that is being killed."""
-TRACKER_GRACE = 2.0
-"""Seconds that Python's resource trackers get when all others of the family were killed: they then remove the shared
-memory and the semaphores that these have left."""
-_TRACKER = b"multiprocessing.resource_tracker"
+SHARED_MEMORY = "/dev/shm/"  # noqa: S108 - no temporary files of this process
+PYTHONS_NAMES = ("psm_", "sem.mp-")
+"""What Python's processes share, on Linux. Whoever made it removes it at its end, unless it is killed."""
 LOG_BYTES = 10 * 1024 * 1024
 LOG_FILES = 5
 """Size of a log file and number kept, the defaults of Kubernetes."""
@@ -132,12 +132,25 @@ def _descendants(pid: int) -> set[int]:
     return set(children).union(*map(_descendants, children))
 
 
-def _is_tracker(pid: int) -> bool:
-    try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            return _TRACKER in file.read()
-    except OSError:
-        return False
+def _shared_by(pids: Iterable[int]) -> set[int]:
+    """Inodes of the shared memory and semaphores that processes have mapped; a semaphore's name is another there."""
+    found: set[int] = set()
+    for pid in pids:
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/maps") as maps:
+            found.update(int(line.split(maxsplit=5)[4]) for line in maps if SHARED_MEMORY in line)
+    return found
+
+
+def _remove_shared(inodes: set[int]) -> None:
+    """Those that are still there and that nobody else uses."""
+    left: dict[int, str] = {}
+    with contextlib.suppress(OSError):
+        entries = [entry for entry in os.scandir(SHARED_MEMORY) if entry.name.startswith(PYTHONS_NAMES)]
+        left = {entry.inode(): entry.path for entry in entries if entry.inode() in inodes}
+    if left:
+        for inode in left.keys() - _shared_by(int(name) for name in os.listdir("/proc") if name.isdigit()):
+            with contextlib.suppress(OSError):
+                os.unlink(left[inode])
 
 
 class Watchdog:
@@ -148,6 +161,7 @@ class Watchdog:
         self.engine = 0
         self.exit_code: int | None = None
         self.kill_at: float | None = None
+        self.shared: set[int] = set()
         self.selector = selectors.DefaultSelector()
 
     def run(self) -> int:
@@ -167,6 +181,7 @@ class Watchdog:
         with contextlib.suppress(BlockingIOError):
             while data := os.read(read, 65536):
                 self.log.write(data)
+        _remove_shared(self.shared)
         return self.exit_code if self.exit_code is not None else NOT_STARTED
 
     def _wake_on_signals(self) -> None:
@@ -203,10 +218,17 @@ class Watchdog:
     def stop(self, grace: float) -> None:
         """Ask the engine to end; kill the family after ``grace`` seconds. A later call can only shorten
         it."""
+        self._remember()
         if self.exit_code is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.engine, signal.SIGTERM)
         self._kill_within(grace)
+
+    def _remember(self) -> set[int]:
+        """The family, and what it shares as long as it lives."""
+        family = _descendants(os.getpid())
+        self.shared |= _shared_by(family)
+        return family
 
     def _kill_within(self, grace: float) -> None:
         at = time.monotonic() + grace
@@ -227,19 +249,17 @@ class Watchdog:
                 self._terminate_rest()
 
     def _terminate_rest(self) -> None:
+        self._remember()
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.engine, signal.SIGTERM)
         self._kill_within(STRAGGLER_GRACE)
 
     def _kill_family(self) -> None:
-        """SIGKILL to all; resource trackers come last."""
-        assert self.kill_at is not None
-        family = _descendants(os.getpid())
-        trackers = set(filter(_is_tracker, family)) if time.monotonic() < self.kill_at + TRACKER_GRACE else set()
-        if not trackers:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.engine, signal.SIGKILL)
-        for pid in family - trackers:
+        """SIGKILL to the engine's group, and to everyone below this process."""
+        family = self._remember()
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.engine, signal.SIGKILL)
+        for pid in family:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 

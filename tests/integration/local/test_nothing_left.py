@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from multiprocessing import shared_memory
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -158,27 +159,52 @@ def test_a_folder_that_somebody_made_anew_meanwhile_stays(tmp_path: Path) -> Non
 
 SHARED_MEMORY = """
 import os, sys, time
-from multiprocessing import Process, shared_memory
+from multiprocessing import get_context, shared_memory
 from pathlib import Path
-def child():
-    held = shared_memory.SharedMemory(create=True, size=1 << 16)
-    Path(sys.argv[1] + ".new").write_text(held.name)
-    os.rename(sys.argv[1] + ".new", sys.argv[1])
-    time.sleep(600)
-Process(target=child).start()
+held = shared_memory.SharedMemory(create=True, size=1 << 16)
+lock = get_context("spawn").Lock()
+Path(sys.argv[1] + ".new").write_text(f"{held.name} sem.{lock._semlock.name[1:]}")
+os.rename(sys.argv[1] + ".new", sys.argv[1])
 time.sleep(600)
 """
 
 
 @pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="shared memory is no folder here")
 def test_shared_memory_of_a_killed_family_is_removed(tmp_path: Path, until: Until) -> None:
-    async def run() -> None:
-        command = (sys.executable, "-c", SHARED_MEMORY, str(tmp_path / "name"))
+    async def run() -> list[Path]:
+        command = (sys.executable, "-c", SHARED_MEMORY, str(tmp_path / "names"))
         process = await EngineProcess.start(command, env={}, directory=tmp_path, log=tmp_path / "log")
-        await until((tmp_path / "name").exists, "shared memory is there")
-        memory = Path("/dev/shm") / (tmp_path / "name").read_text()
-        assert memory.exists()
+        await until((tmp_path / "names").exists, "shared memory is there")
         await process.stop(0.0)
-        assert not memory.exists()
+        return files()
 
-    asyncio.run(run())
+    def files() -> list[Path]:
+        paths = [Path("/dev/shm") / name for name in (tmp_path / "names").read_text().split()]
+        return [path for path in paths if path.exists()]
+
+    assert asyncio.run(run()) == []
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="shared memory is no folder here")
+def test_shared_memory_that_somebody_else_uses_stays(tmp_path: Path, until: Until) -> None:
+    ours = shared_memory.SharedMemory(create=True, size=1 << 16)
+    attach = f"""
+import sys
+from multiprocessing import resource_tracker, shared_memory
+held = shared_memory.SharedMemory(name={ours.name!r})
+resource_tracker.unregister(held._name, "shared_memory")
+open(sys.argv[1], "w").close()
+import time; time.sleep(600)"""
+
+    async def run() -> None:
+        command = (sys.executable, "-c", attach, str(tmp_path / "attached"))
+        process = await EngineProcess.start(command, env={}, directory=tmp_path, log=tmp_path / "log")
+        await until((tmp_path / "attached").exists, "it is attached")
+        await process.stop(0.0)
+
+    try:
+        asyncio.run(run())
+        assert (Path("/dev/shm") / ours.name).exists()
+    finally:
+        ours.close()
+        ours.unlink()
