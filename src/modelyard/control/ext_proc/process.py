@@ -33,6 +33,8 @@ from modelyard.worker.protocol import Configure, ExtProc, GrpcBinding, GrpcCerti
 
 log = logging.getLogger(__name__)
 
+_AGAIN_SECONDS = 1.0
+
 _decode_rows = msgspec.msgpack.Decoder(PickerRows).decode
 
 
@@ -100,7 +102,7 @@ class ExtProcControl:
             require_free([(settings.host, settings.grpc_port), (settings.host, settings.health_port)])
         self.workers.start()
         self._apply()
-        self._following = [asyncio.create_task(source.follow(self._sources_changed)) for source in self._sources]
+        self._following = [asyncio.create_task(self._follow(source)) for source in self._sources]
         if settings.tls_files is not None and self._certificate is not None:
             self._following.append(
                 asyncio.create_task(
@@ -126,6 +128,15 @@ class ExtProcControl:
         self.workers.kill()
 
     # ── applying ──
+
+    async def _follow(self, source: Source) -> None:
+        """A source that fails is told of and followed anew; what it knew last stays in force."""
+        while True:
+            try:
+                await source.follow(self._sources_changed)
+            except Exception:
+                log.exception("a source of resources failed; it is followed again in %g s", _AGAIN_SECONDS)
+            await asyncio.sleep(_AGAIN_SECONDS)
 
     def _read(self) -> ReadResult:
         """What all sources have, as one set."""

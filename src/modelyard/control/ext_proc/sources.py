@@ -48,15 +48,15 @@ class ManifestSource:
 
     def __init__(self, paths: Sequence[object], piped: LoadResult | None, first: ReadResult) -> None:
         self._paths = [str(path) for path in paths]
-        self._piped, self._first = piped, first
+        self._piped, self._last = piped, first
         self.latest = _listing(first)
 
     async def follow(self, changed: Callable[[], None]) -> None:
         def take(read: ReadResult) -> None:
-            self.latest = _listing(read)
+            self._last, self.latest = read, _listing(read)
             changed()
 
-        await watch_manifests(self._paths, take, last=self._first, extra=self._piped)
+        await watch_manifests(self._paths, take, last=self._last, extra=self._piped)
 
 
 def _listing(read: ReadResult) -> Listing:
