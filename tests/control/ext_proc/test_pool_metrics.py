@@ -93,3 +93,4 @@ def test_an_empty_queue_has_a_series() -> None:
 def test_running_requests_of_all_workers() -> None:
     shown = running_requests([{"a": 1, "b": 2}, {"a": 3}])
     assert shown == {catalogue.OBJECTIVE_RUNNING: [(("a",), 4), (("b",), 2)]}
+    assert running_requests([{"a": 1}], ["a", "b"]) == {catalogue.OBJECTIVE_RUNNING: [(("a",), 1), (("b",), 0)]}

@@ -184,7 +184,7 @@ def test_metrics_under_the_names_that_dashboards_know(start: Start, sims: list[S
     until(lambda: 'inference_objective_running_requests{model_name="sim"} 1' in epp.get("/metrics"), "it runs")
     unanswered.set()
     assert len(picked(list(stream))) == 2
-    until(lambda: "inference_objective_running_requests{" not in epp.get("/metrics"), "it runs no more")
+    until(lambda: 'inference_objective_running_requests{model_name="sim"} 0' in epp.get("/metrics"), "it runs no more")
     assert {"inference_pool_average_kv_cache_utilization", "inference_pool_per_pod_queue_size"} <= families().keys()
 
 

@@ -16,9 +16,10 @@ from modelyard.telemetry.exposition import Sample
 from modelyard.worker.protocol import PoolGauges, QueueGauge
 
 
-def running_requests(workers: Iterable[Mapping[str, int]]) -> dict[Metric, list[Sample]]:
-    """Requests at endpoints by model. ``workers``: what each worker says."""
-    total: Counter[str] = Counter()
+def running_requests(workers: Iterable[Mapping[str, int]], models: Iterable[str] = ()) -> dict[Metric, list[Sample]]:
+    """Requests at endpoints by model. ``workers``: what each worker says; ``models``: those that were asked for before,
+    which have 0 where none runs."""
+    total = Counter(dict.fromkeys(models, 0))
     for running in workers:
         total.update(running)
     return {catalogue.OBJECTIVE_RUNNING: [((model,), count) for model, count in sorted(total.items())]}

@@ -120,9 +120,11 @@ class ExtProcView:
         stale_after = self._control.settings.stale_seconds or STALE_AFTER
         pools = [worker.stats.pools for worker in workers.workers]
         gauges |= pool_metrics(self._control.fleet, pools, time.monotonic(), stale_after)
-        gauges |= running_requests(worker.stats.running for worker in workers.workers)
+        counted = self._control.counted
+        asked = {row.model for row in counted.objectives.values() if row.picked}
+        gauges |= running_requests((worker.stats.running for worker in workers.workers), asked)
         names = pool_names(self._control.fleet)
-        picked = picked_metrics(self._control.counted, lambda backend: names.get(backend, backend))
+        picked = picked_metrics(counted, lambda backend: names.get(backend, backend))
         return render({**gauges, **picked}, workers.rows.values(), OTHER_NAMES)
 
 
