@@ -49,6 +49,9 @@ log = logging.getLogger(__name__)
 _LOOPBACK = "127.0.0.1"
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
 _END_SECONDS = 3.0
+_LISTENER_DRAIN_SECONDS = 3600
+"""After this Envoy cuts what is still open on a listener that a change of the manifests has replaced: a streamed answer
+takes as long as it takes. Clients are asked to connect anew with the next answer ("immediate")."""
 _LOOK_SECONDS = 0.1
 
 
@@ -237,7 +240,7 @@ class EnvoyEdge:
         command = (
             *(self._envoy.path, "--config-path", str(self._folder / "bootstrap.yaml")),
             *("--concurrency", str(self._concurrency), "--disable-hot-restart", "--log-level", "warning"),
-            *("--drain-time-s", "5"),
+            *("--drain-time-s", str(_LISTENER_DRAIN_SECONDS), "--drain-strategy", "immediate"),
         )
         try:
             self._process = process = await EngineProcess.start(command, env={}, directory=Path("/"), log=self._log)

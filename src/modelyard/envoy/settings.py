@@ -76,4 +76,3 @@ class EdgeSettings:
     attempts: int = 3
     """Endpoints tried for one request before its first byte, the first included."""
     connect_timeout: float = 2.0
-    drain_seconds: float = 30.0

@@ -70,6 +70,13 @@ status: {{podIP: {ip}, phase: Running}}
 ---
 """
 
+PLUGINS = """
+bbr:
+  plugins:
+    - {type: body-field-to-header, name: model, json: {fieldName: model, headerName: X-Gateway-Model-Name}}
+    - {type: body-field-to-header, name: user, json: {fieldName: user, headerName: X-User}}
+"""
+
 
 class Yard:
     """``modelyard up`` with manifests that name simulated servers as Pods."""
@@ -181,6 +188,24 @@ def test_manifests_change_without_a_restart(yard: Yard) -> None:
     path.unlink()
     until(lambda: send(yard.address, "any.test", body=None, path="/go").status == 404, "the route is still served")
     assert yard.envoy() == before
+
+
+def test_an_answer_outlives_the_listener_that_it_began_on(yard: Yard) -> None:
+    """Another header that the body sets makes another listener; what is open on the old one is not cut."""
+    body = {"model": "tiny", "messages": [{"role": "user", "content": "x"}], "max_tokens": 800, "stream": True}
+    connection = http.client.HTTPConnection(*yard.address, timeout=60)
+    connection.request("POST", PATH, json.dumps(body), {"content-type": "application/json"})
+    stream = connection.getresponse()
+    first = stream.readline()
+    path = yard.manifests / "plugins.yaml"
+    path.write_text(PLUGINS)
+    listeners = yard.home / "run" / "envoy" / "listeners.json"
+    until(lambda: "x[-_]user" in listeners.read_text(), "the listener does not change")
+    rest = stream.read()
+    connection.close()
+    path.unlink()
+    assert first.startswith(b"data: ")
+    assert rest.rstrip().endswith(b"data: [DONE]")
 
 
 def test_stopping_lets_an_answer_end_and_leaves_nothing(yard: Yard) -> None:
