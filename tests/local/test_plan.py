@@ -97,6 +97,13 @@ def test_the_command_is_the_manifests_with_paths_led_to_folders() -> None:
     assert "/y/volumes/default/c" in replica.directories
 
 
+def test_each_engine_has_temporary_files_of_its_own() -> None:
+    one, two = only(plan_deployments(resources(DEPLOYMENT), CONTEXT)).replicas
+    assert one.env["TMPDIR"] == one.temporary == f"{one.directory}/tmp"
+    assert two.temporary != one.temporary
+    assert {row.change for row in one.settings if row.setting == "env TMPDIR"} == {f"added {one.temporary}"}
+
+
 def test_every_difference_is_shown() -> None:
     shown = {row.setting: row.change for row in first().settings}
     assert shown["mount /models"] == "-> /y/volumes/default/c"
@@ -187,6 +194,7 @@ def test_the_simulator_stands_in_without_secrets_and_weights() -> None:
     assert replica.engine == "simulator"
     assert replica.argv[:2] == ("/py", "sim")
     assert replica.weights == ()
+    assert (replica.temporary, "TMPDIR" in replica.env) == ("", False)
 
 
 def test_a_claim_names_the_source_of_its_content() -> None:
