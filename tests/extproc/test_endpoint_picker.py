@@ -35,13 +35,13 @@ def test_scores_of_the_picked_endpoints(yard: Yard, config: Any) -> None:
     yard.fleet(endpoint(A, waiting=2), endpoint(B), endpoint(C, waiting=4))
     picked, scores = scores_of(scoring(yard).call(), config)
     assert picked[0] == B
-    assert list(scores) == picked
+    assert set(scores) == set(picked)
     assert scores[B] > scores[A] > scores[C] >= 0
 
 
 def test_scores_are_of_those_that_are_named_only(yard: Yard) -> None:
     picked, scores = scores_of(scoring(yard, most_endpoints=1).call(), FULL_DUPLEX)
-    assert list(scores) == picked
+    assert set(scores) == set(picked)
     assert len(picked) == 1
 
 
