@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -53,9 +54,16 @@ def render(
     _histogram(lines, catalogue.FIRST_BYTE, rows, "first_byte_buckets", "first_byte_sum", "first_byte_count")
     for metric, samples in families.items():
         known = list(samples)
-        _family(lines, metric, known)
+        _header(lines, metric)
+        begin = len(lines)
+        _samples(lines, metric, known)
+        block = "\n".join(lines[begin:])
         for alias in also.get(metric, ()) if also else ():
-            _family(lines, alias.metric, known, alias.values)
+            _header(lines, alias.metric)
+            if alias.metric.labels != metric.labels:
+                _samples(lines, alias.metric, known, alias.values)
+            elif block:
+                lines.append(f"\n{block}".replace(f"\n{metric.name}", f"\n{alias.metric.name}")[1:])
     lines.append("")
     return "\n".join(lines)
 
@@ -78,10 +86,15 @@ def _request_labels(row: RequestRow) -> tuple[str, ...]:
     return (row.route, row.backend, row.model, str(row.status), row.reason)
 
 
-def _family(
+def _family(lines: list[str], metric: Metric, samples: Iterable[Sample]) -> None:
+    _header(lines, metric)
+    _samples(lines, metric, samples)
+
+
+def _samples(
     lines: list[str], metric: Metric, samples: Iterable[Sample | Distribution], added: tuple[str, ...] = ()
 ) -> None:
-    _header(lines, metric)
+    """``added``: label values beside those of the samples."""
     for sample in samples:
         if isinstance(sample, Distribution):
             labels = (*sample.labels, *added)
@@ -110,12 +123,19 @@ def _series(
     count: int | None = None,
 ) -> None:
     """One histogram. ``buckets``: not cumulative; ``count`` None: their sum."""
-    names = (*metric.labels, "le")
-    for bound, number in zip((*map(_number, bounds), "+Inf"), accumulate(buckets), strict=True):
-        lines.append(f"{metric.name}_bucket{_labels(names, (*values, bound))} {number}")
     labels = _labels(metric.labels, values)
+    head = f'{metric.name}_bucket{labels[:-1]},le="' if labels else f'{metric.name}_bucket{{le="'
+    lines += [
+        f'{head}{bound}"}} {number}'
+        for bound, number in zip(_bound_texts(tuple(bounds)), accumulate(buckets), strict=True)
+    ]
     lines.append(f"{metric.name}_sum{labels} {_number(total)}")
     lines.append(f"{metric.name}_count{labels} {sum(buckets) if count is None else count}")
+
+
+@lru_cache(maxsize=64)
+def _bound_texts(bounds: tuple[float, ...]) -> tuple[str, ...]:
+    return (*map(_number, bounds), "+Inf")
 
 
 def _header(lines: list[str], metric: Metric) -> None:
