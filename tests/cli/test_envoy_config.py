@@ -69,6 +69,19 @@ def test_endpoints_picker_and_addresses_from_options(manifests: str, tmp_path: P
     assert all(address in text for address in ("192.0.2.1", "192.0.2.2", "192.0.2.9"))
 
 
+def test_a_picker_that_stands_in(manifests: str) -> None:
+    code, out, _ = run("-f", manifests, "--picker", "192.0.2.1:9002, epp-2.test:9012")
+    assert code == 0
+    clusters = yaml.safe_load(out)["static_resources"]["clusters"]
+    [picker] = [item for item in clusters if item["name"] == "modelyard-endpoint-picker"]
+    addresses = [
+        item["lb_endpoints"][0]["endpoint"]["address"]["socket_address"]
+        for item in picker["load_assignment"]["endpoints"]
+    ]
+    assert addresses == [{"address": "192.0.2.1", "port_value": 9002}, {"address": "epp-2.test", "port_value": 9012}]
+    assert picker["type"] == "STRICT_DNS"
+
+
 def test_a_folder_of_watched_files(manifests: str, tmp_path: Path) -> None:
     folder = tmp_path / "envoy"
     code, _, _ = run("-f", manifests, "--folder", str(folder))

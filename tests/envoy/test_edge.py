@@ -171,7 +171,7 @@ def test_what_cannot_be_served_is_answered_and_not_left_out() -> None:
 
 
 def test_the_picker_of_a_library_is_not_pinged_and_its_certificate_is_checked() -> None:
-    picker = Processor(host="epp.test", port=9002, health_port=9003, ca_file="/ca.crt", answers_pings=False)
+    picker = Processor(addresses=(("epp.test", 9002),), health_port=9003, ca_file="/ca.crt", answers_pings=False)
     cluster = cluster_of(edge_from(GATEWAY + BACKENDS + route(PLAIN), picker=picker), "modelyard-endpoint-picker")
     assert "connection_keepalive" not in str(cluster)
     assert cluster["type"] == "STRICT_DNS"
@@ -180,6 +180,20 @@ def test_the_picker_of_a_library_is_not_pinged_and_its_certificate_is_checked() 
     context = cluster["transport_socket"]["typed_config"]
     assert context["sni"] == "epp.test"
     assert context["common_tls_context"]["validation_context"]["trusted_ca"] == {"filename": "/ca.crt"}
+
+
+def test_those_that_stand_in_get_requests_only_when_the_first_is_not_healthy() -> None:
+    picker = Processor(addresses=(("192.0.2.1", 9002), ("192.0.2.2", 9002)))
+    edge = edge_from(GATEWAY + BACKENDS + route(PLAIN), picker=picker)
+    cluster = cluster_of(edge, "modelyard-endpoint-picker")
+    places = [
+        (item["priority"], item["lb_endpoints"][0]["endpoint"]["address"]["socket_address"]["address"])
+        for item in cluster["load_assignment"]["endpoints"]
+    ]
+    assert places == [(0, "192.0.2.1"), (1, "192.0.2.2")]
+    assert cluster["type"] == "STATIC"
+    [service] = values_of(filters_of(edge), "grpc_service")
+    assert service["retry_policy"]["retry_on"] == "connect-failure,refused-stream"
 
 
 def test_watched_files_hold_what_the_whole_bootstrap_holds() -> None:

@@ -54,7 +54,8 @@ def envoy_config(
         ),
     ] = None,
     picker: Annotated[
-        str, typer.Option("--picker", help="HOST:PORT of the endpoint picker.")
+        str,
+        typer.Option("--picker", help="HOST:PORT of the endpoint picker; further ones, by commas, stand in for it."),
     ] = f"127.0.0.1:{PICKER_PORT}",
     picker_health_port: Annotated[
         int, typer.Option("--picker-health-port", help="Port of the picker's health service, if it has one of its own.")
@@ -63,7 +64,10 @@ def envoy_config(
         Path | None, typer.Option("--picker-ca", help="CA file for the picker's certificate; without it: no TLS.")
     ] = None,
     router: Annotated[
-        str, typer.Option("--router", help="HOST:PORT of the body-based router; used where routes read the body.")
+        str,
+        typer.Option(
+            "--router", help="HOST:PORT[,HOST:PORT…] of the body-based router; used where routes read the body."
+        ),
     ] = f"127.0.0.1:{ROUTER_PORT}",
     router_ca: Annotated[
         Path | None, typer.Option("--router-ca", help="CA file for the router's certificate; without it: no TLS.")

@@ -16,11 +16,9 @@ from modelyard.resources.resource_set import ResourceSet
 def processor(
     option: str, text: str, *, ca: Path | None, unchecked_tls: bool, health_port: int, pings: bool
 ) -> Processor:
-    """An ext_proc server; ends with a clear error for anything else than HOST:PORT."""
-    host, port = _host_and_port(option, text)
+    """An ext_proc server and those that stand in for it; ends with a clear error for anything else than HOST:PORT."""
     return Processor(
-        host=host,
-        port=port,
+        addresses=tuple(_host_and_port(option, part.strip()) for part in text.split(",")),
         health_port=health_port,
         ca_file=str(ca.absolute()) if ca is not None else "",
         unchecked_tls=unchecked_tls,

@@ -52,15 +52,20 @@ _END_SECONDS = 3.0
 _LISTENER_DRAIN_SECONDS = 3600
 """After this Envoy cuts what is still open on a listener that a change of the manifests has replaced: a streamed answer
 takes as long as it takes. Clients are asked to connect anew with the next answer ("immediate")."""
+_PATIENCE_SECONDS = 60.0
+"""Envoy starts without router and pickers once these cannot be expected to come any more."""
 _LOOK_SECONDS = 0.1
 
 
 class EnvoyEdge:
     """One Envoy with its router. ``picker`` says what the yard's own workers have to serve for it."""
 
-    def __init__(self, settings: ControlSettings, envoy: Envoy, on_change: Callable[[], None]) -> None:
-        """Raises OSError where no port is free."""
+    def __init__(
+        self, settings: ControlSettings, envoy: Envoy, on_change: Callable[[], None], picks: Callable[[], bool]
+    ) -> None:
+        """``picks`` tells whether the workers that pick are ready to. Raises OSError where no port is free."""
         self._envoy = envoy
+        self._picks = picks
         self._on_change = on_change
         self._concurrency = settings.workers
         self._drain_seconds = settings.drain_seconds
@@ -70,8 +75,8 @@ class EnvoyEdge:
         self._admin = EnvoyAdmin(admin)
         picker, router = free_ports(_LOOPBACK, 2)
         self._settings = EdgeSettings(
-            picker=Processor(host=_LOOPBACK, port=picker),
-            router=Processor(host=_LOOPBACK, port=router),
+            picker=Processor(addresses=((_LOOPBACK, picker),)),
+            router=Processor(addresses=((_LOOPBACK, router),)),
             admin=None,
             admin_socket=str(admin),
             certificate_folder=str(self._folder / "certificates"),
@@ -117,10 +122,7 @@ class EnvoyEdge:
     @property
     def picker(self) -> ExtProc:
         """The order for the workers that pick."""
-        return ExtProc(
-            bindings=(GrpcBinding(host=_LOOPBACK, port=self._settings.picker.port),),
-            picker=PickerSettings(services=True),
-        )
+        return ExtProc(bindings=_bindings(self._settings.picker), picker=PickerSettings(services=True))
 
     # ── life ──
 
@@ -171,9 +173,7 @@ class EnvoyEdge:
         """Put a snapshot in force. ``order``: what the workers that pick were told."""
         self._snapshot, self._resources, self._bindings = snapshot, resources, bindings
         self._models.swap(snapshot)
-        router = ExtProc(
-            bindings=(GrpcBinding(host=_LOOPBACK, port=self._settings.router.port),), router=RouterSettings()
-        )
+        router = ExtProc(bindings=_bindings(self._settings.router), router=RouterSettings())
         self._router.configure(msgspec.structs.replace(order, ext_proc=router))
         self._seen = None
         self._write()
@@ -225,6 +225,7 @@ class EnvoyEdge:
 
     async def _keep(self) -> None:
         """Run one Envoy after the other until the yard stops."""
+        await self._until_somebody_answers()
         pause = _FIRST_PAUSE
         while True:
             began = time.monotonic()
@@ -235,6 +236,12 @@ class EnvoyEdge:
             log.error("Envoy ended with code %s; it is started again in %.1f s (log: %s)", code, pause, self._log)
             self._on_change()
             await asyncio.sleep(pause)
+
+    async def _until_somebody_answers(self) -> None:
+        """Wait for router and pickers, within reason: clients take a closed port for what it is, but not a 503."""
+        until = time.monotonic() + _PATIENCE_SECONDS
+        while not (self._router.generation and self._picks()) and time.monotonic() < until:  # noqa: ASYNC110 - of others
+            await asyncio.sleep(_LOOK_SECONDS / 5)
 
     async def _run(self) -> int | str:
         command = (
@@ -284,3 +291,7 @@ class EnvoyEdge:
             await asyncio.sleep(_LOOK_SECONDS / 5)
         self.problem = ""
         return refused
+
+
+def _bindings(processor: Processor) -> tuple[GrpcBinding, ...]:
+    return tuple(GrpcBinding(host=host, port=port) for host, port in processor.addresses)

@@ -70,7 +70,7 @@ class Yard:
         self.edge: EnvoyEdge | None = None
         """Envoy, where it takes the clients' requests; None: the workers do."""
         if settings.envoy is not None:
-            self.edge = EnvoyEdge(settings, settings.envoy, on_change)
+            self.edge = EnvoyEdge(settings, settings.envoy, on_change, self._picks)
         self.workers = WorkerPool(
             settings.workers,
             default_socket_path(settings.home.root, "workers" if self.edge is None else "pickers"),
@@ -191,6 +191,10 @@ class Yard:
         if self.edge is not None:
             self.edge.apply(self.snapshot, self.resource_set, self.bindings, order)
         self.workers.configure(order)
+
+    def _picks(self) -> bool:
+        """The workers serve, and know which endpoints are ready."""
+        return self.workers.generation > 0 and self._scraper is not None and self._scraper.looked
 
     def _order(self) -> Configure:
         bound = self.bindings if self.edge is None else ()

@@ -40,7 +40,7 @@ def router_filter(settings: EdgeSettings, silence: float) -> Config:
     """Sets headers from the body, before a route is chosen; every request of the listener passes it."""
     config = typed(
         f"{_FILTER}.ExternalProcessor",
-        grpc_service={"envoy_grpc": {"cluster_name": ROUTER_CLUSTER}},
+        grpc_service=_asked(ROUTER_CLUSTER),
         failure_mode_allow=False,
         status_on_error={"code": "ServiceUnavailable"},
         processing_mode=_WHOLE_REQUEST,
@@ -57,6 +57,17 @@ def router_filter(settings: EdgeSettings, silence: float) -> Config:
     return {NOTE: note, **extension(ROUTER_FILTER, config)}
 
 
+def _asked(cluster: str) -> Config:
+    """A stream that could not begin is begun anew, with one that stands in where there is one: nothing was said yet."""
+    others = typed("extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig", update_frequency=1)
+    again = {
+        "retry_on": "connect-failure,refused-stream",
+        "num_retries": 2,
+        "retry_priority": extension("envoy.retry_priorities.previous_priorities", others),
+    }
+    return {"envoy_grpc": {"cluster_name": cluster}, "retry_policy": again}
+
+
 def asks_no_router() -> Config:
     """``typed_per_filter_config`` of a route that is chosen without the body, whatever the body says."""
     return {ROUTER_FILTER: typed(f"{_FILTER}.ExtProcPerRoute", disabled=True)}
@@ -66,7 +77,7 @@ def picker_filter(settings: EdgeSettings, silence: float) -> Config:
     """Asks the endpoint picker; asks nothing until a route says for which pool."""
     config = typed(
         f"{_FILTER}.ExternalProcessor",
-        grpc_service={"envoy_grpc": {"cluster_name": PICKER_CLUSTER}},
+        grpc_service=_asked(PICKER_CLUSTER),
         failure_mode_allow=True,
         processing_mode=_NOTHING,
         allow_mode_override=True,

@@ -19,7 +19,8 @@ from modelyard.fleet.fleet import BackendKey
 from modelyard.fleet.health import HealthCheck
 
 _POLICY = "extensions.load_balancing_policies"
-_NO_LIMIT = 1_000_000
+LIMITS = ("max_connections", "max_pending_requests", "max_requests")
+NO_LIMIT = 1_000_000
 _ALL_TO_HEALTHY = 1_000_000
 """Overprovisioning in percent: as long as one endpoint is ready, those that are not get nothing."""
 MIRROR = "mirror"
@@ -72,7 +73,7 @@ def cluster(pool: Pool, endpoints: Collection[PoolEndpoint], settings: EdgeSetti
         "connect_timeout": seconds(settings.connect_timeout),
         "load_balancing_policy": _load_balancing(pool),
         "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
-        "circuit_breakers": circuit_breakers(),
+        "circuit_breakers": _circuit_breakers(),
     }
     if checks:
         config["health_checks"] = [health_check(checks[0])]
@@ -108,11 +109,10 @@ def watched_file(folder: str, name: str) -> Config:
     }
 
 
-def circuit_breakers() -> Config:
+def _circuit_breakers() -> Config:
     """Admission decides how much an endpoint gets; retries keep the gateway's budget of 20 %, at least 3 at a time."""
-    limits = ("max_connections", "max_pending_requests", "max_requests")
     budget = {"budget_percent": {"value": 20}, "min_retry_concurrency": 3}
-    return {"thresholds": [{**dict.fromkeys(limits, _NO_LIMIT), "retry_budget": budget}]}
+    return {"thresholds": [{**dict.fromkeys(LIMITS, NO_LIMIT), "retry_budget": budget}]}
 
 
 def _load_balancing(pool: Pool) -> Config:

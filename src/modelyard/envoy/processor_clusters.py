@@ -7,7 +7,7 @@ requests on at once, and PINGs cut a connection to it, which frees the requests 
 from __future__ import annotations
 
 from modelyard.envoy.api import NOTE, Config, extension, policy, seconds, socket_address, typed
-from modelyard.envoy.pools import circuit_breakers
+from modelyard.envoy.pools import LIMITS, NO_LIMIT
 from modelyard.envoy.settings import Processor
 
 _HTTP = "extensions.upstreams.http.v3.HttpProtocolOptions"
@@ -23,7 +23,7 @@ def processor_cluster(name: str, processor: Processor, what: str, silence: float
     config: Config = {
         NOTE: what,
         "name": name,
-        "type": "STATIC" if _is_ip(processor.host) else "STRICT_DNS",
+        "type": "STATIC" if all(_is_ip(host) for host, _ in processor.addresses) else "STRICT_DNS",
         "connect_timeout": "0.25s",
         "load_balancing_policy": policy(
             "envoy.load_balancing_policies.round_robin",
@@ -32,7 +32,7 @@ def processor_cluster(name: str, processor: Processor, what: str, silence: float
         "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
         "typed_extension_protocol_options": {f"envoy.{_HTTP}": _http2(processor, silence)},
         "health_checks": [_health_check(silence)],
-        "circuit_breakers": circuit_breakers(),
+        "circuit_breakers": {"thresholds": [dict.fromkeys((*LIMITS, "max_retries"), NO_LIMIT)]},
         "load_assignment": _assignment(name, processor),
     }
     if processor.ca_file or processor.unchecked_tls:
@@ -69,14 +69,23 @@ def _health_check(silence: float) -> Config:
 
 
 def _assignment(name: str, processor: Processor) -> Config:
-    endpoint: Config = {"address": socket_address(processor.host, processor.port)}
-    if processor.health_port and processor.health_port != processor.port:
-        endpoint["health_check_config"] = {"port_value": processor.health_port}
-    return {"cluster_name": name, "endpoints": [{"lb_endpoints": [{"endpoint": endpoint}]}]}
+    listed = [
+        {"priority": order, "lb_endpoints": [{"endpoint": _endpoint(host, port, processor.health_port)}]}
+        for order, (host, port) in enumerate(processor.addresses)
+    ]
+    return {"cluster_name": name, "endpoints": listed}
+
+
+def _endpoint(host: str, port: int, health_port: int) -> Config:
+    other = health_port not in (0, port)
+    return {
+        "address": socket_address(host, port),
+        **({"health_check_config": {"port_value": health_port}} if other else {}),
+    }
 
 
 def _tls(processor: Processor) -> Config:
-    name = processor.server_name or processor.host
+    name = processor.server_name or processor.addresses[0][0]
     context: Config = {"alpn_protocols": ["h2"]}
     if processor.ca_file:
         context["validation_context"] = _validation(processor.ca_file, name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+LOOPBACK = "127.0.0.1"
 PICKER_PORT = 9002
 ROUTER_PORT = 9004
 
@@ -12,8 +13,9 @@ ROUTER_PORT = 9004
 class Processor:
     """Where an ext_proc server listens."""
 
-    host: str = "127.0.0.1"
-    port: int
+    addresses: tuple[tuple[str, int], ...]
+    """Host and port, and those of others that stand in for it, in this order: each gets requests only while none
+    before it is healthy, so that one knows of all."""
     health_port: int = 0
     """Port of its gRPC health service; 0: the same. The reference picker has 9003 for it."""
     ca_file: str = ""
@@ -21,7 +23,7 @@ class Processor:
     unchecked_tls: bool = False
     """TLS without a look at the certificate, as for a picker that signs its own; ``ca_file`` wins."""
     server_name: str = ""
-    """Name in its certificate; empty: ``host``."""
+    """Name in its certificate; empty: the first host."""
     answers_pings: bool = True
     """HTTP/2 PINGs tell a connection to a hung process from an idle one. Modelyard's servers answer as many as are
     sent; gRPC's own servers close a connection that sends more than one in five minutes."""
@@ -41,8 +43,8 @@ class Address:
 class EdgeSettings:
     """Settings of ``modelyard envoy-config`` and of the Envoy that ``modelyard up --edge envoy`` runs."""
 
-    picker: Processor = Processor(port=PICKER_PORT)
-    router: Processor = Processor(port=ROUTER_PORT)
+    picker: Processor = Processor(addresses=((LOOPBACK, PICKER_PORT),))
+    router: Processor = Processor(addresses=((LOOPBACK, ROUTER_PORT),))
     admin: tuple[str, int] | None = ("127.0.0.1", 9901)
     """Envoy's admin interface. Whoever reaches it can stop Envoy, so it is bound to loopback or left out (None)."""
     admin_socket: str = ""

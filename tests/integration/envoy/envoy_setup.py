@@ -17,7 +17,6 @@ from edge_manifests import manifests
 from modelyard.local.envoy import find_envoy
 
 SECONDS = 60.0
-_PICKER_PORTS = ("--grpc-port", "9002", "--grpc-health-port", "9003", "--metrics-port", "9090")
 
 
 def until(what: Callable[[], bool], why: str, seconds: float = SECONDS, log: Path | None = None) -> None:
@@ -85,7 +84,7 @@ class Setup:
         ``files``: the manifests in place of our own, by file name."""
         self.folder = folder
         self.edge, self.picker_host, self.router_host = f"{block}.1", f"{block}.2", f"{block}.5"
-        self.other_picker_host = f"{block}.7"
+        self.standby_host = f"{block}.7"
         self.backend_hosts, self.unready_host = (f"{block}.3", f"{block}.4"), f"{block}.6"
         self.manifests = folder / "manifests"
         self.manifests.mkdir()
@@ -93,11 +92,13 @@ class Setup:
             (self.manifests / name).write_text(text)
         self._running: list[Running] = []
 
-    def envoy(self, *options: str, silence: float = 30.0, threads: int = 1) -> Running:
+    def envoy(self, *options: str, silence: float = 30.0, threads: int = 1, standby: bool = False) -> Running:
         """Make the configuration and run Envoy with it. ``silence``: long where no picker hangs on purpose, since
-        machines that run tests are busy."""
+        machines that run tests are busy. ``standby``: others stand in for picker and router."""
         config = self.folder / "envoy.yaml"
         picker, router = f"{self.picker_host}:9002", f"{self.router_host}:9004"
+        if standby:
+            picker, router = f"{picker},{self.standby_host}:9002", f"{router},{self.standby_host}:9004"
         options = ("--picker", picker, "--router", router, "--bind", self.edge, "--silence", str(silence), *options)
         command = modelyard("envoy-config", "-f", str(self.manifests), "--output", str(config), *options)
         command += ["--access-log", str(self.folder / "access.log")]
@@ -113,18 +114,15 @@ class Setup:
         flags = ("--disable-hot-restart", "--concurrency", str(threads), "--log-level", "error")
         return self._run([found.path, "-c", str(config), *flags], f"{config.stem}.log")
 
-    def picker(self, *options: str) -> Running:
-        """``modelyard epp`` for every pool of the manifests, ready to pick."""
-        return self._server("epp", self.picker_host, 9002, *_PICKER_PORTS, *options)
+    def picker(self, *options: str, standby: bool = False) -> Running:
+        """``modelyard epp`` for every pool of the manifests, ready to pick. ``standby``: the one that stands in."""
+        ports = ("--grpc-port", "9002", "--grpc-health-port", "9003", "--metrics-port", "9090")
+        return self._server("epp", self.standby_host if standby else self.picker_host, 9002, *ports, *options)
 
-    def other_picker(self, *options: str) -> Running:
-        """One more of them, at ``other_picker_host``."""
-        return self._server("epp", self.other_picker_host, 9002, *_PICKER_PORTS, *options)
-
-    def router(self) -> Running:
+    def router(self, *, standby: bool = False) -> Running:
         """``modelyard bbr``."""
         ports = ("--grpc-port", "9004", "--grpc-health-port", "9005", "--metrics-port", "9091")
-        return self._server("bbr", self.router_host, 9004, *ports)
+        return self._server("bbr", self.standby_host if standby else self.router_host, 9004, *ports)
 
     def gateway(self) -> Running:
         """``modelyard gateway --edge envoy``: Envoy, picker and router of one command."""
