@@ -124,7 +124,8 @@ def test_without_the_field_nothing_is_set_and_a_client_s_own_goes(
     assert mutation_of(answers) == ({}, {NAME, BASE})
     assert call.stream.status is None
     call.handler.on_cancelled()
-    assert yard.records[0].reason == ("field_not_found" if body else "")
+    unreadable = "field_not_readable" if b"model" in body else "field_not_found"
+    assert yard.records[0].reason == (unreadable if body else "")
 
 
 def test_requests_without_body(yard: Yard) -> None:
@@ -216,3 +217,44 @@ def test_streams_may_end_anywhere(yard: Yard) -> None:
         call.body(ASK[:5], end=False)
         call.handler.on_cancelled()
         assert yard.router.held_bodies == 0
+
+
+def without_answers(config: Any) -> Any:
+    """The same where the proxy shows nothing of the answer's body."""
+    alone = pb.ProtocolConfiguration()
+    alone.CopyFrom(config)
+    alone.response_body_mode = 0
+    return alone
+
+
+@pytest.mark.parametrize("config", [FULL_DUPLEX, STREAMED, UNPROMPTED, BUFFERED])
+def test_it_leaves_with_the_request_where_it_sees_no_answers(yard: Yard, config: Any) -> None:
+    """What happens to the router later is no matter of an answer that streams."""
+    call = yard.route()
+    answers = call.headers(protocol_config=without_answers(config))
+    assert call.stream.status is None
+    answers += call.body(ASK)
+    assert mutation_of(answers)[0] == WANTED
+    assert call.stream.status == 0
+    (record,) = yard.records
+    assert (record.model, record.reason) == ("food-review", "")
+    kept = yard.route()
+    kept.headers(protocol_config=config)
+    kept.body(ASK)
+    assert kept.stream.status is None, "the answer's body is to pass"
+
+
+def test_it_leaves_no_request_that_is_not_whole(yard: Yard) -> None:
+    call = yard.route()
+    call.headers(protocol_config=without_answers(FULL_DUPLEX))
+    call.body(ASK[:9], end=False)
+    assert call.stream.status is None
+    (*_, last) = [*call.body(ASK[9:], end=False), *call.say(request_trailers=pb.HttpTrailers())]
+    assert last.HasField("request_trailers")
+    assert call.stream.status == 0
+    call = yard.route()
+    call.headers(end=True, protocol_config=without_answers(FULL_DUPLEX))
+    assert call.stream.status == 0
+    call = yard.route()
+    call.headers(protocol_config=NO_BODIES)
+    assert call.stream.status is None, "trailers may follow the body that is not shown"

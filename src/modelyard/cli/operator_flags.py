@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from modelyard.cli.go_flags import Foreign
 
-_NO_TRACES = Foreign(switch=True)
+_NO_TRACES = Foreign(switch=True, told="has no effect: no traces are sent")
 _QUIET = Foreign()
 _QUIET_SWITCH = Foreign(switch=True)
 
@@ -30,7 +30,9 @@ COMMON: Mapping[str, Foreign] = {
 PICKER: Mapping[str, Foreign] = {
     **COMMON,
     "health-checking": _QUIET_SWITCH,
-    "enable-grpc-stream-metrics": _QUIET_SWITCH,
+    "enable-grpc-stream-metrics": Foreign(
+        switch=True, told="has no effect: modelyard_open_exchanges and modelyard_requests_total count streams"
+    ),
     "allow-experimental-plugins": _QUIET_SWITCH,
     "pool-group": _QUIET,
     "model-server-metrics-https-insecure-skip-verify": Foreign(

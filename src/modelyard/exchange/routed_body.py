@@ -58,6 +58,18 @@ def scanned_model(beginning: bytes) -> str | None:
         return None
 
 
+class _Named(msgspec.Struct):
+    model: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+def has_model_member(body: bytes) -> bool:
+    """A JSON body has a ``model``, whatever its value."""
+    try:
+        return msgspec.json.decode(body, type=_Named).model is not msgspec.UNSET
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+
+
 def _base(gateway: Gateway, model: str | None) -> Headers:
     base = gateway.base_of.get(model) if model is not None else None
     return [] if base is None else [(BASE_MODEL_NAME, on_the_wire(base))]

@@ -9,10 +9,10 @@ from modelyard.exchange.record import ExchangeRecord
 from modelyard.exchange.trusted_headers import BASE_MODEL_NAME
 from modelyard.extproc.grpc_stream import GrpcStream
 from modelyard.extproc.processor import CallLater, Processor
-from modelyard.extproc.router_stream import NO_FIELD, RouterStream
+from modelyard.extproc.router_stream import NO_FIELD, NO_NAME, RouterStream
 from modelyard.worker.protocol import RouterSettings
 
-__all__ = ["NO_FIELD", "BodyBasedRouter"]
+__all__ = ["NO_FIELD", "NO_NAME", "BodyBasedRouter"]
 
 
 class BodyBasedRouter(Processor):

@@ -13,10 +13,11 @@ from modelyard.exchange.commands import Respond
 from modelyard.exchange.picked_request import Picked
 from modelyard.exchange.record import ExchangeRecord
 from modelyard.exchange.refusals import refuse
-from modelyard.exchange.routed_body import headers_of_beginning, routing_headers
-from modelyard.extproc.processing_request import BUFFERED, BodyModes, ProcessingRequest
+from modelyard.exchange.routed_body import has_model_member, headers_of_beginning, routing_headers
+from modelyard.extproc.processing_request import BUFFERED, NONE, BodyModes, ProcessingRequest
 from modelyard.extproc.processor_stream import ProcessorStream
 from modelyard.extproc.request_heads import request_head
+from modelyard.http2.grpc import OK
 
 if TYPE_CHECKING:
     from modelyard.exchange.contract import Outcome
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 NO_FIELD = "field_not_found"
 """Reason in the record of a request whose body had none of the fields."""
+NO_NAME = "field_not_readable"
+"""The same where it had a ``model`` that is no name."""
 
 
 class RouterStream(ProcessorStream["RoutedRequest"]):
@@ -39,6 +42,21 @@ class RouterStream(ProcessorStream["RoutedRequest"]):
         if not router.settings.streaming:
             self.modes = BodyModes(BUFFERED, BUFFERED)
         self.fails_open = True  # where nothing can be said of a body, the request goes on as it is
+
+    def on_message(self, message: bytes) -> None:
+        super().on_message(message)
+        self._leave()
+
+    def later(self, step: Callable[[], None]) -> None:
+        super().later(step)
+        self._leave()
+
+    def _leave(self) -> None:
+        """End the stream once the request has passed, where the proxy shows nothing of the answer's body: it would keep
+        it until the answer's end, and cut the answer where this process ended before."""
+        if not self.ended and self.modes is not None and self.modes.response == NONE and self._request.over:
+            self.stream.finish(OK)
+            self._end("done")
 
     def open(self, request: ProcessingRequest) -> RoutedRequest:
         self.exchange = exchange = RoutedRequest(self._router, request_head(request.fields))
@@ -86,7 +104,8 @@ class RoutedRequest:
         base_model = router.settings.base_model_header
         fields, model = routing_headers(router.gateway, self._head, body, base_model=base_model)
         self.record.model = model or ""
-        self.record.reason = "" if fields else NO_FIELD
+        if not fields:
+            self.record.reason = NO_NAME if model is None and has_model_member(body) else NO_FIELD
         return self._found(fields)
 
     def on_partial(self, beginning: bytes, now: float) -> Picked:

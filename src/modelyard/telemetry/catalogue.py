@@ -242,5 +242,8 @@ ROUTER_SUCCESS = Metric("bbr_success_total", "counter", "Requests whose headers 
 ROUTER_NOT_IN_BODY = Metric(
     "bbr_model_not_in_body_total", "counter", "Requests with a body that has none of the fields that were looked for."
 )
+ROUTER_NOT_PARSED = Metric(
+    "bbr_model_not_parsed_total", "counter", "Requests with a body whose `model` is no name, and no other field either."
+)
 
 CATALOGUE: tuple[Metric, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Metric))
