@@ -68,8 +68,8 @@ _CPU = (
     " it is not in the sum. " + _PEERS
 )
 _SPREAD = (
-    "Four threads of Envoy and four picker workers. Envoy has a connection to the picker for each of its threads; within"
-    " seconds each worker has one. On one core together: what is shown is what several workers cost,"
+    "Four threads of Envoy and four picker workers. Envoy has a connection to the picker for each of its threads; soon"
+    " each worker has one. On one core together: what is shown is what several workers cost,"
     " not what several cores give."
 )
 
