@@ -3,12 +3,21 @@ from __future__ import annotations
 import random
 from itertools import count
 
+import msgspec
+import pytest
+
 from modelyard.fleet.endpoints import Endpoint, EndpointState
 from modelyard.fleet.fleet import BackendFleet, BackendKey
 from modelyard.picking.config import scheduler_config
 from modelyard.picking.contract import PickRequest
+from modelyard.picking.registry import FILTERS, SCORERS
 from modelyard.picking.scheduler import Scheduler
-from modelyard.resources.endpoint_picker_config import EndpointPickerConfig
+from modelyard.resources.endpoint_picker_config import (
+    EndpointPickerConfig,
+    PluginSpec,
+    SchedulingPlugin,
+    SchedulingProfile,
+)
 from modelyard.resources.loading import load_documents
 
 CONFIG = """
@@ -25,8 +34,16 @@ schedulingProfiles:
 """
 
 
-def scheduler(*addresses: str) -> Scheduler:
-    (config,) = load_documents(CONFIG, "test").objects
+NEEDED = {
+    "header-label-affinity-scorer": {"headerName": "x-zone", "labelKey": "zone"},
+    "utilization-filter": {"conditions": [{"metric": "waiting-queue", "maxValue": 5}]},
+}
+"""Parameters of types that have no defaults."""
+
+
+def scheduler(*addresses: str, config: object = None) -> Scheduler:
+    (written,) = load_documents(CONFIG, "test").objects
+    config = config or written
     assert isinstance(config, EndpointPickerConfig)
     made = Scheduler(scheduler_config(config), random.Random(1))
     key = BackendKey(kind="InferencePool", namespace="default", name="chat")
@@ -61,3 +78,18 @@ def test_timing_changes_nothing() -> None:
 
 def test_nothing_is_timed_without_an_endpoint() -> None:
     assert scheduler().time_policy(lambda: 0.0) is None
+
+
+@pytest.mark.parametrize("kind", [*FILTERS, *SCORERS])
+def test_every_policy_can_be_timed(kind: str) -> None:
+    """Without a request to go by, and with endpoints that say nothing of themselves."""
+    plugin = {"type": kind, "parameters": NEEDED.get(kind, {})}
+    config = EndpointPickerConfig(
+        api_version="llm-d.ai/v1alpha1",
+        kind="EndpointPickerConfig",
+        plugins=(msgspec.convert(plugin, PluginSpec),),
+        scheduling_profiles=(SchedulingProfile(name="default", plugins=(SchedulingPlugin(plugin_ref=kind),)),),
+    )
+    made = scheduler("1.1.1.1:1", config=config)
+    timed = [made.time_policy(lambda: 0.0) for _ in range(2)]
+    assert kind in {one.type for one in timed if one is not None}
