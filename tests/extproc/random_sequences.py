@@ -140,7 +140,12 @@ class Sequences:
     def _natural(self) -> list[int]:
         """Kinds of messages in the order of a request and its answer, the last one first."""
         rng = self.rng
-        kinds = [0, *[1] * rng.randrange(3), *[2] * rng.randrange(2), *[5] * (rng.random() < 0.1)]
+        kinds = [
+            *[0] * (rng.random() < 0.95),
+            *[1] * rng.randrange(3),
+            *[2] * rng.randrange(2),
+            *[5] * (rng.random() < 0.1),
+        ]
         kinds += [3, *[4] * rng.randrange(5), *[6] * (rng.random() < 0.1)]
         return kinds[::-1]
 

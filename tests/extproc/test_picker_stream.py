@@ -809,6 +809,31 @@ def test_a_body_whose_headers_are_not_shown(yard: Yard, config: Any) -> None:
         assert not answer.request_body.response.HasField("body_mutation")
 
 
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_buffered_body_alone_whose_end_is_not_said(yard: Yard, renaming: Yard, waits: bool) -> None:
+    for one, body in ((yard, None), (renaming, RENAMED)):
+        call = one.call()
+        assert call.say(request_body=pb.HttpBody(body=ASK)) == []
+        one.alarms.ring() if waits else call.handler.on_half_close()
+        (answer,) = call.stream.answers()
+        pick_of(answer)
+        common = answer.request_body.response
+        assert common.clear_route_cache
+        assert (common.body_mutation.body if common.HasField("body_mutation") else None) == body
+        assert not one.picker.bodies_come_unasked
+
+
+def test_a_piece_of_a_body_alone_is_answered(yard: Yard) -> None:
+    yard.fleet(endpoint(A, "m"), endpoint(B, "m", "other"))
+    call = yard.call()
+    assert call.say(request_body=pb.HttpBody(body=b'{"model": "other", "prompt": {"x": 1}')) == []
+    yard.alarms.ring()
+    assert pick_of(call.stream.answers()[0]) == [B]
+    (answer,) = call.body(b"}")
+    assert answer == pb.ProcessingResponse(request_body=pb.BodyResponse(response=pb.CommonResponse()))
+    assert not yard.alarms.pending
+
+
 @pytest.mark.parametrize("config", [FULL_DUPLEX, None])
 def test_the_pick_is_in_the_first_piece_where_no_headers_are_shown(yard: Yard, config: Any) -> None:
     body = json.dumps({"model": "m", "prompt": "x" * 70_000}).encode()
@@ -982,6 +1007,37 @@ def test_a_body_that_begins_while_its_request_is_queued_is_not_lost(queueing: Ya
     call.response_body(b"{}")
     assert queueing.records[0].model == "m"
     call.handler.on_half_close()
+    queueing.at_rest()
+
+
+def test_a_piece_of_a_body_alone_may_be_queued() -> None:
+    yard = Yard(MANIFEST + REWRITE + FLOW)
+    yard.fleet(endpoint(A, waiting=500))
+    call = yard.call()
+    call.say(request_body=pb.HttpBody(body=ASK[:20]))
+    yard.alarms.ring()
+    (timeout,) = call.stream.answers()
+    assert timeout.HasField("override_message_timeout")
+    assert call.body(ASK[20:]) == []
+    yard.fleet(endpoint(A))
+    yard.now += 1
+    yard.gateway.step(yard.now)
+    first, second = call.stream.answers()
+    pick_of(first)
+    common = first.request_body.response
+    assert common.body_mutation.body + ASK[20:] == RENAMED
+    assert list(common.header_mutation.remove_headers) == ["content-length"]
+    assert second == pb.ProcessingResponse(request_body=pb.BodyResponse(response=pb.CommonResponse()))
+    call.handler.on_cancelled()
+    yard.at_rest()
+
+
+def test_a_silent_client_that_leaves_asks_once(queueing: Yard) -> None:
+    call = queueing.call()
+    call.headers()
+    call.handler.on_half_close()
+    assert not queueing.alarms.pending
+    call.handler.on_cancelled()
     queueing.at_rest()
 
 

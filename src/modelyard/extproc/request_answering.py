@@ -91,6 +91,11 @@ class RequestAnswering:
         """The proxy knows where the request goes."""
         self.size = 0
 
+    @property
+    def over(self) -> bool:
+        """No message of the request can follow, and each that came has been answered."""
+        return self._phase == DONE and self._ended and not self._owes_trailers and self._pieces is None
+
     # ── deciding ──
 
     def _decide(self, command: Command, began: float) -> None:
@@ -170,10 +175,10 @@ class RequestAnswering:
         """The pick in the answer to a body."""
         fields, remove, body = picked.set_headers, picked.remove_headers, picked.body
         if body is not None:
-            if self._mode == BUFFERED_PARTIAL:
-                remove = [*remove, "content-length"]
-            else:
+            if self._mode == BUFFERED or (self._ended and self._mode != BUFFERED_PARTIAL):
                 fields = [*fields, ("content-length", str(len(body)))]
+            else:
+                remove = [*remove, "content-length"]
         self._answer_bodies(picked, header_mutation(fields, remove), _metadata(picked))
 
     def _answer_bodies(self, picked: Picked, mutation: bytes, metadata: bytes) -> None:

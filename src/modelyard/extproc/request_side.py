@@ -24,8 +24,6 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from modelyard.bodies.json_rename import ValueRenamer
-from modelyard.bodies.json_scan import TOP_LEVEL_MODEL
 from modelyard.exchange.commands import Respond
 from modelyard.exchange.picked_request import Picked
 from modelyard.extproc.processing_request import (
@@ -33,28 +31,25 @@ from modelyard.extproc.processing_request import (
     BUFFERED_PARTIAL,
     FULL_DUPLEX_STREAMED,
     NONE,
-    REQUEST_BODY,
     REQUEST_HEADERS,
     STREAMED,
     OutOfOrder,
     ProcessingRequest,
 )
-from modelyard.extproc.processing_response import answer, more_time, plain_answer
+from modelyard.extproc.processing_response import more_time, plain_answer
 from modelyard.extproc.request_answering import (
     COLLECTING,
     DECIDING,
     DONE,
     NEW,
     PASSING,
-    PLAIN_BODY,
     SENDING,
     STREAMED_UNPROMPTED,
     UNSAID,
-    RequestAnswering,
 )
+from modelyard.extproc.request_passing import RequestPassing
 
 if TYPE_CHECKING:
-    from modelyard.extproc.processed_request import ProcessedRequest
     from modelyard.extproc.processor import Alarm
     from modelyard.extproc.processor_stream import ProcessorStream
 
@@ -70,17 +65,16 @@ LONG_BODY_SECONDS = 30.0
 """How long the largest body may take from the proxy to here, and to be read, on a machine that has much to do."""
 
 
-class RequestSide(RequestAnswering):
+class RequestSide(RequestPassing):
     """One request's direction."""
 
-    __slots__ = ("_alarm", "_late", "_renamer")
+    __slots__ = ("_alarm", "_late")
 
     def __init__(self, stream: ProcessorStream[Any]) -> None:
         super().__init__(stream)
         self._alarm: Alarm | None = None
         self._late = False
         """The body began while a choice without it was awaited."""
-        self._renamer: ValueRenamer | None = None
 
     @property
     def was_prompted(self) -> bool:
@@ -139,7 +133,7 @@ class RequestSide(RequestAnswering):
         elif self._keep(body):
             if self._phase == COLLECTING:
                 self._collected(body, end)
-            elif self._mode == STREAMED and self._stream.modes is None:
+            elif self._mode == STREAMED and self._stream.modes is None and self._owes_headers:
                 # The silence was the client's: this proxy waits for no answer to its headers.
                 self._late, self._mode = True, FULL_DUPLEX_STREAMED
 
@@ -159,8 +153,9 @@ class RequestSide(RequestAnswering):
             self._answer_trailers()
 
     def no_more(self) -> None:
-        """The client of the stream sends no more. One that said nothing of its modes and waits has no body."""
-        if self._phase == COLLECTING and self._mode == UNSAID and not self._shown:
+        """The client of the stream sends no more. One that said nothing of its modes and waits has no body, or no more
+        of it."""
+        if self._phase == COLLECTING and self._mode == UNSAID:
             self._nothing_came()
 
     def drop(self) -> None:
@@ -177,32 +172,21 @@ class RequestSide(RequestAnswering):
         modes = self._stream.modes
         if modes is not None:
             self._mode = min(modes.request, FULL_DUPLEX_STREAMED)
-        else:
-            self._mode = BUFFERED if request.end_of_stream else FULL_DUPLEX_STREAMED
+        elif request.end_of_stream:
+            self._mode = BUFFERED
         if self._stream.open(request) is None:
             return False
         self._phase = COLLECTING
-        return True
-
-    def _keep(self, body: bytes) -> bool:
-        processor, exchange = self._stream.processor, self._stream.exchange
-        assert exchange is not None
-        limit = processor.gateway.settings.body_limit
-        if self.size > limit:
-            self._stream.respond(exchange.too_large(limit))
-            return False
-        if not processor.hold(len(body)):
-            self._stream.respond(exchange.overloaded())
-            return False
-        self._held += len(body)
-        self._body.add(body)
         return True
 
     def _collected(self, body: bytes, end: bool) -> None:
         """A message of a body that is awaited."""
         if self._mode == UNSAID:
             self._end_silence()
-            self._stream.processor.bodies_come_unasked = True
+            if self._shown == 1 and not self._owes_headers:
+                self._alarm = self._stream.processor.call_later(SILENCE, self._silence_lasted)
+                return
+            self._stream.processor.bodies_come_unasked |= self._owes_headers
             self._mode = FULL_DUPLEX_STREAMED
         if end or self._mode == BUFFERED:
             self._whole()
@@ -246,9 +230,18 @@ class RequestSide(RequestAnswering):
         self._stream.later(self._nothing_came)
 
     def _nothing_came(self) -> None:
-        """The proxy waits for an answer to its headers."""
+        """The proxy waits for an answer: to its headers, or to a body that it shows without them. Of a buffered one the
+        end is not always said."""
+        self._end_silence()
+        if self._shown and _is_json(self._join()):
+            self._mode = BUFFERED
+            self._whole()
+            return
         self._mode = STREAMED
-        self._choose_unseen()
+        if self._shown:
+            self._partial()
+        else:
+            self._choose_unseen()
 
     def _choose_unseen(self) -> None:
         """Choose without a body."""
@@ -260,40 +253,13 @@ class RequestSide(RequestAnswering):
             self._alarm.cancel()
             self._alarm = None
 
-    # ── passing ──
 
-    def _pass(self, body: bytes, end: bool) -> None:
-        """A piece of a body whose headers have gone ahead."""
-        exchange = self._stream.exchange
-        if exchange is None:
-            self._stream.send(PLAIN_BODY)
-            return
-        if self._shown == 1 and self._mode == STREAMED and not exchange.answer_began:
-            if end:
-                self._choose_again(exchange, body)
-                return
-            self._begin_renaming(exchange, body)
-        self._phase = DONE if end else PASSING
-        renamer = self._renamer
-        if renamer is None:
-            self._stream.send(PLAIN_BODY)
-            return
-        renamed = renamer.feed(body) + (renamer.finish() if end else b"")
-        self._stream.send(PLAIN_BODY if renamed == body else answer(REQUEST_BODY, body=renamed))
-
-    def _choose_again(self, exchange: ProcessedRequest, body: bytes) -> None:
-        """The proxy shows the whole body, so perhaps the headers are still with it."""
-        if not self._keep(body):
-            return
-        self.decided = False
-        self._phase = COLLECTING
-        began = self._now()
-        self._decide(exchange.on_late_body(body, began), began)
-
-    def _begin_renaming(self, exchange: ProcessedRequest, beginning: bytes) -> None:
-        name = exchange.late_name(beginning)
-        if name is not None:
-            self._renamer = ValueRenamer(TOP_LEVEL_MODEL, msgspec.json.encode(name))
+def _is_json(body: bytes) -> bool:
+    try:
+        msgspec.json.decode(body, type=msgspec.Raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
 
 
 def _out_of_order(what: str) -> OutOfOrder:
