@@ -258,3 +258,44 @@ def test_it_leaves_no_request_that_is_not_whole(yard: Yard) -> None:
     call = yard.route()
     call.headers(protocol_config=NO_BODIES)
     assert call.stream.status is None, "trailers may follow the body that is not shown"
+
+
+def without_answers(config: Any) -> Any:
+    """The same where the proxy shows nothing of the answer's body."""
+    alone = pb.ProtocolConfiguration()
+    alone.CopyFrom(config)
+    alone.response_body_mode = 0
+    return alone
+
+
+@pytest.mark.parametrize("config", [FULL_DUPLEX, STREAMED, UNPROMPTED, BUFFERED])
+def test_it_leaves_with_the_request_where_it_sees_no_answers(yard: Yard, config: Any) -> None:
+    """What happens to the router later is no matter of an answer that streams."""
+    call = yard.route()
+    answers = call.headers(protocol_config=without_answers(config))
+    assert call.stream.status is None
+    answers += call.body(ASK)
+    assert mutation_of(answers)[0] == WANTED
+    assert call.stream.status == 0
+    (record,) = yard.records
+    assert (record.model, record.reason) == ("food-review", "")
+    kept = yard.route()
+    kept.headers(protocol_config=config)
+    kept.body(ASK)
+    assert kept.stream.status is None, "the answer's body is to pass"
+
+
+def test_it_leaves_no_request_that_is_not_whole(yard: Yard) -> None:
+    call = yard.route()
+    call.headers(protocol_config=without_answers(FULL_DUPLEX))
+    call.body(ASK[:9], end=False)
+    assert call.stream.status is None
+    (*_, last) = [*call.body(ASK[9:], end=False), *call.say(request_trailers=pb.HttpTrailers())]
+    assert last.HasField("request_trailers")
+    assert call.stream.status == 0
+    call = yard.route()
+    call.headers(end=True, protocol_config=without_answers(FULL_DUPLEX))
+    assert call.stream.status == 0
+    call = yard.route()
+    call.headers(protocol_config=NO_BODIES)
+    assert call.stream.status is None, "trailers may follow the body that is not shown"

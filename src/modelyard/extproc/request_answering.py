@@ -96,6 +96,11 @@ class RequestAnswering:
         """No message of the request can follow, and each that came has been answered."""
         return self._phase == DONE and self._ended and not self._owes_trailers and self._pieces is None
 
+    @property
+    def over(self) -> bool:
+        """No message of the request can follow, and each that came has been answered."""
+        return self._phase == DONE and self._ended and not self._owes_trailers and self._pieces is None
+
     # ── deciding ──
 
     def _decide(self, command: Command, began: float) -> None:
