@@ -33,6 +33,7 @@ from ext_proc_yard import (
     pick_of,
     served,
     set_headers,
+    snapshot_of,
     subset,
 )
 
@@ -1038,6 +1039,33 @@ def test_a_silent_client_that_leaves_asks_once(queueing: Yard) -> None:
     call.handler.on_half_close()
     assert not queueing.alarms.pending
     call.handler.on_cancelled()
+    queueing.at_rest()
+
+
+def test_a_request_whose_pool_changes_while_its_body_comes_goes_by_the_new_one(queueing: Yard) -> None:
+    call = queueing.call()
+    call.headers(protocol_config=FULL_DUPLEX)
+    queueing.gateway.swap(snapshot_of(MANIFEST + FLOW.replace("30s", "31s")))
+    queueing.fleet(endpoint(B, waiting=500))
+    assert call.body(ASK) == []
+    queueing.fleet(endpoint(B))
+    queueing.now += 1
+    queueing.gateway.step(queueing.now)
+    assert pick_of(call.stream.answers()[0]) == [B]
+    assert queueing.in_flight() == {B: 1}
+    call.handler.on_cancelled()
+    queueing.at_rest()
+
+
+def test_a_request_whose_pool_goes_while_its_body_comes_ends_where_it_began(queueing: Yard) -> None:
+    call = queueing.call()
+    call.headers(protocol_config=FULL_DUPLEX)
+    queueing.gateway.swap(snapshot_of(MANIFEST.replace("name: pool}", "name: other}")))
+    queueing.fleet(endpoint(A, waiting=500))
+    assert call.body(ASK) == []
+    queueing.now += 31
+    queueing.gateway.step(queueing.now)
+    assert error_of(call.stream.answers()[0])[0] == 429
     queueing.at_rest()
 
 

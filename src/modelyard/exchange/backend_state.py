@@ -43,6 +43,7 @@ class BackendState:
         "missing",
         "only_models",
         "places",
+        "retired",
         "saturation",
         "scheduler",
         "targets",
@@ -53,6 +54,8 @@ class BackendState:
     def __init__(self, key: BackendKey, plan: PoolPlan | None, rng: random.Random) -> None:
         self.key = key
         self.label = str(key)
+        self.retired = False
+        """Another one is in force for the backend, or none."""
         self.is_pool = key.kind == "InferencePool"
         self.config: SchedulerConfig = plan.scheduler if plan else _SERVICE_CONFIG
         self.targets: ModelTargets = plan.targets if plan else _NO_TARGETS

@@ -71,7 +71,10 @@ class Gateway:
         keys = backend_keys(snapshot.compiled)
         wanted = {*keys.values(), *snapshot.pools, *mirror_keys(snapshot.compiled)}
         before, self._states = self._states, {key: self._state(key) for key in wanted}
-        self._retired += [state for key, state in before.items() if self._states.get(key) is not state]
+        for key, state in before.items():
+            if self._states.get(key) is not state:
+                state.retired = True
+                self._retired.append(state)
         self.states: Mapping[CompiledBackend, BackendState] = {
             backend: self._states[key] for backend, key in keys.items()
         }
@@ -131,6 +134,14 @@ class Gateway:
     def state_of(self, key: BackendKey) -> BackendState | None:
         """The state of a backend by name."""
         return self._states.get(key)
+
+    def in_force(self, state: BackendState) -> BackendState:
+        """What a request that began with ``state``, and was not decided yet, goes by now. Where its backend is gone, it
+        ends where it began."""
+        current = self._states.get(state.key)
+        if current is None and state not in self._retired:
+            self._retired.append(state)
+        return current or state
 
     def pool_states(self) -> list[BackendState]:
         """Of every InferencePool of the snapshot in force."""

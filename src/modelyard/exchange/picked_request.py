@@ -182,6 +182,8 @@ class PickedRequest(ModelRequest[Picked], eq=False, kw_only=True):
     def _decide(self, now: float) -> Picked | Respond | Wait:
         state = self.state
         assert state is not None
+        if state.retired:  # while the body came
+            self.state = state = self._gateway.in_force(state)
         if self._within is not None and not self._within:
             return self._empty_subset()
         self._note_facts()
