@@ -96,11 +96,6 @@ class RequestAnswering:
         """No message of the request can follow, and each that came has been answered."""
         return self._phase == DONE and self._ended and not self._owes_trailers and self._pieces is None
 
-    @property
-    def over(self) -> bool:
-        """No message of the request can follow, and each that came has been answered."""
-        return self._phase == DONE and self._ended and not self._owes_trailers and self._pieces is None
-
     # ── deciding ──
 
     def _decide(self, command: Command, began: float) -> None:
@@ -180,7 +175,8 @@ class RequestAnswering:
         """The pick in the answer to a body."""
         fields, remove, body = picked.set_headers, picked.remove_headers, picked.body
         if body is not None:
-            if self._mode == BUFFERED or (self._ended and self._mode != BUFFERED_PARTIAL):
+            whole = self._ended and self._considered == self._shown and self._mode != BUFFERED_PARTIAL
+            if whole or self._mode == BUFFERED:
                 fields = [*fields, ("content-length", str(len(body)))]
             else:
                 remove = [*remove, "content-length"]
