@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from ext_proc_yard import BUFFERED, FULL_DUPLEX, NO_BODIES, STREAMED, A, B, C, Call, Yard, endpoint, pick_of, served
 
+from modelyard.extproc.pool_choice import POOL_KEY
 from modelyard.worker.protocol import PickerSettings
 
 ASK = b'{"model": "m", "prompt": "hello"}'
@@ -55,4 +56,16 @@ def test_scoring_changes_no_pick_and_leaves_nothing_behind(yard: Yard) -> None:
     assert scores_of(call, FULL_DUPLEX)[0][0] == B
     assert yard.in_flight() == {B: 1}
     call.response(end=True, metadata_context=served(B))
+    yard.at_rest()
+
+
+def test_a_request_for_another_pool_is_counted_and_told(yard: Yard, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(2):
+        (answer,) = yard.call({POOL_KEY: "default/other"}).headers(("x-request-id", "r1"), protocol_config=NO_BODIES)
+        assert answer.immediate_response.status.code == 503
+    assert [(record.status, record.reason, record.request_id) for record in yard.records] == [
+        (503, "unknown_pool", "r1")
+    ] * 2
+    (told,) = caplog.messages
+    assert told.startswith("asked for default/other; this picker serves default/pool (")
     yard.at_rest()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from modelyard.extproc.pool_choice import POOL_KEY, PoolChoice
+from modelyard.extproc.pool_choice import POOL_KEY, PoolChoice, asked_for
 from modelyard.fleet.fleet import BackendKey
 from modelyard.picking.config import scheduler_config
 from modelyard.routing.model_targets import ModelTargets
@@ -90,3 +90,11 @@ def test_a_service_is_named_by_its_whole_key() -> None:
     assert choice.choose({POOL_KEY: "default/web"}, {}) is pool
     assert choice.choose({POOL_KEY: "web"}, {}) is pool
     assert choice.choose({":authority": "web.default"}, {}) is pool
+
+
+def test_what_was_asked_for_in_words() -> None:
+    assert PoolChoice([B, A]).names == ("default/a", "ml/b")
+    assert asked_for({POOL_KEY: "ml/b", ":authority": "x"}, {}) == "asked for ml/b"
+    assert asked_for({}, {"envoy.lb": {POOL_KEY: "ml/b"}}) == "asked for ml/b"
+    assert asked_for({":authority": "x.y:9002"}, {}) == "asked under authority x.y, which names no pool"
+    assert asked_for({}, {}) == "asked under authority none, which names no pool"

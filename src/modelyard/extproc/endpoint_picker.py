@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from modelyard.exchange.explanation import explain_picked
@@ -12,14 +12,19 @@ from modelyard.exchange.picked_request import PickedRequest
 from modelyard.exchange.record import ExchangeRecord
 from modelyard.extproc.grpc_stream import GrpcStream
 from modelyard.extproc.picker_stream import PickerStream, ScoringPickerStream
-from modelyard.extproc.pool_choice import PoolChoice
+from modelyard.extproc.pool_choice import POOL_KEY, UNKNOWN_POOL, PoolChoice, asked_for
 from modelyard.extproc.processor import PROCESS, CallLater, Processor
+from modelyard.extproc.protobuf_struct import Plain
+from modelyard.extproc.seldom_told import SeldomTold
 from modelyard.fleet.fleet import BackendKey
 from modelyard.http1.message_heads import RequestHead
 from modelyard.snapshot import Snapshot, service_plans
 from modelyard.worker.protocol import PickerSettings
 
 __all__ = ["PROCESS", "EndpointPicker"]
+
+_MOST_NAMED = 5
+"""Pools that a line of the log names."""
 
 
 class EndpointPicker(Processor):
@@ -44,6 +49,7 @@ class EndpointPicker(Processor):
         """``stop_watching`` was called."""
         self.shows_answers = False
         """Some stream has got as far as an answer: one that ends before has lost its client."""
+        self._told = SeldomTold(clock)
         self.apply(settings or PickerSettings(), gateway.snapshot)
 
     def apply(self, settings: PickerSettings, snapshot: Snapshot) -> None:
@@ -63,6 +69,21 @@ class EndpointPicker(Processor):
         self.ending = True
         for stream in list(self.watching):
             stream.let_go()
+
+    def unknown_pool(
+        self, head: RequestHead, stream: Mapping[str, str], metadata: Mapping[str, Mapping[str, Plain]]
+    ) -> None:
+        """Count and tell a request for a pool that is not served here."""
+        names = self.pools.names
+        served = ", ".join(names[:_MOST_NAMED]) + (", ..." if len(names) > _MOST_NAMED else "")
+        self._told.tell(
+            f"{asked_for(stream, metadata)}; this picker serves {served or 'no pool'} (the gateway's route names it by "
+            f"{POOL_KEY})"
+        )
+        record = ExchangeRecord(head.method, head.path, started=self.clock())
+        record.status, record.reason = 503, UNKNOWN_POOL
+        record.request_id = head.by_name.get("x-request-id", "")
+        self.record_sink(record)
 
     def explain(self, pool: str, head: RequestHead, body: bytes, now: float) -> dict[str, Any]:
         """Where a request to ``pool`` (``namespace/name``) would go and why. Raises ValueError: there is none."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, cast
 
+from modelyard.extproc.failed_connections import PortFaults
 from modelyard.extproc.grpc_call import GrpcCall
 from modelyard.extproc.grpc_stream import Services
 from modelyard.http2.server_connection import ServerConnection
@@ -22,6 +23,7 @@ class GrpcConnection(asyncio.Protocol):
     __slots__ = (
         "_asked",
         "_began",
+        "_faults",
         "_heard",
         "_http2",
         "_in_turn",
@@ -37,8 +39,9 @@ class GrpcConnection(asyncio.Protocol):
         "services",
     )
 
-    def __init__(self, server: GrpcServer, services: Services) -> None:
+    def __init__(self, server: GrpcServer, services: Services, faults: PortFaults | None = None) -> None:
         self._server = server
+        self._faults = faults
         self._limits = limits = server.limits
         self.services = services
         self.loop = server.loop
@@ -147,6 +150,8 @@ class GrpcConnection(asyncio.Protocol):
         TCP would reset the connection and the peer might lose the answer. TLS has its own way to wait for that. Who
         broke the rules is not waited for beyond that, whether he reads or not."""
         if self._http2.ended:
+            if self._http2.no_http2 and self._faults is not None:
+                self._faults.no_http2(self._http2.no_http2)
             self.loop.call_later(self._limits.linger, transport.abort)
         elif transport.can_write_eof():
             self.loop.call_later(self._limits.linger, transport.close)

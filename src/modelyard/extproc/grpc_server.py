@@ -7,6 +7,7 @@ import contextlib
 import logging
 import ssl
 
+from modelyard.extproc.failed_connections import PortFaults
 from modelyard.extproc.grpc_connection import GrpcConnection
 from modelyard.extproc.grpc_limits import GrpcLimits
 from modelyard.extproc.grpc_stream import GrpcStream, OpenStream, Services, StreamHandler
@@ -37,19 +38,26 @@ class GrpcServer:
         self._looking = loop.call_later(LOOK_EVERY, self._look)
 
     async def listen(
-        self, host: str, port: int, services: Services, *, tls: ssl.SSLContext | None = None, reuse_port: bool = False
+        self,
+        host: str,
+        port: int,
+        services: Services,
+        *,
+        tls: ssl.SSLContext | None = None,
+        reuse_port: bool = False,
+        faults: PortFaults | None = None,
     ) -> tuple[str, int]:
         """Serve ``services`` on an address; host and port as bound.
 
         ``tls``: a context that offers ``h2`` (ALPN, RFC 9113 section 3.2); its ``sni_callback`` may choose other
         certificates at any time.
-        ``reuse_port``: other processes bind the same port, and the kernel spreads connections over them. Raises
-        ``OSError``.
+        ``reuse_port``: other processes bind the same port, and the kernel spreads connections over them.
+        ``faults``: hears of connections that speak no HTTP/2. Raises ``OSError``.
         """
         sock = listening_socket(host, port, reuse_port=reuse_port)
         try:
             listener = await self.loop.create_server(
-                lambda: GrpcConnection(self, services),
+                lambda: GrpcConnection(self, services, faults),
                 sock=sock,
                 backlog=BACKLOG,
                 ssl=tls,

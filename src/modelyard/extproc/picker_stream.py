@@ -9,6 +9,7 @@ from modelyard.exchange.endpoint_subset import subset_of
 from modelyard.exchange.picked_request import PickedRequest
 from modelyard.exchange.refusals import refuse
 from modelyard.extproc.grpc_stream import GrpcStream
+from modelyard.extproc.pool_choice import UNKNOWN_POOL
 from modelyard.extproc.processing_request import ProcessingRequest, metadata_of
 from modelyard.extproc.processor_stream import ProcessorStream
 from modelyard.extproc.protobuf_struct import Plain
@@ -53,8 +54,9 @@ class PickerStream(ProcessorStream[PickedRequest]):
                 any_path=not settings.only_model_api,
             )
         if exchange is None:
+            picker.unknown_pool(head, self.stream.metadata, metadata)
             message = "The endpoint picker does not know for which InferencePool this request is."
-            self.respond(refuse(503, message, code="unknown_pool"))
+            self.respond(refuse(503, message, code=UNKNOWN_POOL))
             return None
         self.exchange = exchange
         picker.open_requests.add(exchange)

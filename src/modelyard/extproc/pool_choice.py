@@ -14,19 +14,23 @@ from modelyard.extproc.protobuf_struct import Plain
 from modelyard.snapshot import PoolPlan
 
 POOL_KEY = "x-gateway-inference-pool"
+UNKNOWN_POOL = "unknown_pool"
+"""Reason in the record of a request for which no pool was found."""
 METADATA_NAMESPACES = ("envoy.lb", "modelyard")
 
 
 class PoolChoice:
     """The pools of one snapshot, by everything that can name them."""
 
-    __slots__ = ("_by_authority", "_by_name", "_only")
+    __slots__ = ("_by_authority", "_by_name", "_only", "names")
 
     def __init__(self, pools: Iterable[PoolPlan], only: str = "") -> None:
         plans = list(pools)
         if only:
             plans = [plan for plan in plans if _full(plan) == only]
         self._by_name = {_full(plan): plan for plan in plans}
+        self.names = tuple(sorted(self._by_name))
+        """Of all pools, as the proxy names them."""
         self._only = plans[0] if len(plans) == 1 else None
         plans = [plan for plan in plans if plan.key.kind == "InferencePool"]
         for plan in plans:
@@ -49,9 +53,19 @@ class PoolChoice:
             return self._by_name.get(named)
         if self._only is not None:
             return self._only
-        host = stream.get(":authority", "").rpartition(":")[0] or stream.get(":authority", "")
-        labels = host.lower().split(".")
+        labels = _host(stream).lower().split(".")
         return self._by_authority.get(".".join(labels[:2])) or self._by_authority.get(labels[0])
+
+
+def asked_for(stream: Mapping[str, str], metadata: Mapping[str, Mapping[str, Plain]]) -> str:
+    """What a stream said of its pool, for people; of one that ``choose`` found no pool for."""
+    named = stream.get(POOL_KEY) or _named(metadata)
+    return f"asked for {named}" if named else f"asked under authority {_host(stream) or 'none'}, which names no pool"
+
+
+def _host(stream: Mapping[str, str]) -> str:
+    authority = stream.get(":authority", "")
+    return authority.rpartition(":")[0] or authority
 
 
 def _by_labels(named: Iterable[tuple[str, PoolPlan]]) -> dict[str, PoolPlan | None]:

@@ -14,10 +14,12 @@ from modelyard.exchange.record import ExchangeRecord
 from modelyard.extproc.asking_connections import AskingConnections
 from modelyard.extproc.body_based_router import BodyBasedRouter
 from modelyard.extproc.endpoint_picker import PROCESS, EndpointPicker
+from modelyard.extproc.failed_connections import FailedConnections, PortFaults, reporting
 from modelyard.extproc.grpc_limits import GrpcLimits
 from modelyard.extproc.grpc_server import GrpcServer
 from modelyard.extproc.grpc_stream import GrpcStream, OpenStream, StreamHandler
 from modelyard.extproc.health_service import EXTERNAL_PROCESSOR, OVERALL, READINESS, HealthService
+from modelyard.extproc.seldom_told import SeldomTold
 from modelyard.extproc.waiting_requests import WaitingRequests
 from modelyard.http1.message_heads import RequestHead
 from modelyard.routing.listeners import Certificate
@@ -58,6 +60,7 @@ class ExtProcServer:
         self._router: BodyBasedRouter | None = None
         self._open: OpenStream | None = None
         self._asking = AskingConnections()
+        self._failed = FailedConnections(SeldomTold(time.monotonic))
 
     @property
     def open_connections(self) -> int:
@@ -74,7 +77,10 @@ class ExtProcServer:
 
     def count(self, stats: Stats, now: float) -> Stats:
         rows = PickerRows(
-            objectives=self._objectives.drain(), flows=self._objectives.flows.drain(), cycles=self._life.dispatch_cycles
+            objectives=self._objectives.drain(),
+            flows=self._objectives.flows.drain(),
+            cycles=self._life.dispatch_cycles,
+            failed_connections=self._failed.drain(),
         )
         self._life.dispatch_cycles = Histogram.over(STEP_BOUNDS)
         for state in self._life.gateway.pool_states():
@@ -159,6 +165,10 @@ class ExtProcServer:
         services = dict(self._health.services)
         if binding.processor:
             services[PROCESS] = self._open_stream
+        host = f"[{binding.host}]" if ":" in binding.host else binding.host
+        faults = PortFaults(self._failed, f"{host}:{binding.port}", health=not binding.processor)
+        if binding.tls:
+            self._certificates.base.sslobject_class = reporting(faults.no_handshake)
         try:
             await self._server.listen(
                 binding.host,
@@ -166,6 +176,7 @@ class ExtProcServer:
                 services,
                 tls=self._certificates.base if binding.tls else None,
                 reuse_port=self._life.options.reuse_port,
+                faults=faults,
             )
         except OSError as error:
             message = f"{binding.host}:{binding.port} cannot be bound: {error.strerror or error}"

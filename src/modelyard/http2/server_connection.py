@@ -32,6 +32,8 @@ class ServerConnection(Housekeeping):
         Housekeeping.__init__(self, limits, now, on_output)
         self._stream_type = stream_type
         self._preface = frames.PREFACE
+        self.no_http2 = b""
+        """First bytes of a peer that speaks something else."""
         self._cutter = FrameCutter(limits.max_frame)
         self._assembly = HeaderAssembly(limits)
         self._blocks = HeaderBlockReader(limits.max_header_list)
@@ -91,6 +93,7 @@ class ServerConnection(Housekeeping):
         """RFC 9113, section 3.4."""
         size = min(len(data), len(self._preface))
         if data[:size] != self._preface[:size]:
+            self.no_http2 = data[:size]
             raise ConnectionFault(frames.PROTOCOL_ERROR, "this port speaks HTTP/2 only, with prior knowledge")
         self._preface = self._preface[size:]
         return data[size:]

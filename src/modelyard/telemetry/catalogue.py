@@ -61,6 +61,13 @@ CACHED_TOKENS = Metric(
 )
 OPEN_EXCHANGES = Metric("modelyard_open_exchanges", "gauge", "Requests being served now.", ("worker",))
 OPEN_CONNECTIONS = Metric("modelyard_open_connections", "gauge", "Client connections.", ("worker",))
+FAILED_CONNECTIONS = Metric(
+    "modelyard_failed_connections_total",
+    "counter",
+    "Connections to ext_proc ports that spoke something else than the port. `reason`: no_tls, tls (to a plain port), "
+    "certificate_refused, tls_version, handshake, no_http2.",
+    ("reason",),
+)
 WORKER_RESTARTS = Metric(
     "modelyard_worker_restarts_total", "counter", "Data-plane workers started again after they died."
 )

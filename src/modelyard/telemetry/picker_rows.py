@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -54,6 +55,8 @@ class PickerRows(msgspec.Struct):
     plugins: list[PluginRow] = []
     cycles: Histogram = msgspec.field(default_factory=lambda: Histogram.over(STEP_BOUNDS))
     """Seconds of dispatch cycles: of ticks at which something waited in a queue."""
+    failed_connections: dict[str, int] = {}
+    """Connections that ended before a first call, by reason."""
 
 
 class PickerTotals:
@@ -65,6 +68,7 @@ class PickerTotals:
         self.prefixes = PrefixMatches()
         self.plugins: dict[tuple[str, str, str], PluginRow] = {}
         self.cycles = Histogram.over(STEP_BOUNDS)
+        self.failed_connections: Counter[str] = Counter()
 
     def add(self, rows: PickerRows) -> None:
         """Add a worker's report."""
@@ -72,6 +76,7 @@ class PickerTotals:
         self._add_flows(rows.flows)
         self.prefixes.add(rows.prefixes)
         self.cycles.add(rows.cycles)
+        self.failed_connections.update(rows.failed_connections)
         for row in rows.plugins:
             known = self.plugins.setdefault(row.key, row)
             if known is not row:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 import grpc
@@ -17,6 +18,7 @@ from modelyard.extproc.worker import ExtProcServer
 from modelyard.http1.request_parsing import parse_request_head
 from modelyard.resources.resource_set import ResourceSet, encode_objects
 from modelyard.snapshot import Settings, build_snapshot
+from modelyard.telemetry.picker_rows import PickerRows
 from modelyard.worker import protocol
 from modelyard.worker.life import WorkerLife, options_of
 from modelyard.worker.protocol import Configure, ExtProc, GrpcBinding, PickerSettings, RouterSettings
@@ -144,6 +146,35 @@ def test_a_body_of_the_largest_size_may_come_in_one_message(tmp_path: Path) -> N
             for option in answer.request_body.response.header_mutation.set_headers
         ]
         assert ("x-gateway-model-name", b"m") in fields
+        server.close()
+        await server.drain(0.0)
+
+    asyncio.run(test())
+
+
+def test_connections_that_speak_something_else_are_counted(tmp_path: Path) -> None:
+    """Plain text to a TLS port, TLS to a plain one."""
+
+    async def meet(port: int, greeting: bytes) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(greeting)
+        writer.write_eof()
+        with contextlib.suppress(ConnectionError):
+            await reader.read()
+        writer.close()
+
+    async def test() -> None:
+        _, server = server_at(tmp_path)
+        secure, plain = free_ports("127.0.0.1", 2)
+        bindings = (
+            GrpcBinding(host="127.0.0.1", port=secure, tls=True),
+            GrpcBinding(host="127.0.0.1", port=plain, processor=False),
+        )
+        assert await server.apply(order(*bindings, certificate=self_signed()), SNAPSHOT) == []
+        await meet(secure, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+        await meet(plain, b"\x16\x03\x01\x02\x00")
+        rows = msgspec.msgpack.decode(server.count(protocol.Stats(worker=0), 0.0).server_rows, type=PickerRows)
+        assert rows.failed_connections == {"no_tls": 1, "tls": 1}
         server.close()
         await server.drain(0.0)
 

@@ -113,6 +113,9 @@ class ExtProcView:
             catalogue.WORKER_RESTARTS: [((), sum(worker.restarts for worker in workers.workers))],
             catalogue.OPEN_EXCHANGES: [((str(w.number),), w.stats.open_exchanges) for w in workers.workers],
             catalogue.OPEN_CONNECTIONS: [((str(w.number),), w.stats.open_connections) for w in workers.workers],
+            catalogue.FAILED_CONNECTIONS: [
+                ((reason,), count) for reason, count in sorted(self._control.counted.failed_connections.items())
+            ],
             **fleet_gauges(self._control.fleet, workers.in_flight(), time.monotonic(), workers.waiting_for_loads()),
         }
         if self._control.settings.role is not Role.PICKER:
