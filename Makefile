@@ -45,6 +45,8 @@ $(BENCH): $(CORE) requirements/bench.txt
 	$(PIP) install --require-hashes -r requirements/bench.txt
 	touch $@
 
+install: $(CORE) ## Install Modelyard alone into .venv (engines come with demo, or `modelyard engines install`)
+
 demo: $(ENGINE) ## Run the quickstart yard on real vLLM (CHECK=1: try its requests with the openai client, then stop)
 ifeq ($(CHECK),1)
 	@$(BIN)/python examples/quickstart/check.py
@@ -92,4 +94,4 @@ lock: $(CORE) ## Make requirements/*.txt anew from pyproject.toml
 clean: ## Remove the environment and caches
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 
-.PHONY: help demo demo-models check test envoy-tests tutorials bench docs lock clean
+.PHONY: help install demo demo-models check test envoy-tests tutorials bench docs lock clean
