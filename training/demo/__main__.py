@@ -26,6 +26,8 @@ def main(argv: list[str] | None = None) -> int:
     differ = differing(options.out, NAMES, reference) if reference else []
     for path in differ:
         say(f"differs: {path}")
+    if reference and not differ:
+        say(f"every file is as {options.compare} says")
     return 3 if differ else 0
 
 
