@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Thread
 
 import pytest
 from edge_client import Answer, Load, send
 from edge_manifests import BY_MODEL, DIRECT
-from envoy_setup import Running, Setup, setup, until
+from envoy_setup import Running, Setup, setup, takes_connections, until
 from measuring_backends import EVENTS, MeasuringBackends
 
 pytestmark = [pytest.mark.integration, pytest.mark.envoy]
@@ -19,6 +22,7 @@ SILENCE = 3.0
 """Seconds that Envoy waits for a picker that hangs; by default 0.9, which a busy machine may need by itself."""
 SILENT = 10.0
 """Seconds within which a request has its answer though the picker hangs; without a bound, the client's 30."""
+BODY = b'{"model": "closed"}'
 LARGE = b'{"model": "closed", "prompt": "' + b"a" * 20_000_000 + b'"}'
 
 
@@ -76,6 +80,7 @@ def test_picks_and_routes_by_the_body(edge: Edge) -> None:
 
 
 def test_large_bodies_pass_router_and_picker_unchanged(edge: Edge) -> None:
+    until(lambda: send((edge.setup.edge, BY_MODEL), "any.test", body=BODY).status == 200, "no router")
     assert send(edge.address, "closed.test", body=LARGE).unchanged
     assert send((edge.setup.edge, BY_MODEL), "any.test", body=LARGE).unchanged
 
@@ -162,11 +167,38 @@ def test_after_a_kill_the_next_picker_is_used(edge: Edge) -> None:
     assert send(edge.address, "closed.test").unchanged
 
 
+def test_the_next_control_process_takes_over_and_nobody_notices(edge: Edge) -> None:
+    """Only the control process is killed: how a picker gets other flags without a gap, though nothing stands in."""
+    control, *workers = edge.picker.family()
+    load = Load(edge.address, "closed.test")
+    try:
+        load.wait_for(50)
+        os.kill(control, signal.SIGKILL)
+        edge.picker.process.wait(10)
+        load.wait_for(50)
+        edge.picker = edge.setup.picker("--endpoints-in-pick", "1")
+        until(lambda: takes_connections(edge.setup.picker_host, 9090), "no control process", log=edge.picker.log)
+        load.wait_for(50)
+        assert set(load.end()) == {200}
+        edge.picker.terminate()
+        assert edge.picker.process.wait(40) == 0
+        until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), "its workers are left")
+    finally:
+        for pid in workers:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
 def test_stopped_together_router_and_picker_are_bounded(edge: Edge) -> None:
     """The time-outs of both filters together are below the bound of one."""
+
+    def by_model() -> Answer:
+        return send((edge.setup.edge, BY_MODEL), "any.test", body=b'{"model": "open"}')
+
+    until(lambda: by_model().status == 200, "no router")
     edge.picker.signal(signal.SIGSTOP)
     try:
-        answer = send((edge.setup.edge, BY_MODEL), "any.test", body=b'{"model": "open"}')
+        answer = by_model()
         assert answer.status == 200
         assert answer.seconds < SILENT
     finally:
