@@ -161,6 +161,7 @@ class Watchdog:
         self.engine = 0
         self.exit_code: int | None = None
         self.kill_at: float | None = None
+        self.killing = False
         self.shared: set[int] = set()
         self.selector = selectors.DefaultSelector()
 
@@ -256,7 +257,8 @@ class Watchdog:
 
     def _kill_family(self) -> None:
         """SIGKILL to the engine's group, and to everyone below this process."""
-        family = self._remember()
+        family = _descendants(os.getpid()) if self.killing else self._remember()
+        self.killing = True
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.engine, signal.SIGKILL)
         for pid in family:

@@ -13,8 +13,9 @@ from pathlib import Path
 
 WATCHDOG = Path(__file__).with_name("child.py")
 _PID_SECONDS = 30.0
-_WATCHDOG_MARGIN = 5.0
-"""Seconds beyond the grace period after which the watchdog itself is taken to be stuck."""
+_WATCHDOG_MARGIN = 15.0
+"""Seconds beyond the grace period after which the watchdog itself is taken to be stuck. Many processes take long to die
+on a busy machine, and a killed watchdog removes nothing of what they leave."""
 
 NOT_INHERITED = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
 """Variables of the control process that would lead another interpreter astray."""

@@ -144,7 +144,7 @@ class RayYard:
             except subprocess.TimeoutExpired:
                 self.signal(signal.SIGKILL)
         until(lambda: not self.leftovers(), f"nothing left of {self.home}", 60.0)
-        shutil.rmtree(temporary_root(str(self.home / "ray")), ignore_errors=True)
+        until(lambda: not self.temporary_files(), "no temporary files are left", 30.0)
 
     @property
     def running(self) -> bool:
@@ -154,6 +154,11 @@ class RayYard:
         """Send a signal to the control process."""
         assert self._process is not None
         self._process.send_signal(number)
+
+    def temporary_files(self) -> list[Path]:
+        """Folders for temporary files of this yard's clusters."""
+        outside = Path(temporary_root(str(self.home / "ray")))
+        return [path for path in (outside, *self.home.glob("ray/*/t")) if path.exists()]
 
     def leftovers(self) -> list[int]:
         """Processes that name this yard's home, in their command or as their working directory."""

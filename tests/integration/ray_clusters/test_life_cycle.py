@@ -117,8 +117,10 @@ def test_a_removed_service_leaves_nothing(yard: RayYard):
 
 
 def test_nothing_outlives_a_killed_control_process(yard: RayYard):
+    assert yard.temporary_files()
     yard.signal(signal.SIGKILL)
     took = until(lambda: not yard.leftovers(), "no process is left", 60)
+    until(lambda: not yard.temporary_files(), "no temporary file is left", 30)
     print(f"\ncontrol process killed: all gone after {took:.1f} s")
 
 
