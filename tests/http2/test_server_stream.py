@@ -143,6 +143,37 @@ def test_a_stream_that_ends_paused_gives_its_window_back() -> None:
     assert peer.error is None
 
 
+def test_who_takes_no_answers_is_cut() -> None:
+    peer = Peer(ServerLimits(max_unsent=10_000), settings={frames.INITIAL_WINDOW_SIZE: 0})
+    answering: list[RecordingStream] = []
+    for number in range(1, 9, 2):
+        stream = peer.begin(number)
+        stream.send_data(bytes(3000))
+        answering.append(stream)
+    assert (peer.server.unsent, peer.error) == (12_000, None)
+    peer.send(frame(frames.PING, 0, 0, bytes(8)))
+    assert peer.error == frames.ENHANCE_YOUR_CALM
+    assert all(stream.heard[-1] == ("reset",) for stream in answering)
+    assert peer.server.unsent == 0
+
+
+def test_what_waits_is_counted_until_it_is_sent_or_dropped() -> None:
+    peer = Peer(settings={frames.INITIAL_WINDOW_SIZE: 10})
+    streams = [peer.begin(number) for number in (1, 3, 5, 7)]
+    for stream in streams:
+        stream.send_data(bytes(30))
+    assert peer.server.unsent == 80
+    peer.send(frames.window_update(1, 15))
+    assert peer.server.unsent == 65
+    peer.send(frames.window_update(1, 5))
+    streams[1].reset(frames.CANCEL)
+    peer.send(frames.reset(5, frames.CANCEL))
+    assert peer.server.unsent == 20
+    streams[3].end(DONE)
+    peer.send(frames.window_update(7, 20))
+    assert peer.server.unsent == 0
+
+
 class PausesEachTime(RecordingStream):
     """Takes one piece, then pauses."""
 

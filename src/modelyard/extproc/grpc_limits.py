@@ -61,4 +61,5 @@ class GrpcLimits:
             max_message=longest,
             max_kept=max(self.max_kept, longest),
             max_kept_by_all=max(self.max_kept_by_all, longest),
+            http2=replace(self.http2, max_unsent=max(self.http2.max_unsent, 2 * longest)),
         )

@@ -26,6 +26,8 @@ class Housekeeping:
         self.outgoing = Outgoing(on_output)
         self.streams: dict[int, ServerStream] = {}
         """Those whose answer is not complete."""
+        self.unsent = 0
+        """Bytes of answers that wait for the peer's windows."""
         self.ended = False
         """Nothing more is read: write what there is and close."""
         self.greeted = False

@@ -76,6 +76,8 @@ class ServerConnection(Housekeeping):
                         self._other(kind, flags, number, payload)
                 except StreamFault as fault:
                     self._fail_stream(number, fault.code)
+            if self.unsent > self.limits.max_unsent:
+                raise ConnectionFault(frames.ENHANCE_YOUR_CALM, "answers are not taken")
         except ConnectionFault as fault:
             self._fail(fault)
 
@@ -255,6 +257,7 @@ class ServerConnection(Housekeeping):
             return
         self.outgoing.dequeue(stream)
         stream.drop_pending()
+        stream.drop_held()
         if code is not None:
             self._cut_off(stream.number, code)
             return
@@ -285,6 +288,7 @@ class ServerConnection(Housekeeping):
         self.outgoing.dequeue(stream)
         stream.over = True
         stream.drop_pending()
+        stream.drop_held()
         stream.on_reset()
 
 

@@ -23,6 +23,9 @@ class ServerLimits:
     connection_window: int = 32 << 20
     """The same for all streams of a connection: this bounds its memory, and leaves room for 128 paused streams before
     they hold up the others."""
+    max_unsent: int = 256 << 20
+    """Bytes of answers that wait for the peer's windows, of all streams: one who asks without end and opens no window
+    is cut."""
     idle_frames: int = 10_000
     """Frames that carry nothing (PING, SETTINGS, PRIORITY, empty DATA, WINDOW_UPDATE…) that may come at once beyond one
     for each that carries something."""

@@ -108,6 +108,11 @@ class ServerStream:
         for _, size, _ in pending or ():
             self.connection.consumed(self, size)
 
+    def drop_held(self) -> None:
+        """Nobody will take what was to be sent."""
+        held, self._held = self._held, None
+        self.connection.unsent -= sum(map(len, held or ()))
+
     # ── sending ──
 
     def send_headers(self, block: bytes) -> None:
@@ -129,6 +134,7 @@ class ServerStream:
                 return True
             self._held = deque()
         self._held.append(memoryview(data))
+        self.connection.unsent += size
         while self._held and self._send_piece():
             pass
         if self._held:
@@ -149,7 +155,6 @@ class ServerStream:
     def reset(self, code: int) -> None:
         """Give the stream up; ``on_reset`` is not called."""
         self.over = True
-        self._held = None
         self.connection.end_stream(self, code)
 
     def grow_window(self, increment: int) -> None:
@@ -183,6 +188,7 @@ class ServerStream:
                 outgoing.enqueue(self)
             return False
         self.send_window -= size
+        self.connection.unsent -= size
         outgoing.add_data(self.number, data[:size])
         if size < len(data):
             held[0] = data[size:]
