@@ -54,7 +54,7 @@ def told_by(result: Result) -> str:
         ("--endpoint 127.0.0.1:1 --config-text {} --config-file x", 2, "not both"),
         ("--endpoint-selector app --endpoint-target-ports 8000", 2, "KEY=VALUE"),
         ("--endpoint-selector app=x --endpoint-target-ports 0", 2, "port numbers"),
-        ("-poolNam p", 2, "No such option"),
+        ("-poolNam p", 2, "No such option: --poolNam"),
     ],
 )
 def test_what_cannot_be_meant_is_told(tmp_path: Path, arguments: str, code: int, told: str) -> None:

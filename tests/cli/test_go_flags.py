@@ -16,6 +16,7 @@ SPELLING = Spelling(
     foreign={
         "tracing": Foreign(switch=True),
         "zap-encoder": Foreign(),
+        "name": Foreign(told="is always Default", usual="Default"),
         "auth": Foreign(switch=True, told="there is none"),
     },
 )
@@ -40,6 +41,8 @@ SPELLING = Spelling(
         ("--zap-encoder=json", ""),
         ("--tracing=false --tracing false --tracing -f a", "-f a"),
         ("--unknown -x value", "--unknown -x value"),
+        ("-destinationKey x -fx", "--destinationKey x -fx"),
+        ("--name default", ""),
         ("-- -grpcPort", "-- -grpcPort"),
         ("-poolName -grpcPort", "--pool-name=-grpcPort"),
     ],

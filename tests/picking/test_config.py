@@ -203,7 +203,7 @@ def test_what_is_missing_is_refused_by_name(build: Any, name: str) -> None:
         ),
         (
             "plugins: [{type: header-profile-handler}]\nschedulingProfiles: [{name: decoding, plugins: []}]",
-            ["defaultProfile 'decode' is no profile; allowed: decoding; did you mean 'decoding'?"],
+            ["defaultProfile 'decode' is no profile; did you mean 'decoding'? allowed: decoding"],
         ),
         (
             "plugins: [{type: header-profile-handler}, {type: single-profile-handler}]",

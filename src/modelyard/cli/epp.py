@@ -118,7 +118,12 @@ def epp(
         ),
     ] = False,
     refresh_metrics_interval: Annotated[
-        str, _option("--refresh-metrics-interval", "Between two readings of an endpoint's metrics.", _PICKING)
+        str,
+        _option(
+            "--refresh-metrics-interval",
+            "Between two readings of an endpoint's metrics, as 200ms; a bare number is seconds.",
+            _PICKING,
+        ),
     ] = "200ms",
     metrics_staleness_threshold: StalenessOption = "",
     model_server_metrics_port: MetricsPortOption = 0,

@@ -32,8 +32,10 @@ def explain(
         str | None,
         typer.Option(
             "--gateway",
+            "--pool",
             "-g",
-            help="Gateway, or InferencePool of an endpoint picker, as namespace/name or name (default: the first).",
+            help="Gateway (the first by default), or InferencePool of an endpoint picker (by default each one until one"
+            " has the model), as namespace/name or name.",
         ),
     ] = None,
     admin: Annotated[
@@ -53,7 +55,7 @@ def explain(
 
       modelyard explain -d @request.json -H 'Host: models.example.com' --output json
 
-      modelyard explain --model demo-llama --admin 127.0.0.1:9902 --gateway my-pool
+      modelyard explain --model demo-llama --admin 127.0.0.1:9902 --pool my-pool
     """
     if model is None and data is None and path == "/v1/chat/completions":
         fail("say which request: --model NAME, or --data BODY, or --path PATH.", ExitCode.USAGE)

@@ -26,6 +26,8 @@ class Foreign(NamedTuple):
     """It takes no value."""
     told: str = ""
     """What to say when it is given; empty: nothing is lost, so nothing is said."""
+    usual: str = ""
+    """The value that is in force here anyway: with it nothing is lost."""
 
 
 class Spelling(NamedTuple):
@@ -74,7 +76,7 @@ def own_spelling(arguments: Sequence[str], spelling: Spelling) -> list[str]:
         long = _CAMEL.sub("-", name.lstrip("-")).replace("_", "-").lower()
         is_own = long in spelling.known and (len(name) > 2 or long not in spelling.short)
         if not name.startswith("-") or not (is_own or long in spelling.foreign):
-            result.append(argument)
+            result.append(_whole(argument, spelling))
             continue
         switch = spelling.foreign[long].switch if long in spelling.foreign else long in spelling.switches
         if rest and not equals and (not switch or rest[0].lower() in (*_TRUE, *_FALSE)):
@@ -86,6 +88,13 @@ def own_spelling(arguments: Sequence[str], spelling: Spelling) -> list[str]:
     return result
 
 
+def _whole(argument: str, spelling: Spelling) -> str:
+    """An unknown flag of several letters after one dash, with two: else its first letter alone would be refused, or
+    taken for another."""
+    single = len(argument) > 2 and argument[0] == "-" and argument[1].isalpha()
+    return f"-{argument}" if single and argument[1] not in spelling.short else argument
+
+
 def _own(name: str, equals: str, value: str, switches: Mapping[str, str]) -> list[str]:
     if name in switches and value.lower() in _TRUE:
         return [f"--{name}"]
@@ -95,5 +104,6 @@ def _own(name: str, equals: str, value: str, switches: Mapping[str, str]) -> lis
 
 
 def _tell(name: str, flag: Foreign, value: str) -> None:
-    if flag.told and value.lower() not in _FALSE:
+    said = value.lower()
+    if flag.told and said not in _FALSE and not (flag.usual and said == flag.usual.lower()):
         warn(f"{name}: {flag.told}.")

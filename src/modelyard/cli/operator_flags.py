@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from modelyard.cli.go_flags import Foreign
 
+ENDPOINT, NAMESPACE = "x-gateway-destination-endpoint", "envoy.lb"
+"""Where the endpoint picker protocol has a pick."""
 _NO_TRACES = Foreign(switch=True, told="has no effect: no traces are sent")
 _QUIET = Foreign()
 _QUIET_SWITCH = Foreign(switch=True)
@@ -17,7 +19,7 @@ COMMON: Mapping[str, Foreign] = {
     "metrics-endpoint-auth": Foreign(
         switch=True, told="the metrics port asks for no token: let only the monitoring system reach it"
     ),
-    "zap-encoder": _QUIET,
+    "zap-encoder": Foreign(told="has no effect: the log is plain lines of text", usual="console"),
     "zap-log-level": _QUIET,
     "zap-stacktrace-level": _QUIET,
     "zap-time-encoding": _QUIET,
@@ -35,6 +37,12 @@ PICKER: Mapping[str, Foreign] = {
     ),
     "allow-experimental-plugins": _QUIET_SWITCH,
     "pool-group": _QUIET,
+    "destination-endpoint-hint-key": Foreign(
+        told=f"has no effect: picks are named {ENDPOINT}, in header and metadata", usual=ENDPOINT
+    ),
+    "destination-endpoint-hint-metadata-namespace": Foreign(
+        told=f"has no effect: the metadata of picks is in namespace {NAMESPACE}", usual=NAMESPACE
+    ),
     "model-server-metrics-https-insecure-skip-verify": Foreign(
         switch=True, told="has no effect: certificates of model servers' metrics are not verified"
     ),

@@ -38,7 +38,8 @@ def running_yard(home: Path | None) -> YardFile:
         fail(
             f"no yard is running in {place.root}.",
             ExitCode.NOT_RUNNING,
-            next_step="Start one with: modelyard up -f FILE",
+            next_step="Start one with: modelyard up -f FILE; a running epp or bbr is asked by its --admin address: "
+            "modelyard explain --admin ADDR:PORT",
         )
     return found
 
@@ -61,7 +62,17 @@ def ask(yard: YardFile, path: str, body: dict[str, Any] | None = None) -> Any:
     except urllib.error.HTTPError as refused:
         fail(_message(refused.read()) or f"the admin API answered {refused.code}")
     except (OSError, ValueError) as problem:
-        fail(f"the admin API at {yard.admin_url} cannot be reached: {problem}", ExitCode.NOT_RUNNING)
+        fail(
+            f"the admin API at {yard.admin_url} cannot be reached: {_cause(problem)}.",
+            ExitCode.NOT_RUNNING,
+            next_step="Is it started, with this --admin ADDR:PORT?",
+        )
+
+
+def _cause(problem: Exception) -> str:
+    """What the system says, without the wrapping."""
+    inner = problem.reason if isinstance(problem, urllib.error.URLError) else problem
+    return (inner.strerror or str(inner)) if isinstance(inner, OSError) else str(inner)
 
 
 def _message(body: bytes) -> str:

@@ -65,8 +65,8 @@ class SchedulerConfig(msgspec.Struct, frozen=True, kw_only=True):
 def _line(fault: Fault) -> str:
     path = render_path(fault.path)
     text = f"{path}: {fault.message}" if path else fault.message
-    if fault.allowed:
-        text += f"; allowed: {', '.join(fault.allowed)}"
-    if fault.suggestion:
+    if fault.suggestion:  # first: the list may be long
         text += f"; did you mean {fault.suggestion!r}?"
+    if fault.allowed:
+        text += f"{'' if fault.suggestion else ';'} allowed: {', '.join(fault.allowed)}"
     return text

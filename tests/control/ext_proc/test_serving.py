@@ -76,7 +76,8 @@ def test_without_one_each_pool_has_its_own() -> None:
 
 def test_unknown_plugins_are_refused_by_name_with_those_that_exist() -> None:
     written = with_config(plugin="prefill-filter-of-mine")
-    (fault, *_) = config_faults(served(written, settings_of(config_source="given.yaml")))
+    (fault,) = config_faults(served(written, settings_of(config_source="given.yaml")))
+    assert "of InferencePool default/chat, dev/code: " in fault
     assert "prefill-filter-of-mine" in fault
     assert "queue-scorer" in fault
     assert "max-score-picker" in fault

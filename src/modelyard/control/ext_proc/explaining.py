@@ -10,21 +10,29 @@ from modelyard.control.explain_request import ExplainRequest, head_and_body, req
 _ALLOWED = ("method", "path", "headers", "body", "pool", "gateway", "port")
 """``gateway`` counts as ``pool``, so that ``modelyard explain --gateway`` names one; ``port`` means nothing here."""
 _HOST = "localhost"
+MODEL_NOT_FOUND = "model_not_found"
 
 
-def picker_question(asked: dict[str, Any], pools: Iterable[tuple[str, str]]) -> ExplainRequest:
-    """What a worker is asked; its listener is the pool, ``namespace/name``. Raises ValueError that says what is
-    allowed."""
+def picker_questions(asked: dict[str, Any], pools: Iterable[tuple[str, str]]) -> list[ExplainRequest]:
+    """What a worker is asked, one pool after the other until one has the model; the listener is the pool,
+    ``namespace/name``. One question where a pool is named. Raises ValueError that says what is allowed."""
     require_known(asked, _ALLOWED)
     head, body = head_and_body(asked, _HOST)
-    return ExplainRequest(_pool(asked.get("pool") or asked.get("gateway"), pools), head, body)
+    meant = _pools(asked.get("pool") or asked.get("gateway"), pools)
+    return [ExplainRequest(pool, head, body) for pool in meant]
 
 
-def _pool(wanted: Any, pools: Iterable[tuple[str, str]]) -> str:
-    """The pool of that name, with or without its namespace; the first one where none is named."""
+def lacks_model(answer: dict[str, Any]) -> bool:
+    """Whether a pool's answer is that it has no such model."""
+    refusal = answer.get("answer")
+    return isinstance(refusal, dict) and refusal.get("reason") == MODEL_NOT_FOUND
+
+
+def _pools(wanted: Any, pools: Iterable[tuple[str, str]]) -> list[str]:
+    """The pool of that name, with or without its namespace; all of them where none is named."""
     known = list(pools)
     fitting = ["/".join(pool) for pool in known if wanted in (None, "", pool[1], "/".join(pool))]
     if not fitting:
         names = ", ".join("/".join(pool) for pool in known) or "none"
         raise ValueError(f"no InferencePool {wanted!r} is served here; there is: {names}")
-    return fitting[0]
+    return fitting if wanted in (None, "") else fitting[:1]

@@ -28,6 +28,7 @@ from modelyard.resources.metadata import ObjectMeta
 from modelyard.resources.resource_set import ResourceSet
 from modelyard.snapshot import picker_config_of
 
+_MOST_NAMED = 3
 MOST_PORTS = 8
 """Target ports of an InferencePool."""
 ADDRESSES_LABEL = {"modelyard.dev/endpoints": "by-address"}
@@ -87,16 +88,25 @@ def _for_every_pool(config: EndpointPickerConfig) -> EndpointPickerConfig:
 
 
 def config_faults(resources: ResourceSet) -> tuple[str, ...]:
-    """What is wrong with the EndpointPickerConfigs of the pools, one sentence for each config."""
-    faults: dict[str, None] = {}
+    """What is wrong with the EndpointPickerConfigs of the pools, one sentence for each fault, however many pools have
+    it."""
+    faults: dict[tuple[str, str], list[str]] = {}
     for namespace, name in resources.inference_pools:
         config = picker_config_of(resources, namespace, name)
         try:
             scheduler_config(config)
         except ConfigError as error:
             origin = config.origin.source if config is not None else ""
-            faults[f"{origin}: EndpointPickerConfig of InferencePool {namespace}/{name}: {error}"] = None
-    return tuple(faults)
+            faults.setdefault((origin, str(error)), []).append(f"{namespace}/{name}")
+    return tuple(
+        f"{origin}: EndpointPickerConfig of InferencePool {_listed(pools)}: {error}"
+        for (origin, error), pools in faults.items()
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def pool_of_addresses(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelyard import __version__
 from modelyard.control.ext_proc.dashboard_names import OTHER_NAMES
-from modelyard.control.ext_proc.explaining import picker_question
+from modelyard.control.ext_proc.explaining import lacks_model, picker_questions
 from modelyard.control.ext_proc.picked_metrics import picked_metrics
 from modelyard.control.ext_proc.pool_metrics import pool_metrics, pool_names, running_requests
 from modelyard.control.ext_proc.router_metrics import router_metrics
@@ -100,8 +100,13 @@ class ExtProcView:
         """Where a request to a pool would go."""
         if self._control.settings.role is not Role.PICKER:
             raise ValueError("a body-based router picks no endpoints: ask the endpoint picker")
-        asked = picker_question(request, self._control.resources.inference_pools)
-        return await self._control.workers.explain(asked.listener, asked.head, asked.body)
+        first: dict[str, Any] = {}
+        for asked in picker_questions(request, self._control.resources.inference_pools):
+            answer = await self._control.workers.explain(asked.listener, asked.head, asked.body)
+            if not lacks_model(answer):
+                return answer
+            first = first or answer
+        return first
 
     async def metrics(self) -> str:
         """The metrics page."""
