@@ -210,6 +210,21 @@ def test_a_fault_lets_no_header_of_the_clients_pass(yard: Yard, config: Any, mon
     assert call.stream.status is None
 
 
+@pytest.mark.parametrize("config", [BUFFERED, STREAMED, FULL_DUPLEX, PARTIAL, None])
+@pytest.mark.parametrize("end", [True, False])
+def test_a_body_whose_headers_are_not_shown(yard: Yard, config: Any, end: bool) -> None:
+    call = yard.route()
+    answers = call.say(request_body=pb.HttpBody(body=ASK, end_of_stream=end), protocol_config=config)
+    yard.alarms.ring()
+    answers += call.stream.answers()
+    if config in (BUFFERED, None) or end:
+        (answer,) = answers
+        assert mutation_of([answer])[0] == {NAME: "food-review", BASE: "google/gemma", "x-user": "7"}
+        assert answer.request_body.response.clear_route_cache == (config in (BUFFERED, None))
+    call.handler.on_cancelled()
+    assert yard.router.held_bodies == 0
+
+
 def test_streams_may_end_anywhere(yard: Yard) -> None:
     for config in (FULL_DUPLEX, BUFFERED, None):
         call = yard.route()
@@ -217,47 +232,6 @@ def test_streams_may_end_anywhere(yard: Yard) -> None:
         call.body(ASK[:5], end=False)
         call.handler.on_cancelled()
         assert yard.router.held_bodies == 0
-
-
-def without_answers(config: Any) -> Any:
-    """The same where the proxy shows nothing of the answer's body."""
-    alone = pb.ProtocolConfiguration()
-    alone.CopyFrom(config)
-    alone.response_body_mode = 0
-    return alone
-
-
-@pytest.mark.parametrize("config", [FULL_DUPLEX, STREAMED, UNPROMPTED, BUFFERED])
-def test_it_leaves_with_the_request_where_it_sees_no_answers(yard: Yard, config: Any) -> None:
-    """What happens to the router later is no matter of an answer that streams."""
-    call = yard.route()
-    answers = call.headers(protocol_config=without_answers(config))
-    assert call.stream.status is None
-    answers += call.body(ASK)
-    assert mutation_of(answers)[0] == WANTED
-    assert call.stream.status == 0
-    (record,) = yard.records
-    assert (record.model, record.reason) == ("food-review", "")
-    kept = yard.route()
-    kept.headers(protocol_config=config)
-    kept.body(ASK)
-    assert kept.stream.status is None, "the answer's body is to pass"
-
-
-def test_it_leaves_no_request_that_is_not_whole(yard: Yard) -> None:
-    call = yard.route()
-    call.headers(protocol_config=without_answers(FULL_DUPLEX))
-    call.body(ASK[:9], end=False)
-    assert call.stream.status is None
-    (*_, last) = [*call.body(ASK[9:], end=False), *call.say(request_trailers=pb.HttpTrailers())]
-    assert last.HasField("request_trailers")
-    assert call.stream.status == 0
-    call = yard.route()
-    call.headers(end=True, protocol_config=without_answers(FULL_DUPLEX))
-    assert call.stream.status == 0
-    call = yard.route()
-    call.headers(protocol_config=NO_BODIES)
-    assert call.stream.status is None, "trailers may follow the body that is not shown"
 
 
 def without_answers(config: Any) -> Any:
