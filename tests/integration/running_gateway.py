@@ -18,6 +18,8 @@ from typing import Any
 from plain_client import Address
 
 STARTS_WITHIN = 30.0
+SERVES_WITHIN = 60.0
+"""Workers, and with ``--edge`` a router and Envoy, start one after the other."""
 APPLIES_WITHIN = 15.0
 STOPS_WITHIN = 20.0
 _REVISION = "revision.yaml"
@@ -77,7 +79,7 @@ class RunningGateway:
                 arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, "COLUMNS": "2000"}
             )
         until(self._reachable, STARTS_WITHIN, "the admin API is up")
-        self._await_revision()
+        self._await_revision(SERVES_WITHIN)
 
     def stop(self) -> None:
         """End it by SIGTERM; nothing may be left: no process, no yard file."""
@@ -135,9 +137,9 @@ class RunningGateway:
             f"{{apiVersion: v1, kind: ConfigMap, metadata: {{name: revision}}, data: {{at: '{self._revision}'}}}}",
         )
 
-    def _await_revision(self) -> None:
+    def _await_revision(self, seconds: float = APPLIES_WITHIN) -> None:
         """The folder as it was last written is loaded, and every worker serves it."""
-        until(self._applied, APPLIES_WITHIN, f"revision {self._revision} is served:\n{self.log()[-3000:]}")
+        until(self._applied, seconds, f"revision {self._revision} is served:\n{self.log()[-3000:]}")
 
     def _applied(self) -> bool:
         found = self.resource("ConfigMap", "default", "revision")
