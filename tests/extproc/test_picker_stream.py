@@ -799,6 +799,16 @@ def test_phases_without_a_request_pass(yard: Yard) -> None:
     assert call.stream.status == 0
 
 
+@pytest.mark.parametrize(("shown", "counted"), [("204", 204), ("9" * 30, 200), ("9" * 5000, 200), ("٣٣٣", 200)])
+def test_a_status_has_three_digits(yard: Yard, shown: str, counted: int) -> None:
+    call = yard.call()
+    call.headers(protocol_config=FULL_DUPLEX)
+    call.body(ASK)
+    assert call.response((":status", shown), end=True)[0].HasField("response_headers")
+    call.handler.on_half_close()
+    assert yard.records[0].status == counted
+
+
 @pytest.mark.parametrize("config", [BUFFERED, STREAMED, FULL_DUPLEX, PARTIAL, UNPROMPTED, NO_BODIES, None])
 def test_a_body_whose_headers_are_not_shown(yard: Yard, config: Any) -> None:
     call = yard.call()

@@ -147,5 +147,6 @@ _PLAIN_BODY = plain_answer(RESPONSE_BODY)
 
 
 def _status(by_name: dict[str, str]) -> int:
+    """Three digits (RFC 9110, section 15): any number would be a label of its own, and none that messages can carry."""
     status = by_name.get(":status", "")
-    return int(status) if status.isascii() and status.isdigit() else NOT_SHOWN
+    return int(status) if len(status) == 3 and status.isascii() and status.isdigit() else NOT_SHOWN
