@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-_UPSTREAM = Path(__file__).parents[3] / "examples" / "upstream"
+_UPSTREAM = Path(__file__).parents[2] / "examples" / "upstream"
 
 _SLICE = """
 apiVersion: v1
@@ -106,15 +106,16 @@ def ray_clusters(hosts: Mapping[str, Sequence[str]]) -> dict[str, str]:
         )
         for name, found in hosts.items()
     ]
-    return {**_published("ray-clusters"), "kuberay.yaml": "".join(slices)}
+    return {**published("ray-clusters"), "kuberay.yaml": "".join(slices)}
 
 
 def inference_gateway(hosts: Sequence[str]) -> dict[str, str]:
     """vLLM with two adapters behind an InferencePool. ``hosts``: addresses of its Pods."""
     pods = [_POD.format(name=f"vllm-llama3-8b-instruct-{at}", ip=ip) for at, ip in enumerate(hosts)]
     made = {"module.yaml": _MODULE, "by-base-model.yaml": _BY_BASE_MODEL, "pods.yaml": "".join(pods)}
-    return {**_published("inference-gateway"), **made}
+    return {**published("inference-gateway"), **made}
 
 
-def _published(folder: str) -> dict[str, str]:
+def published(folder: str) -> dict[str, str]:
+    """A published system as its page has it: file name -> text."""
     return {path.name: path.read_text() for path in sorted((_UPSTREAM / folder).glob("*.yaml"))}
