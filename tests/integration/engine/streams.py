@@ -81,6 +81,16 @@ class Load:
     def finished(self) -> int:
         return sum(1 for one in self.streams if one.ended)
 
+    @property
+    def refused(self) -> list[Stream]:
+        """Requests that found nobody who takes them."""
+        return [one for one in self.streams if one.ended and one.status in (0, 502, 503)]
+
+    async def until_refused(self, clients: int) -> None:
+        """Ask without a pause, so that streams are open whenever the end comes, on machines of any speed; each client
+        stops once somebody was turned away."""
+        await self.run(clients, more=lambda: not self.refused)
+
     async def run(self, clients: int, *, more: Callable[[], bool]) -> None:
         """Go on while ``more()``; every request that was begun is waited for."""
         timeout = aiohttp.ClientTimeout(total=BOUND)

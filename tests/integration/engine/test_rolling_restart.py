@@ -4,65 +4,94 @@ from __future__ import annotations
 
 import asyncio
 import time
-from pathlib import Path
+from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
-from .conftest import YardPlace
-from .running_yard import ENGINE, QUICKSTART, RunningYard
+from .conftest import REPLICAS
+from .running_yard import ENGINE, RunningYard
 from .streams import Load, run, soon
 
 pytestmark = [*ENGINE]
-REPLICAS = 3
-CLIENTS = 2
-TOKENS = 100
+MODEL = "demo-llama"
+CLIENTS = 8
+"""While a replica comes and another goes. While an engine only loads it is one, which leaves it half of the machine:
+what is shown does not happen then."""
+TOKENS = 200
 
 
-@pytest.fixture
-def three_replicas(tmp_path: Path, yard_place: YardPlace) -> RunningYard:
-    """Of the first model; the second is left out. The shared yard makes room."""
-    yard_place.end()
-    models = (QUICKSTART / "models.yaml").read_text()
-    models = models.replace("  replicas: 1", "  replicas: 0").replace("  replicas: 2", f"  replicas: {REPLICAS}")
-    gateway = (QUICKSTART / "gateway.yaml").read_text()
-    return RunningYard(tmp_path, {"gateway.yaml": gateway, "models.yaml": models})
+@dataclass
+class Restart:
+    """It, watched."""
+
+    yard: RunningYard
+    load: Load
+    fewest: list[int] = field(default_factory=list)
+    """How many were available, at each look."""
+    open_at: dict[int, int] = field(default_factory=dict)
+    """Process id of a replica that went -> most streams seen open at it after it had left rotation."""
+    changing: bool = False
+    """A new one is ready, or an old one goes."""
+    note: str = ""
+    over: bool = False
+
+    async def run(self) -> None:
+        """Ask for it, and return when it is complete."""
+        row = await asyncio.to_thread(self.yard.cli_json, "rollout", "restart", MODEL)
+        while not row["complete"]:
+            await asyncio.sleep(0.1)
+            for item in (await asyncio.to_thread(self.yard.replicas)).values():
+                if item["phase"] == "Stopping" and item["pid"]:
+                    self._look_at(item)
+            rows = (await asyncio.to_thread(self.yard.admin, "/api/rollouts"))["rollouts"]
+            row = next(one for one in rows if one["name"] == MODEL)
+            self.fewest.append(row["availableReplicas"])
+            self.changing = row["readyReplicas"] > row["availableReplicas"] or row["leaving"] > 0
+        self.note, self.over, self.changing = row["note"], True, False
+
+    def _look_at(self, leaving: dict[str, Any]) -> None:
+        address = f"{leaving['address']}:8000"
+        streams = sum(one.open and one.replica == address for one in self.load.streams)
+        self.open_at[leaving["pid"]] = max(streams, self.open_at.get(leaving["pid"], 0))
+
+    async def crowd(self) -> None:
+        """Further clients at each change."""
+        while not self.over:
+            await soon(lambda: self.changing or self.over, "the next change", 600)
+            await self.load.run(CLIENTS - 1, more=lambda: self.changing)
 
 
 @pytest.mark.timeout(1200)
 def test_a_rolling_restart_loses_no_stream(three_replicas: RunningYard) -> None:
     yard = three_replicas
-    try:
-        yard.start()
-        print(f"\nready after {yard.start_seconds:.0f} s")
-        before = {item["pid"] for item in yard.replicas().values()}
-        assert len(before) == REPLICAS
-        load = Load(yard.address, "demo-llama", TOKENS)
-        fewest: list[int] = []
+    before = {item["pid"] for item in yard.replicas().values()}
+    assert len(before) == REPLICAS
+    load = Load(yard.address, MODEL, TOKENS)
+    restart = Restart(yard, load)
+    took: list[float] = []
 
-        async def restart() -> None:
-            await soon(lambda: load.finished >= CLIENTS, "streams are served", 120)
-            began, streams = time.monotonic(), len(load.streams)
-            row = await asyncio.to_thread(yard.cli_json, "rollout", "restart", "demo-llama")
-            while not row["complete"]:
-                row = (await asyncio.to_thread(yard.admin, "/api/rollouts"))["rollouts"]
-                row = next(one for one in row if one["name"] == "demo-llama")
-                fewest.append(row["availableReplicas"])
-                await asyncio.sleep(0.2)
-            seconds, during = time.monotonic() - began, len(load.streams) - streams
-            print(f"\n{REPLICAS} replicas replaced in {seconds:.0f} s; {during} streams meanwhile; {row['note']}")
+    async def restarted() -> None:
+        await soon(lambda: load.finished, "streams are served", 120)
+        began = time.monotonic()
+        try:
+            await restart.run()
+        finally:
+            restart.over, restart.changing = True, False
+        took.append(time.monotonic() - began)
 
-        async def test() -> None:
-            restarting = asyncio.create_task(restart())
-            await load.run(CLIENTS, more=lambda: not restarting.done())
-            await restarting
+    async def test() -> None:
+        await asyncio.gather(restarted(), load.run(1, more=lambda: not restart.over), restart.crowd())
 
-        run(test, 800)
-        now = {item["pid"] for item in yard.replicas().values()}
-        assert len(now) == REPLICAS
-        assert not now & before
-        assert min(fewest) >= REPLICAS - 1
-        broken = [one for one in load.streams if not one.whole]
-        assert not broken, (len(broken), len(load.streams), broken[:3])
-        assert {one.usage["completion_tokens"] for one in load.streams} == {TOKENS}
-    finally:
-        yard.end()
+    run(test, 800)
+    print(f"\n{REPLICAS} replicas replaced in {took[0]:.0f} s; {len(load.streams)} streams meanwhile; {restart.note}")
+    print("open at those that went:", *restart.open_at.values())
+    now = {item["pid"] for item in yard.replicas().values()}
+    assert len(now) == REPLICAS
+    assert not now & before
+    assert min(restart.fewest) >= REPLICAS - 1
+    assert restart.open_at.keys() == before
+    assert any(restart.open_at.values()), "no stream was seen open at a replica that went: the test shows nothing"
+    broken = [one for one in load.streams if not one.whole]
+    assert not broken, (len(broken), len(load.streams), broken[:3])
+    assert {one.usage["completion_tokens"] for one in load.streams} == {TOKENS}
