@@ -230,7 +230,10 @@ def test_what_is_missing_is_refused_by_name(build: Any, name: str) -> None:
             ["path = '/other'"],
         ),
         ("dataLayer: {sources: [{pluginRef: m}]}", ["dataLayer.sources[0].pluginRef: no plugin is named 'm'"]),
-        ("dataLayer: {discovery: {pluginRef: files}}", ["dataLayer.discovery: discovery plugins are not implemented"]),
+        (
+            "dataLayer: {discovery: {pluginRef: files}}",
+            ["dataLayer.discovery: discovery plugins count only in"],
+        ),
         (
             "requestHandler: {parsers: [{pluginRef: x}]}",
             ["requestHandler.parsers[0].pluginRef: no plugin is named 'x'"],
@@ -268,3 +271,9 @@ def test_bodies_are_read_unless_they_are_only_to_pass(build: Any, parsers: tuple
     plugins = "".join(f"- {{type: {name}}}\n" for name in ("openai-parser", "passthrough-parser"))
     refs = ", ".join(f"{{pluginRef: {name}}}" for name in parsers)
     assert read(build, f"plugins:\n{plugins}requestHandler: {{parsers: [{refs}]}}").reads_bodies == reads
+
+
+def test_discovery_from_a_file_says_where_it_counts(build: Any) -> None:
+    text = error(build, "plugins: [{type: file-discovery, parameters: {path: /endpoints.yaml}}]")
+    assert "counts only in the config that modelyard epp is given" in text
+    assert "dataLayer.discovery.pluginRef" in text

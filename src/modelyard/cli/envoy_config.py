@@ -9,7 +9,11 @@ from typing import Annotated
 
 import typer
 
-from modelyard.cli.envoy_options import endpoint_table, processor
+from modelyard.cli.backend_addresses import addresses_by_backend, spelling
+from modelyard.cli.envoy_addresses import places_of, refuse_clashes, remark_unused_ports
+from modelyard.cli.envoy_options import processor
+from modelyard.cli.envoy_remarks import fail_without_listeners, remark_edge, routed_backends
+from modelyard.cli.envoy_report import Written, report_certificates, report_written
 from modelyard.cli.exit_codes import ExitCode
 from modelyard.cli.gateway_options import BindOption, BodyOption, ClassOption, PortOption, SilenceOption
 from modelyard.cli.manifests_option import ManifestsOption, read_or_fail, split_pipe
@@ -20,7 +24,7 @@ from modelyard.control.envoy_configuration import (
     EndpointTable,
     edge_of,
     replace_file,
-    without_endpoints,
+    with_addresses,
     write_certificates,
     write_config,
     written_endpoints,
@@ -42,9 +46,7 @@ _HEAD = (
 
 def envoy_config(
     filename: ManifestsOption = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write; by default it is printed.")
-    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", help="File to write; by default it is printed.")] = None,
     folder: Annotated[
         Path | None,
         typer.Option(
@@ -89,8 +91,8 @@ def envoy_config(
         list[str] | None,
         typer.Option(
             "--endpoint",
-            help="POOL=HOST:PORT[,HOST:PORT…], or NAMESPACE/POOL=…: addresses of a pool that the manifests do not hold"
-            " (repeatable).",
+            help="[NAMESPACE/]NAME=IP:PORT[,IP:PORT...]: addresses of an InferencePool, or of a Service (NAME:PORT),"
+            " beside those of the manifests (repeatable).",
         ),
     ] = None,
     count_tokens: Annotated[
@@ -117,7 +119,12 @@ def envoy_config(
         str, typer.Option("--admin", help="ADDR:PORT of Envoy's admin interface; none: no interface.")
     ] = "none",
     certificates: Annotated[
-        Path | None, typer.Option("--certificates", help="Folder for the key pairs of HTTPS listeners.")
+        Path | None,
+        typer.Option(
+            "--certificates",
+            help="Folder for the key pairs of HTTPS listeners. Default: certificates, beside --output or in --folder;"
+            " to be given where it is printed.",
+        ),
     ] = None,
     access_log: Annotated[
         str, typer.Option("--access-log", help="File for the access log; none: no log.")
@@ -140,12 +147,14 @@ def envoy_config(
     """
     if not filename:
         fail("say which manifests: -f FILE_OR_FOLDER.", ExitCode.USAGE)
-    if output is not None and folder is not None:
-        fail("--output and --folder exclude each other.", ExitCode.USAGE)
+    _check_target(output, folder)
     read = read_or_fail(*split_pipe(filename))
     resources = read.resource_set
     snapshot = build_snapshot(resources, gateway_class=gateway_class)
-    bindings = _bindings(snapshot.table.listeners, bind_address(bind), port_mapping(port or ()))
+    ports = port_mapping(port or ())
+    if not snapshot.table.listeners:
+        fail_without_listeners(resources, gateway_class)
+    bindings = _bindings(snapshot.table.listeners, bind_address(bind), ports)
     keys = certificates or (folder or (output.parent if output else Path())) / "certificates"
     settings = EdgeSettings(
         picker=processor(
@@ -162,23 +171,56 @@ def envoy_config(
         sees_answer_heads=answer_heads,
         http3=http3,
     )
-    endpoints = {**written_endpoints(backends_of(resources)), **endpoint_table(endpoint or (), resources)}
+    written = written_endpoints(backends_of(resources))
+    given = addresses_by_backend(endpoint or (), {*written, *routed_backends(snapshot)})
+    endpoints = with_addresses(written, given)
     made = edge_of(snapshot, resources, bindings, settings, endpoints)
-    _remark(made, endpoints, snapshot.problems)
+    picks = any(pool.picked for pool in made.pools)
+    places = places_of(bindings, settings, picks=picks, asks_router=made.asks_router)
+    refuse_clashes(places)
+    if made.certificates and output is None and folder is None and certificates is None:
+        fail(
+            "the private keys of the HTTPS listeners have to be in files that Envoy reads.",
+            ExitCode.USAGE,
+            next_step="Say where: --certificates DIR; or give --output FILE, and they lie in certificates/ beside it.",
+        )
+    remark_unused_ports(ports, snapshot.table.listeners)
+    remark_edge(made, snapshot, endpoints)
     try:
-        write_certificates(made, keys)
-        _write(made, endpoints, output, folder)
+        report_certificates(write_certificates(made, keys.absolute()))
+        config = _write(made, endpoints, output, folder)
     except OSError as problem:
         fail(f"{problem.filename or output or folder}: {problem.strerror}.")
+    if config is not None:
+        report_written(
+            Written(
+                config=config,
+                manifests=filename,
+                endpoints=[f"{spelling(key)}={','.join(found)}" for key, found in given.items() if not key.port],
+                picker=settings.picker if picks else None,
+                router=settings.router if made.asks_router else None,
+                max_body=max_body,
+                places=places,
+            )
+        )
+
+
+def _check_target(output: Path | None, folder: Path | None) -> None:
+    if output is None:
+        return
+    if folder is not None:
+        fail("--output and --folder exclude each other.", ExitCode.USAGE)
+    if output.is_dir():
+        fail(f"--output {output}: is a folder.", ExitCode.USAGE, next_step="Name a file in it, or use --folder.")
+    if not output.parent.is_dir():
+        fail(
+            f"--output {output}: there is no folder {output.parent}.",
+            ExitCode.USAGE,
+            next_step="Create it, or name another file.",
+        )
 
 
 def _bindings(listeners: Sequence[Listener], bind: str, ports: Mapping[int, int]) -> Sequence[Binding]:
-    if not listeners:
-        fail(
-            "the manifests have no Gateway with a usable listener.",
-            ExitCode.INVALID,
-            next_step="modelyard check says why.",
-        )
     try:
         planned, refused = planned_bindings(listeners, bind=bind, ports=ports)
     except NoAddress as problem:
@@ -188,23 +230,18 @@ def _bindings(listeners: Sequence[Listener], bind: str, ports: Mapping[int, int]
     return planned
 
 
-def _remark(made: Edge, endpoints: EndpointTable, problems: Sequence[str]) -> None:
-    for text in (*problems, *made.remarks):
-        warn(f"{text}.")
-    for name in without_endpoints(made, endpoints):
-        warn(f"no endpoint of {name} is known: name them with --endpoint, or write the endpoints' file (--folder).")
-
-
-def _write(made: Edge, endpoints: EndpointTable, output: Path | None, folder: Path | None) -> None:
+def _write(made: Edge, endpoints: EndpointTable, output: Path | None, folder: Path | None) -> Path | None:
+    """What Envoy is started with; None: it was printed."""
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         for name, config in watched_files(made, endpoints).items():
             write_config(folder / name, config)
         text = commented_yaml(watched_bootstrap(made.settings), _HEAD)
         replace_file(folder / "bootstrap.yaml", text.encode())
-        return
+        return folder / "bootstrap.yaml"
     text = commented_yaml(static_bootstrap(made), _HEAD)
     if output is None:
         sys.stdout.write(text)
     else:
         replace_file(output, text.encode())
+    return output

@@ -74,7 +74,12 @@ def epp(
     ] = "default",
     endpoint: Annotated[
         list[str] | None,
-        _option("--endpoint", "IP:PORT[,IP:PORT...] of model servers, in place of Pods (repeatable).", _POOLS),
+        _option(
+            "--endpoint",
+            "[[NAMESPACE/]POOL=]IP:PORT[,IP:PORT...] of model servers, beside those of the manifests (repeatable)."
+            " Without POOL: of --pool-name, or of the only pool.",
+            _POOLS,
+        ),
     ] = None,
     endpoint_selector: Annotated[
         str, _option("--endpoint-selector", "Labels KEY=VALUE[,...] of the Pods, in place of a pool's.", _POOLS)
@@ -168,6 +173,8 @@ def epp(
 
       modelyard epp --pool-name vllm --endpoint 127.0.0.1:8000,127.0.0.1:8001
 
+      modelyard epp -f manifests/ --endpoint llama=10.0.0.5:8000 --endpoint alpaca=10.0.0.6:8000
+
       modelyard epp -f manifests/ --config-file picker.yaml --cert-path /etc/tls --workers auto
 
       modelyard epp -poolName my-pool -poolNamespace default -f pods.yaml -grpcPort 9002 -v 4
@@ -204,7 +211,7 @@ def epp(
         piped=serving.piped,
         config_source=serving.config_source,
         pool=serving.pool,
-        added_pool=serving.added_pool,
+        added_pools=serving.added_pools,
         host=host,
         grpc_port=ports.grpc,
         health_port=ports.health,

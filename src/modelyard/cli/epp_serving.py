@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import NoReturn
 
+from modelyard.cli.backend_addresses import addresses_by_backend, addresses_given
 from modelyard.cli.exit_codes import ExitCode
 from modelyard.cli.manifests_option import print_errors, read_or_fail, split_pipe
 from modelyard.cli.output import fail
-from modelyard.control.ext_proc.discovery import BadDiscovery, FileDiscovery, addresses_of
+from modelyard.control.ext_proc.discovery import BadDiscovery, FileDiscovery
 from modelyard.control.ext_proc.serving import (
     MOST_PORTS,
     config_faults,
@@ -22,12 +24,15 @@ from modelyard.control.ext_proc.serving import (
 )
 from modelyard.control.ext_proc.settings import ExtProcSettings
 from modelyard.control.ext_proc.sources import AddressSource, EndpointsFileSource, ManifestSource, Source
+from modelyard.fleet.fleet import BackendKey
 from modelyard.manifests.reading import ReadResult
 from modelyard.resources.inference import InferencePool
 from modelyard.resources.loading import LoadResult, load_documents
 
 CONFIG_TEXT = "--config-text"
 """Origin of what that option holds."""
+PoolKey = tuple[str, str]
+"""Namespace and name."""
 DEFAULT_POOL = "endpoints"
 """Name of the pool where neither a manifest nor the command line names one."""
 
@@ -64,8 +69,11 @@ class Serving:
     piped: LoadResult | None
     config_source: str
     pool: tuple[str, str] | None
-    added_pool: InferencePool | None
+    added_pools: tuple[InferencePool, ...]
     addresses: tuple[str, ...]
+    """Endpoints of the only pool."""
+    named: Mapping[PoolKey, tuple[str, ...]]
+    """Endpoints of pools that were named with them."""
     read: ReadResult
 
     def sources(self, settings: ExtProcSettings) -> list[Source]:
@@ -73,6 +81,7 @@ class Serving:
         sources: list[Source] = [ManifestSource(self.paths, self.piped, self.read)]
         if self.addresses:
             sources.append(AddressSource(self.addresses))
+        sources += [AddressSource(addresses, key) for key, addresses in self.named.items()]
         discovery = _discovery(self.read, settings)
         faults = config_faults(served(self.read.resource_set, settings))
         if faults:
@@ -90,15 +99,16 @@ def serving_of(asked: Asked) -> Serving:
     read = read_or_fail(paths, piped)
     if config_source and config_from(read.resource_set, config_source) is None:
         fail(f"{config_source} has no EndpointPickerConfig.", ExitCode.INVALID)
-    addresses = _addresses(asked)
-    pool, added = _pool(asked, read, addresses, discovers=_discovers(read, config_source))
+    addresses, named = _addresses(asked, read)
+    pool, added = _pools(asked, read, addresses, named, discovers=_discovers(read, config_source))
     return Serving(
         paths=paths,
         piped=piped,
         config_source=config_source,
         pool=pool,
-        added_pool=added,
+        added_pools=added,
         addresses=addresses,
+        named=named,
         read=read,
     )
 
@@ -118,11 +128,39 @@ def _config(asked: Asked, piped: LoadResult | None) -> tuple[str, LoadResult | N
     return CONFIG_TEXT, together
 
 
-def _addresses(asked: Asked) -> tuple[str, ...]:
-    try:
-        return addresses_of(asked.endpoints)
-    except ValueError as problem:
-        fail(f"--endpoint: {problem}.", ExitCode.USAGE)
+def _addresses(asked: Asked, read: ReadResult) -> tuple[tuple[str, ...], Mapping[PoolKey, tuple[str, ...]]]:
+    """Those without a pool's name, and those with one."""
+    plain = [text for text in asked.endpoints if "=" not in text]
+    addresses = dict.fromkeys(address for text in plain for address in addresses_given(text)[1])
+    texts = [text for text in asked.endpoints if "=" in text]
+    for text in texts:
+        if ":" in text.partition("=")[0]:
+            fail(
+                f"--endpoint {text!r}: names a port of a Service, and the picker picks for InferencePools only.",
+                ExitCode.USAGE,
+                next_step="Leave it out here; modelyard envoy-config takes it.",
+            )
+    known = [pool_key(*key) for key in read.resource_set.inference_pools]
+    if asked.pool_name or asked.selector or not known:
+        known += _named_anew(asked, texts)
+    named = addresses_by_backend(texts, known)
+    return tuple(addresses), {(key.namespace, key.name): found for key, found in named.items()}
+
+
+def _named_anew(asked: Asked, texts: Sequence[str]) -> Iterator[BackendKey]:
+    """Pools that no manifest has, and that exist because the command line names them."""
+    if asked.pool_name or asked.selector:
+        yield pool_key(asked.pool_namespace, asked.pool_name or DEFAULT_POOL)
+        return
+    for text in texts:
+        namespace, _, name = text.partition("=")[0].rpartition("/")
+        if name and "/" not in namespace:
+            yield pool_key(namespace or "default", name)
+
+
+def pool_key(namespace: str, name: str) -> BackendKey:
+    """An InferencePool as the fleet names it."""
+    return BackendKey(kind="InferencePool", namespace=namespace, name=name)
 
 
 def _discovers(read: ReadResult, config_source: str) -> bool:
@@ -131,49 +169,105 @@ def _discovers(read: ReadResult, config_source: str) -> bool:
     return config is not None and config.data_layer is not None and config.data_layer.discovery is not None
 
 
-def _pool(
-    asked: Asked, read: ReadResult, addresses: tuple[str, ...], *, discovers: bool
-) -> tuple[tuple[str, str] | None, InferencePool | None]:
-    """The only pool, None for all there are; and the pool that is to be added to the manifests."""
+def _pools(
+    asked: Asked,
+    read: ReadResult,
+    addresses: tuple[str, ...],
+    named: Mapping[PoolKey, tuple[str, ...]],
+    *,
+    discovers: bool,
+) -> tuple[PoolKey | None, tuple[InferencePool, ...]]:
+    """The only pool, None for all there are; and the pools that are to be added to the manifests."""
     pools = read.resource_set.inference_pools
-    fails_open = asked.failure_mode is FailureMode.OPEN
-    if asked.selector or asked.target_ports:
+    if asked.selector or asked.target_ports or asked.pool_name:
         key = (asked.pool_namespace, asked.pool_name or DEFAULT_POOL)
-        labels, ports = _labels(asked.selector), _target_ports(asked.target_ports)
-        return key, new_pool(*key, labels, ports, fail_open=fails_open, port=asked.port)
-    if asked.pool_name:
-        key = (asked.pool_namespace, asked.pool_name)
-        if key in pools:
-            return key, None
-        if not (addresses or discovers):
-            _fail_without_pool(key, read)
-        return key, pool_of_addresses(*key, addresses, fail_open=fails_open, port=asked.port)
+        _refuse_others(key, named)
+        return key, _added(asked, key, pools, (*addresses, *named.get(key, ())), discovers=discovers, read=read)
+    if named and addresses:
+        fail(
+            "--endpoint: some addresses are of a pool, others of none.",
+            ExitCode.USAGE,
+            next_step="Write each as [NAMESPACE/]POOL=IP:PORT.",
+        )
+    if named:
+        return None, tuple(_by_address(asked, key, found) for key, found in named.items() if key not in pools)
     if addresses or discovers:
         if len(pools) == 1:
-            return next(iter(pools)), None
+            return next(iter(pools)), ()
         if addresses and pools:
-            fail("--endpoint needs --pool-name: the manifests have several InferencePools.", ExitCode.USAGE)
+            fail(
+                "--endpoint: the manifests have several InferencePools.",
+                ExitCode.USAGE,
+                next_step=f"Write POOL=IP:PORT (pools: {_listed(pools)}), or serve one of them alone: --pool-name.",
+            )
         if not pools:
             key = (asked.pool_namespace, DEFAULT_POOL)
-            return key, pool_of_addresses(*key, addresses, fail_open=fails_open, port=asked.port)
+            return key, (_by_address(asked, key, addresses),)
     if not pools:
+        _fail_without_pools(asked, read)
+    return None, ()
+
+
+def _added(
+    asked: Asked,
+    key: PoolKey,
+    pools: Collection[PoolKey],
+    addresses: tuple[str, ...],
+    *,
+    discovers: bool,
+    read: ReadResult,
+) -> tuple[InferencePool, ...]:
+    """The one pool that is served, where the manifests do not describe it."""
+    fails_open = asked.failure_mode is FailureMode.OPEN
+    if asked.selector or asked.target_ports:
+        labels, ports = _labels(asked.selector), _target_ports(asked.target_ports)
+        return (new_pool(*key, labels, ports, fail_open=fails_open, port=asked.port),)
+    if key in pools:
+        return ()
+    if not (addresses or discovers):
+        _fail_without_pool(key, read)
+    return (_by_address(asked, key, addresses),)
+
+
+def _by_address(asked: Asked, key: PoolKey, addresses: tuple[str, ...]) -> InferencePool:
+    return pool_of_addresses(*key, addresses, fail_open=asked.failure_mode is FailureMode.OPEN, port=asked.port)
+
+
+def _refuse_others(key: PoolKey, named: Collection[PoolKey]) -> None:
+    for other in named:
+        if other != key:
+            fail(
+                f"--endpoint: {'/'.join(other)} is not served, only {'/'.join(key)} is.",
+                ExitCode.USAGE,
+                next_step="Leave it out, or leave out --pool-name to serve every pool.",
+            )
+
+
+def _fail_without_pools(asked: Asked, read: ReadResult) -> NoReturn:
+    if not asked.files:
         fail(
-            "say what to serve: the manifests have no InferencePool."
-            if asked.files
-            else "say what to serve: -f FILE_OR_FOLDER with InferencePools and Pods, or --endpoint IP:PORT.",
-            ExitCode.USAGE,
+            "say what to serve: -f FILE_OR_FOLDER with InferencePools and Pods, or --endpoint IP:PORT.", ExitCode.USAGE
         )
-    return None, None
+    step = "Add them with -f, or give --endpoint [NAMESPACE/]POOL=IP:PORT."
+    if read.resource_set.http_routes:
+        step = (
+            "Their routes lead to Services: nobody picks for those. Where they match a model, modelyard bbr is what"
+            f" they need. For a pool: {step[0].lower()}{step[1:]}"
+        )
+    fail("say what to serve: the manifests have no InferencePool.", ExitCode.USAGE, next_step=step)
 
 
 def _fail_without_pool(key: tuple[str, str], read: ReadResult) -> NoReturn:
     pools = read.resource_set.inference_pools
-    there = ", ".join("/".join(item) for item in pools) or "none"
     fail(
-        f"the manifests have no InferencePool {'/'.join(key)}; there is: {there}.",
+        f"the manifests have no InferencePool {'/'.join(key)}; there is: {_listed(pools) or 'none'}.",
         ExitCode.INVALID,
         next_step="Name one of them (--pool-name, --pool-namespace), add it with -f, or give --endpoint IP:PORT.",
     )
+
+
+def _listed(pools: Iterable[PoolKey]) -> str:
+    return ", ".join("/".join(item) for item in pools)
 
 
 def _labels(text: str) -> dict[str, str]:

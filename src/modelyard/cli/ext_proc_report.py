@@ -72,6 +72,11 @@ class ExtProcReport:
                 self._event("pool", **pool)
             else:
                 console.print(f"  pool {name} ({pool['failureMode']}): {ready} of {known} endpoints ready")
+                if not known:
+                    console.print(
+                        f"    [yellow]no endpoint is known: add Pods or EndpointSlices to the manifests (-f),"
+                        f" or give --endpoint {name}=IP:PORT[/]"
+                    )
 
     def _event(self, event: str, **fields: Any) -> None:
         sys.stdout.write(json.dumps({"event": event, **fields}) + "\n")

@@ -11,7 +11,7 @@ from modelyard.control.addresses import Binding
 from modelyard.envoy.api import Config
 from modelyard.envoy.edge import Edge, Models, edge
 from modelyard.envoy.listeners import certificate_files
-from modelyard.envoy.pools import PoolEndpoint
+from modelyard.envoy.pools import Pool, PoolEndpoint
 from modelyard.envoy.settings import Address, EdgeSettings
 from modelyard.fleet.backends import BackendSpec
 from modelyard.fleet.fleet import BackendKey, Fleet
@@ -42,6 +42,16 @@ def written_endpoints(backends: Mapping[BackendKey, BackendSpec]) -> EndpointTab
     }
 
 
+def with_addresses(table: EndpointTable, given: Mapping[BackendKey, Sequence[str]]) -> EndpointTable:
+    """``table`` with addresses that are given beside it; one that it has already stays as it is."""
+    found = dict(table)
+    for key, addresses in given.items():
+        there = found.get(key, ())
+        known = {item.address for item in there}
+        found[key] = (*there, *(PoolEndpoint(address) for address in addresses if address not in known))
+    return found
+
+
 def fleet_endpoints(backends: Mapping[BackendKey, BackendSpec], fleet: Fleet) -> EndpointTable:
     """The endpoints that there are, and which of them are known to be ready."""
     ready = {
@@ -57,15 +67,17 @@ def fleet_endpoints(backends: Mapping[BackendKey, BackendSpec], fleet: Fleet) ->
     }
 
 
-def write_certificates(made: Edge, folder: Path) -> None:
-    """Key pairs of HTTPS listeners as files that only this user reads. Raises OSError."""
-    if not made.certificates:
-        return
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+def write_certificates(made: Edge, folder: Path) -> Sequence[Path]:
+    """Key pairs of HTTPS listeners as files, keys for this user alone; returns the keys' paths. Raises OSError."""
+    if made.certificates:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    keys: list[Path] = []
     for certificate in made.certificates:
         chain, key = (Path(name) for name in certificate_files(certificate, str(folder)))
         replace_file(chain, certificate.cert_pem)
         replace_file(key, certificate.key_pem, mode=0o600)
+        keys.append(key)
+    return keys
 
 
 def write_config(path: Path, config: Config) -> bool:
@@ -84,6 +96,6 @@ def replace_file(path: Path, data: bytes, *, mode: int = 0o644) -> bool:
     return True
 
 
-def without_endpoints(made: Edge, endpoints: EndpointTable) -> Sequence[str]:
+def without_endpoints(made: Edge, endpoints: EndpointTable) -> Sequence[Pool]:
     """Backends that no endpoint is known of."""
-    return [str(pool.key) for pool in made.pools if not endpoints.get(pool.key)]
+    return [pool for pool in made.pools if not endpoints.get(pool.key)]

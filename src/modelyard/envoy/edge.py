@@ -38,6 +38,8 @@ class Edge:
     clusters: tuple[Config, ...]
     processors: tuple[Config, ...]
     pools: tuple[Pool, ...]
+    asks_router: bool = False
+    """Some route reads what the body-based router sets."""
     certificates: tuple[Certificate, ...] = ()
     remarks: tuple[str, ...] = ()
     """What the manifests ask for and this configuration cannot do, one sentence each."""
@@ -95,6 +97,7 @@ class _Compilation:
             ),
             processors=tuple(self._processors(asks_router)),
             pools=tuple(self.pools.values()),
+            asks_router=asks_router,
             certificates=tuple(certificates.values()),
             remarks=tuple(rules.remarks),
         )

@@ -9,6 +9,7 @@ from typing import Any
 from modelyard.flow.plugins import FLOW_PLUGINS
 from modelyard.flow.reading import read_flow
 from modelyard.picking.ecosystem import (
+    FILE_DISCOVERY,
     HEADER_PROFILE,
     INFRASTRUCTURE,
     NOT_IMPLEMENTED,
@@ -120,6 +121,12 @@ class _Reader:
                 self._plugins[spec.ref] = (spec.type if parameters is not None else "", parameters)
 
     def _refuse_type(self, name: str, report: Report) -> None:
+        if name == FILE_DISCOVERY:
+            report.fault(
+                f"plugin type {shown(name)} counts only in the config that modelyard epp is given (--config-file,"
+                " --config-text), and where dataLayer.discovery.pluginRef names it"
+            )
+            return
         state = "is known, but not implemented here" if name in NOT_IMPLEMENTED else "is unknown"
         report.fault(
             f"plugin type {shown(name)} {state}",
@@ -138,7 +145,8 @@ class _Reader:
                     self._resolve(extractor.plugin_ref, report.at("sources", index, "extractors", place, "pluginRef"))
             if layer.discovery is not None:
                 report.at("discovery").fault(
-                    "discovery plugins are not implemented: use EndpointSlices, Pods or Services"
+                    "discovery plugins count only in the config that modelyard epp is given, and file-discovery alone"
+                    " is implemented: use EndpointSlices, Pods or Services"
                 )
             if layer.peer_discovery is not None or layer.cross_replica_syncer_plugin_ref is not None:
                 report.at("peerDiscovery").fault("sharing state between gateways is not implemented: leave it out")

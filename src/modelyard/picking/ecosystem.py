@@ -132,6 +132,9 @@ INFRASTRUCTURE: Mapping[str, type[Parameters]] = {
 }
 """What Modelyard does anyway, with the parameters that it can honour."""
 
+FILE_DISCOVERY = "file-discovery"
+"""Read by the endpoint picker's process before the policies are; it is no part of picking."""
+
 NOT_IMPLEMENTED = frozenset(
     [
         "disagg-profile-handler",
@@ -172,7 +175,6 @@ NOT_IMPLEMENTED = frozenset(
         "dcgm-data-source",
         "dcgm-extractor",
         "topology-extractor",
-        "file-discovery",
         "program-aware-fairness",
         "priority-holdback-policy",
         "soft-reflective-ceiling-policy",

@@ -87,7 +87,7 @@ def test_endpoints_of_a_file(tmp_path: Path) -> None:
 
 def test_a_wrong_entry_is_told_and_the_others_count(tmp_path: Path) -> None:
     good = {"name": "good", "address": "10.0.0.1", "port": "8000"}
-    bad = [{**good, "address": "host"}, {**good, "port": "0"}, {**good, "port": 8000}, {"name": "x"}, "text"]
+    bad = [{**good, "address": "host"}, {**good, "port": "0"}, {**good, "port": True}, {"name": "x"}, "text"]
     found, errors = read_endpoints(written(tmp_path, {"endpoints": [*bad, good]}))
     assert [item.name for item in found] == ["good"]
     assert [error.path for error in errors] == [f"endpoints[{index}]" for index in range(5)]
@@ -124,3 +124,9 @@ def test_lists_of_addresses() -> None:
         "10.0.0.2:2",
         "10.0.0.3:3",
     )
+
+
+def test_a_port_may_be_a_number(tmp_path: Path) -> None:
+    entries = [{"name": "a", "address": "10.0.0.1", "port": 8000}, {"name": "b", "address": "::1", "port": "8001"}]
+    found, errors = read_endpoints(written(tmp_path, {"endpoints": entries}))
+    assert ([item.address for item in found], errors) == (["10.0.0.1:8000", "[::1]:8001"], ())

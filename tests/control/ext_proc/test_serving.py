@@ -91,7 +91,7 @@ def test_only_the_pool_that_is_asked_for() -> None:
 
 def test_a_pool_of_addresses() -> None:
     pool = pool_of_addresses("dev", "new", ["10.0.0.1:1", "10.0.0.2:2"], fail_open=True, port=9002)
-    resources = served(ResourceSet(), settings_of(pool=("dev", "new"), added_pool=pool))
+    resources = served(ResourceSet(), settings_of(pool=("dev", "new"), added_pools=(pool,)))
     (plan,) = build_snapshot(resources).pools.values()
     assert (str(plan.key), plan.picker, plan.fails_open) == ("InferencePool/dev/new", "new-epp", True)
     assert [port.number for port in pool.spec.target_ports] == [1, 2]

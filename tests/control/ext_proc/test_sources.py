@@ -85,3 +85,11 @@ def test_manifests_are_followed_and_broken_ones_withheld(tmp_path: Path) -> None
         assert source.latest.withheld
 
     asyncio.run(test())
+
+
+def test_addresses_of_a_named_pool_are_of_no_other() -> None:
+    pools = resources_of(POOLS).inference_pools.values()
+    source = AddressSource(["10.0.0.1:8000"], ("dev", "code"))
+    found = of_pools(source.latest.endpoints, pools, None)
+    assert [(str(item.backend), item.address) for item in found] == [("InferencePool/dev/code", "10.0.0.1:8000")]
+    assert of_pools(source.latest.endpoints, (), None) == []

@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 
 from modelyard.fleet.pod_endpoints import address_of
+from modelyard.picking.ecosystem import FILE_DISCOVERY
 from modelyard.resources.documents import read_documents
 from modelyard.resources.endpoint_picker_config import EndpointPickerConfig
 from modelyard.resources.errors import ResourceError
 
-PLUGIN_TYPE = "file-discovery"
 MAX_BYTES = 1024 * 1024
 """Size of the file, as in the reference implementation."""
 
@@ -35,6 +35,8 @@ class ListedEndpoint(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
     namespace: str = "default"
     labels: Mapping[str, str] = {}
+    pool: tuple[str, str] | None = None
+    """Namespace and name of the InferencePool that it is given for; None: labels and port decide."""
 
 
 class BadDiscovery(ValueError):
@@ -46,14 +48,14 @@ def without_discovery(config: EndpointPickerConfig) -> tuple[EndpointPickerConfi
     layer = config.data_layer
     named = layer.discovery.plugin_ref if layer is not None and layer.discovery is not None else ""
     plugin = next((item for item in config.plugins if item.ref == named), None)
-    if layer is None or plugin is None or plugin.type != PLUGIN_TYPE:
+    if layer is None or plugin is None or plugin.type != FILE_DISCOVERY:
         return config, None
     try:
         discovery = msgspec.convert(plugin.parameters, FileDiscovery)
     except msgspec.ValidationError as error:
-        raise BadDiscovery(f"plugin {plugin.ref} ({PLUGIN_TYPE}): {error}") from None
+        raise BadDiscovery(f"plugin {plugin.ref} ({FILE_DISCOVERY}): {error}") from None
     if not Path(discovery.path).is_absolute():
-        raise BadDiscovery(f"plugin {plugin.ref} ({PLUGIN_TYPE}): path {discovery.path!r} must be absolute")
+        raise BadDiscovery(f"plugin {plugin.ref} ({FILE_DISCOVERY}): path {discovery.path!r} must be absolute")
     rest = tuple(item for item in config.plugins if item is not plugin)
     return (
         msgspec.structs.replace(config, plugins=rest, data_layer=msgspec.structs.replace(layer, discovery=None)),
@@ -98,7 +100,8 @@ class _Entry(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     name: str
     namespace: str = "default"
     address: str
-    port: str
+    port: str | int
+    """A string in the reference implementation; a number means the same."""
     labels: dict[str, str] = {}
 
 

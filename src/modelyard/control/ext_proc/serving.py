@@ -43,9 +43,9 @@ def served(written: ResourceSet, settings: ExtProcSettings) -> ResourceSet:
         objects.append(_for_every_pool(config))
     if settings.plugins:
         objects.append(BodyBasedRouterValues(bbr=BodyBasedRouter(plugins=settings.plugins)))
-    added = settings.added_pool
-    if added is not None and (added.metadata.namespace, added.metadata.name) not in written.inference_pools:
-        objects.append(added)
+    for added in settings.added_pools:
+        if (added.metadata.namespace, added.metadata.name) not in written.inference_pools:
+            objects.append(added)
     if settings.stale_seconds is not None:
         objects = with_staleness(objects, settings.stale_seconds)
     resources, _ = ResourceSet.of(objects)

@@ -52,10 +52,8 @@ class ExtProcSettings:
     """The body-based router's, in place of those of values files; empty: those of the files."""
     pool: tuple[str, str] | None = None
     """Namespace and name of the only pool; None: every pool there is."""
-    added_pool: InferencePool | None = None
-    """The pool where no manifest has it."""
-    addresses: tuple[str, ...] = ()
-    """Endpoints of that pool, ``ip:port``."""
+    added_pools: tuple[InferencePool, ...] = ()
+    """Pools that the command line describes; one of the manifests with the same name counts instead."""
     host: str = "127.0.0.1"
     """Address of all ports."""
     grpc_port: int = 9002

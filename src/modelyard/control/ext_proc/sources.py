@@ -64,10 +64,11 @@ def _listing(read: ReadResult) -> Listing:
 
 
 class AddressSource:
-    """Addresses of the command line: endpoints of one pool, for ever."""
+    """Addresses of the command line: endpoints of one pool, for ever. ``pool``: None where it is the only one."""
 
-    def __init__(self, addresses: Sequence[str]) -> None:
-        self.latest = Listing(endpoints=tuple(ListedEndpoint(address=address) for address in dict.fromkeys(addresses)))
+    def __init__(self, addresses: Sequence[str], pool: tuple[str, str] | None = None) -> None:
+        distinct = dict.fromkeys(addresses)
+        self.latest = Listing(endpoints=tuple(ListedEndpoint(address=address, pool=pool) for address in distinct))
 
     async def follow(self, changed: Callable[[], None]) -> None:
         await asyncio.Event().wait()
@@ -106,8 +107,8 @@ class EndpointsFileSource:
 def of_pools(
     listed: Iterable[ListedEndpoint], pools: Iterable[InferencePool], only: tuple[str, str] | None
 ) -> list[UrlEndpoint]:
-    """Listed endpoints as endpoints of pools: all are of the ``only`` pool; without one, of each pool whose namespace,
-    labels and port are theirs."""
+    """Listed endpoints as endpoints of pools: all are of the ``only`` pool; without one, of the pool that they are
+    given for while there is such a pool, else of each pool whose namespace, labels and port are theirs."""
     found: list[UrlEndpoint] = []
     for endpoint in listed:
         for pool in pools if only is None else ():
@@ -119,6 +120,8 @@ def of_pools(
 
 
 def _selects(pool: InferencePool, endpoint: ListedEndpoint) -> bool:
+    if endpoint.pool is not None:
+        return endpoint.pool == (pool.metadata.namespace, pool.metadata.name)
     pod = PodEndpoint(name=endpoint.name, namespace=endpoint.namespace, ip="", labels=endpoint.labels)
     labels = pool.spec.selector.match_labels
     return (
