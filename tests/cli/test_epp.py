@@ -47,6 +47,12 @@ def told_by(result: Result) -> str:
         ("--endpoint 127.0.0.1:1 --drain-timeout x", 2, "--drain-timeout: 'x' is not a duration"),
         ("--endpoint 127.0.0.1:1 --workers none", 2, "--workers 'none'"),
         ("--endpoint 127.0.0.1:1 --bind localhost", 2, "give an IP address"),
+        (
+            "--endpoint 127.0.0.1:1 --bind 192.0.2.1 --grpc-port 0",
+            1,
+            "--bind: 192.0.2.1 cannot be bound: Cannot assign",
+        ),
+        ("--endpoint 127.0.0.1:1 --grpc-port 0 --admin 192.0.2.1:0", 1, "--admin: 192.0.2.1 cannot be bound"),
         ("--endpoint 127.0.0.1:1 --grpc-port 0 --cert-path /does/not/exist", 3, "tls.crt: No such file"),
         ("--endpoint 127.0.0.1:1 --no-secure-serving --cert-path /tmp", 2, "--secure-serving"),
         ("--endpoint 127.0.0.1:1 --ha-enable-leader-election --grpc-port 9 --metrics-port 9", 2, "there is no leader"),
@@ -71,7 +77,7 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
             others = {"--metrics-port", "--grpc-port", "--grpc-health-port"} - {flag}
             free = [word for other in others for word in (other, "0")]
             result = run(tmp_path, "--endpoint", "127.0.0.1:1", flag, port, *free)
-            assert (result.exit_code, f"127.0.0.1:{port} cannot be bound" in told_by(result)) == (5, True)
+            assert (result.exit_code, f"{flag}: 127.0.0.1:{port} is taken" in told_by(result)) == (5, True)
 
 
 def test_unknown_plugins_are_refused_by_name(tmp_path: Path) -> None:

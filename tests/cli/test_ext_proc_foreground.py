@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
 import typer
 
-from modelyard.cli.ext_proc_foreground import Ports, socket_path, tls_files
+from modelyard.cli.ext_proc_foreground import Ports, _fail_on_port, socket_path, tls_files
+from modelyard.control.ext_proc.ports import PortTaken
 
 
 def test_a_port_of_zero_is_any_free_one() -> None:
@@ -35,3 +37,13 @@ def test_each_port_has_a_place_of_its_own_that_a_restart_finds_again(tmp_path: P
     assert first == socket_path("epp", "127.0.0.1", 9002, tmp_path)
     others = {socket_path("bbr", "127.0.0.1", 9002, tmp_path), socket_path("epp", "::1", 9002, tmp_path)}
     assert len({first, *others, socket_path("epp", "127.0.0.1", 9003, tmp_path)}) == 4
+
+
+@pytest.mark.parametrize("flag", ["--grpc-port", "--grpc-health-port", "--metrics-port", "--admin"])
+def test_a_port_that_is_taken_is_told_by_its_flag(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit) as ended:
+        _fail_on_port(PortTaken(("127.0.0.1", 9090), OSError(errno.EADDRINUSE, "Address already in use"), flag))
+    assert ended.value.exit_code == 5
+    told = capsys.readouterr().err
+    assert f"{flag}: 127.0.0.1:9090 is taken" in told
+    assert f"another {flag}" in told

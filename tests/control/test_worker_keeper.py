@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 
 import pytest
 
@@ -37,3 +38,20 @@ def test_nothing_is_started_once_it_is_to_stop() -> None:
     keeper.stopping = True
     asyncio.run(keeper.run())
     assert worker.process is None
+
+
+def test_ctrl_c_that_ends_a_worker_first_is_no_fault(caplog: pytest.LogCaptureFixture) -> None:
+    worker = Worker(0)
+    keeper = WorkerKeeper(worker, (sys.executable, "-S", "-c", "import os; os.kill(os.getpid(), 2)"))
+
+    async def test() -> None:
+        async with asyncio.timeout(20):
+            running = asyncio.create_task(keeper.run())
+            while worker.process is None:  # noqa: ASYNC110 - a state of the process, which tells nobody
+                await asyncio.sleep(0.005)
+            await worker.process.wait()
+            keeper.stopping = True
+            await running
+
+    asyncio.run(test())
+    assert (worker.restarts, caplog.messages) == (0, [])

@@ -24,10 +24,20 @@ def command_of(pool: WorkerPool) -> tuple[str, ...]:
 
 def test_either_kind_is_started(tmp_path: Path) -> None:
     path = tmp_path / "s"
-    assert command_of(pool_at(path))[1:3] == ("-m", "modelyard.proxy.worker")
+    assert command_of(pool_at(path))[1:4] == ("-m", "modelyard.worker.start", "modelyard.proxy.worker")
     command = command_of(pool_at(path, 2, EXT_PROC))
     assert command[1:] == (
-        *("-m", "modelyard.extproc.worker", "--control", str(path), "--worker", "1", "--access-log", "log"),
+        *(
+            "-m",
+            "modelyard.worker.start",
+            "modelyard.extproc.worker",
+            "--control",
+            str(path),
+            "--worker",
+            "1",
+            "--access-log",
+            "log",
+        ),
         "--reuse-port",
     )
 

@@ -13,7 +13,7 @@ from modelyard.cli.exit_codes import ExitCode
 from modelyard.cli.ext_proc_report import ExtProcReport
 from modelyard.cli.foreground import log_to_stderr
 from modelyard.cli.output import Output, fail
-from modelyard.control.ext_proc.ports import PortTaken, free_ports
+from modelyard.control.ext_proc.ports import BIND, PortTaken, free_ports
 from modelyard.control.ext_proc.settings import ExtProcSettings, TlsFiles
 from modelyard.control.ext_proc.sources import Source
 from modelyard.control.worker_socket import default_socket_path
@@ -35,7 +35,10 @@ class Ports(msgspec.Struct, frozen=True):
         given = [port for port in (self.grpc, self.health, self.metrics) if port]
         if len(set(given)) < len(given):
             fail("--grpc-port, --grpc-health-port and --metrics-port must differ.", ExitCode.USAGE)
-        free = iter(free_ports(host, 3))
+        try:
+            free = iter(free_ports(host, 3))
+        except PortTaken as problem:
+            _fail_on_port(problem)
         return Ports(self.grpc or next(free), self.health or next(free), self.metrics)
 
 
@@ -56,7 +59,7 @@ def run_in_foreground(settings: ExtProcSettings, sources: Sequence[Source], verb
     """Run until stopped. Every failure ends with its own exit code."""
     # Imported here: the other commands need none of it, and it takes a third of their time to start.
     from modelyard.control.ext_proc.certificate_files import CertificateUnusable
-    from modelyard.control.ext_proc.process import AlreadyRunning
+    from modelyard.control.ext_proc.port_lock import AlreadyRunning
     from modelyard.control.ext_proc.run import run_ext_proc
 
     log_to_stderr(verbosity >= ALL_FROM)
@@ -74,9 +77,14 @@ def run_in_foreground(settings: ExtProcSettings, sources: Sequence[Source], verb
 
 def _fail_on_port(problem: PortTaken) -> NoReturn:
     host, port = problem.place
-    taken = problem.errno == errno.EADDRINUSE
-    fail(
-        f"{host}:{port} cannot be bound: {problem.strerror or problem}.",
-        ExitCode.ADDRESS_IN_USE if taken else ExitCode.FAILED,
-        next_step="Choose another port (--grpc-port, --grpc-health-port, --metrics-port), or another --bind.",
-    )
+    flag, place = problem.flag, f"{host}:{port}" if port else host
+    if problem.errno == errno.EADDRNOTAVAIL:
+        asked = flag if flag == "--admin" else BIND
+        step = f"{asked} takes an address of this machine, or 0.0.0.0 for all."
+        fail(f"{flag}: {place} cannot be bound: {problem.strerror}.", next_step=step)
+    if problem.errno != errno.EADDRINUSE:
+        fail(f"{flag}: {place} cannot be bound: {problem.strerror or problem}.", next_step=f"Choose another {flag}.")
+    step = f"Stop what uses it, or choose another {flag}."
+    if flag == "--metrics-port":
+        step = f"Choose another {flag}: epp and bbr both have 9090, as Prometheus has."
+    fail(f"{flag}: {place} is taken.", ExitCode.ADDRESS_IN_USE, next_step=step)

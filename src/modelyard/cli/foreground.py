@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -121,9 +122,15 @@ def worker_count(text: str) -> int:
 
 
 def log_to_stderr(verbose: bool) -> None:
-    """One line per event for people; ``verbose``: with those for debugging."""
-    handler = RichHandler(
-        console=errors, show_path=False, rich_tracebacks=False, markup=False, log_time_format="%H:%M:%S"
-    )
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], format="%(message)s")
+    """One line per event; ``verbose``: with those for debugging. In colour for people at a terminal; elsewhere plain,
+    whole and with the date, for what collects logs."""
+    handler: logging.Handler
+    if sys.stderr.isatty():
+        handler = RichHandler(
+            console=errors, show_path=False, rich_tracebacks=False, markup=False, log_time_format="%H:%M:%S"
+        )
+        form = "%(message)s"
+    else:
+        handler, form = logging.StreamHandler(), "%(asctime)s %(levelname)s %(message)s"
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], format=form)
     logging.getLogger("modelyard").setLevel(logging.DEBUG if verbose else logging.INFO)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import time
 from collections.abc import Iterable, Sequence
 
@@ -41,12 +42,19 @@ class WorkerKeeper:
             worker.generation = 0
             if self.stopping:
                 return
+            if code == -signal.SIGINT and await self._is_ending():
+                return
             pause = _FIRST_PAUSE if time.monotonic() - started > 10 * _LONGEST_PAUSE else min(2 * pause, _LONGEST_PAUSE)
             log.error(
                 "data-plane worker %d ended with code %s; it is started again in %.1f s", worker.number, code, pause
             )
             worker.restarts += 1
             await asyncio.sleep(pause)
+
+    async def _is_ending(self) -> bool:
+        """Ctrl-C reaches a worker that has hardly begun as well as this process, and perhaps before it."""
+        await asyncio.sleep(_FIRST_PAUSE)
+        return self.stopping
 
     async def _run_once(self) -> int | str:
         """Run one worker process to its end; its exit code, or why it could not be started."""

@@ -31,9 +31,10 @@ from modelyard.worker import protocol
 
 log = logging.getLogger(__name__)
 
+START = "modelyard.worker.start"
 PROXY = "modelyard.proxy.worker"
 EXT_PROC = "modelyard.extproc.worker"
-"""Kinds of workers: the modules that are run."""
+"""Kinds of workers: the modules that are run, by ``START``."""
 
 _INHERIT_SECONDS = 1.5
 """How long workers of a control process that died have to report; they try every half second."""
@@ -140,6 +141,7 @@ class WorkerPool:
         return (
             sys.executable,
             "-m",
+            START,
             self._kind,
             "--control",
             str(self._socket_path),

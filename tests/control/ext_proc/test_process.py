@@ -8,7 +8,8 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from modelyard.control.ext_proc.process import AlreadyRunning, ExtProcControl, _only_one
+from modelyard.control.ext_proc.port_lock import AlreadyRunning
+from modelyard.control.ext_proc.process import ExtProcControl, _only_one
 from modelyard.control.ext_proc.sources import Listing
 from modelyard.resources.errors import ResourceError
 from modelyard.worker.protocol import PickerSettings
@@ -143,5 +144,5 @@ def test_one_process_per_port(tmp_path: object) -> None:
     first = _only_one(settings)
     with pytest.raises(AlreadyRunning, match="serves port 9002"):
         _only_one(settings)
-    first.close()
-    _only_one(settings).close()
+    first.remove()
+    _only_one(settings).remove()

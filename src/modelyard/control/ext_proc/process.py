@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import IO
 
 import msgspec
 
@@ -15,6 +13,7 @@ from modelyard.admin.server import AdminServer
 from modelyard.control.clock_text import utc_now
 from modelyard.control.configuration import Configuration
 from modelyard.control.ext_proc.certificate_files import follow_certificate, read_certificate, self_signed
+from modelyard.control.ext_proc.port_lock import AlreadyRunning, PortLock
 from modelyard.control.ext_proc.ports import PortTaken, require_free
 from modelyard.control.ext_proc.serving import config_faults, served
 from modelyard.control.ext_proc.settings import ExtProcSettings, Role
@@ -36,10 +35,6 @@ log = logging.getLogger(__name__)
 _AGAIN_SECONDS = 1.0
 
 _decode_rows = msgspec.msgpack.Decoder(PickerRows).decode
-
-
-class AlreadyRunning(RuntimeError):
-    """Another process of the same kind serves this port; the message says so."""
 
 
 class ExtProcControl:
@@ -80,7 +75,7 @@ class ExtProcControl:
         self._scraper: Scraper | None = None
         self._certificate: GrpcCertificate | None = None
         self._following: list[asyncio.Task[None]] = []
-        self._lock: IO[str] | None = None
+        self._lock: PortLock | None = None
 
     # ── life ──
 
@@ -92,14 +87,17 @@ class ExtProcControl:
         if settings.tls:
             files = settings.tls_files
             self._certificate = self_signed() if files is None else read_certificate(files)
-        self.metrics_port = await _bound(self._metrics.start, settings.host, settings.metrics_port)
+        self.metrics_port = await _bound("--metrics-port", self._metrics.start, settings.host, settings.metrics_port)
         if settings.admin is not None:
-            self.admin_port = await _bound(self._admin.start, *settings.admin)
+            self.admin_port = await _bound("--admin", self._admin.start, *settings.admin)
         if settings.role is Role.PICKER:
             scraping = ScrapeSettings(period=settings.refresh_seconds, metric_names=settings.metric_names)
             self._scraper = Scraper(self._fleet_changed, settings=scraping)
         if not await self.workers.listen():
-            require_free([(settings.host, settings.grpc_port), (settings.host, settings.health_port)])
+            host = settings.host
+            require_free(
+                {"--grpc-port": (host, settings.grpc_port), "--grpc-health-port": (host, settings.health_port)}
+            )
         self.workers.start()
         self._apply()
         self._following = [asyncio.create_task(self._follow(source)) for source in self._sources]
@@ -121,7 +119,7 @@ class ExtProcControl:
         await self._metrics.stop()
         await self._admin.stop()
         if self._lock is not None:
-            self._lock.close()
+            self._lock.remove()
 
     def hurry(self) -> None:
         """End the drain of a running ``stop`` now."""
@@ -254,22 +252,17 @@ class ExtProcControl:
             self._scraper.model_missing(address, engine_name)
 
 
-async def _bound(start: Callable[[str, int], Awaitable[int]], host: str, port: int) -> int:
+async def _bound(flag: str, start: Callable[[str, int], Awaitable[int]], host: str, port: int) -> int:
     """The port as bound. Raises ``PortTaken``."""
     try:
         return await start(host, port)
     except OSError as problem:
-        raise PortTaken((host, port), problem) from problem
+        raise PortTaken((host, port), problem, flag) from problem
 
 
-def _only_one(settings: ExtProcSettings) -> IO[str]:
-    """A lock that the kernel gives back when the process ends, however it ends. Raises :class:`AlreadyRunning`."""
-    path = settings.socket_path.with_suffix(".lock")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = path.open("a")
+def _only_one(settings: ExtProcSettings) -> PortLock:
+    """Raises :class:`AlreadyRunning`."""
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return PortLock(settings.socket_path.with_suffix(".lock"))
     except BlockingIOError:
-        lock.close()
         raise AlreadyRunning(f"another modelyard {settings.role} serves port {settings.grpc_port}") from None
-    return lock
