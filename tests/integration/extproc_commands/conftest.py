@@ -57,7 +57,11 @@ class RunningProcess:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         self._channels: list[grpc.Channel] = []
-        self.places = self.event("ready" if ready else "starting")
+        try:
+            self.places = self.event("ready" if ready else "starting")
+        except BaseException:
+            self.stop()
+            raise
 
     @property
     def pid(self) -> int:
