@@ -155,6 +155,72 @@ def test_everything_said_at_once_is_answered() -> None:
     run(test)
 
 
+def test_a_proxy_that_shows_little_and_says_nothing_of_its_modes() -> None:
+    """No pseudo header fields, values in the older field, the subset and a forced model beside them."""
+
+    async def test() -> None:
+        async with serving() as it:
+            it.yard.fleet(endpoint(A, "m", "m-v2"), endpoint(B, "m", "m-v2"))
+            head = pb.HttpHeaders()
+            head.headers.headers.add(key="X-LLM-D-Model-Name-Rewrite", value="m-v2")
+            stream = it.stream()
+            await stream.say(request_headers=head)
+            await stream.say(request_body=pb.HttpBody(body=ASK[:9]))
+            rest = pb.HttpBody(body=ASK[9:], end_of_stream=True)
+            await stream.say(request_body=rest, metadata_context=subset(B))
+            assert pick_of(await stream.answer()) == [B]
+            piece = (await stream.answer()).request_body.response.body_mutation.streamed_response
+            assert json.loads(piece.body) == {"model": "m-v2", "prompt": "hello"}
+            await stream.say(response_headers=pb.HttpHeaders())
+            assert (await stream.answer()).HasField("response_headers")
+            await stream.say(response_body=pb.HttpBody(body=b'{"model": "m-v2", "usage": {"prompt_tokens": 7}}'))
+            await stream.say(response_body=pb.HttpBody(end_of_stream=True))
+            body = b""
+            while not body.endswith(b"}}"):
+                body += (await stream.answer()).response_body.response.body_mutation.streamed_response.body
+            assert json.loads(body)["model"] == "m"
+            await stream.call.done_writing()
+            await it.at_rest()
+            (record,) = it.yard.records
+            assert (record.status, record.input_tokens, record.reason) == (200, 7, "")
+
+    run(test)
+
+
+@pytest.mark.parametrize("end", [True, False])
+def test_a_body_alone(end: bool) -> None:
+    async def test() -> None:
+        async with serving() as it:
+            stream = it.stream()
+            await stream.body(ASK, end=end)
+            answer = await stream.answer()
+            assert pick_of(answer)[0] in it.yard.in_flight()
+            assert answer.request_body.response.clear_route_cache
+            stream.call.cancel()
+            await it.at_rest()
+
+    run(test)
+
+
+def test_proxies_that_say_nothing_may_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One sends bodies unasked; the next waits for an answer to its headers, and gets it."""
+    monkeypatch.setattr("modelyard.extproc.request_side.LONG_SILENCE", 0.2)
+
+    async def test() -> None:
+        async with serving() as it:
+            for waits in (False, True, False):
+                stream = it.stream()
+                await stream.headers()
+                if waits:
+                    pick_of(await stream.answer())
+                await stream.body(ASK)
+                pick_of(await stream.answer())
+                stream.call.cancel()
+            await it.at_rest()
+
+    run(test)
+
+
 @pytest.mark.parametrize(
     ("hint", "allowed"), [([A, B], {A, B}), (f"{A}, {B}", {A, B}), ([B], {B}), ([], set()), ("x:1", set())]
 )
