@@ -13,6 +13,8 @@ from modelyard.fleet.endpoints import Endpoint, EndpointState
 from modelyard.fleet.fleet import BackendFleet, BackendKey, Fleet
 from modelyard.worker import protocol
 
+LOG = str(Path("log").absolute())
+
 
 def pool_at(path: Path, count: int = 1, kind: str = worker_pool.PROXY) -> WorkerPool:
     return WorkerPool(count, path, kind=kind, access_log="log", on_failure=lambda address, at: None)
@@ -35,10 +37,8 @@ def test_either_kind_is_started(tmp_path: Path) -> None:
             str(path),
             "--worker",
             "1",
-            "--access-log",
-            "log",
         ),
-        "--reuse-port",
+        *("--access-log", LOG, "--reuse-port"),
     )
 
 
@@ -61,7 +61,7 @@ def test_a_worker_that_comes_gets_fleet_and_configuration(tmp_path: Path) -> Non
         assert (first.whole, first.checked) == (True, True)
         second = await protocol.read_to_worker(reader)
         assert isinstance(second, protocol.Configure)
-        assert second.generation == 7
+        assert (second.generation, second.access_log) == (7, LOG)
         assert pool.generation == 0
         writer.write(protocol.frame(protocol.Configured(generation=7)))
         async with asyncio.timeout(5):

@@ -28,6 +28,8 @@ from modelyard.fleet.delta import diff
 from modelyard.fleet.fleet import Fleet
 from modelyard.telemetry.request_metrics import RequestRow
 from modelyard.worker import protocol
+from modelyard.worker.log_file import STANDARD_OUTPUT
+from modelyard.worker.request_log import absolute
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +70,7 @@ class WorkerPool:
         self._questions = WorkerQuestions()
         self._socket_path = socket_path
         self._kind = kind
-        self._access_log = access_log
+        self._access_log = absolute(access_log)
         self._on_failure = on_failure
         self._on_configured = on_configured
         self._on_missing = on_missing
@@ -156,6 +158,7 @@ class WorkerPool:
 
     def configure(self, message: protocol.Configure) -> None:
         """Put a snapshot in force in every worker."""
+        message = msgspec.structs.replace(message, access_log=self._access_log)
         self._configure = message
         for worker in self.workers:
             worker.send(message)
@@ -273,6 +276,8 @@ class WorkerPool:
         if hello.version != __version__ or hello.shares_ports != shared:
             return False
         log.info("data-plane worker %d of the last control process goes on (process %d)", hello.worker, hello.pid)
+        if self._access_log == STANDARD_OUTPUT:
+            log.warning("its access log stays where it was, as its standard output does: stop it to have another")
         worker.inherited_pid, worker.holds_fleet = hello.pid, True
         return True
 

@@ -32,14 +32,13 @@ from modelyard.http1.message_heads import RequestHead
 from modelyard.http1.request_parsing import MalformedRequest, parse_request_head
 from modelyard.resources.resource_set import ResourceSet, decode_objects
 from modelyard.snapshot import Settings, Snapshot, build_snapshot
-from modelyard.telemetry.access_log import AccessLog
 from modelyard.telemetry.flow_metrics import STEP_BOUNDS
 from modelyard.telemetry.histogram import Histogram
 from modelyard.telemetry.request_metrics import RequestMetrics
 from modelyard.worker import descriptors, protocol
 from modelyard.worker.control_link import ControlLink
-from modelyard.worker.log_file import open_log
 from modelyard.worker.orphanhood import Orphanhood
+from modelyard.worker.request_log import RequestLog
 from modelyard.worker.timing_wheel import TimingWheel
 
 log = logging.getLogger(__name__)
@@ -99,8 +98,7 @@ class WorkerLife:
         """``make_server`` is called once, when everything but ``server`` is there."""
         self.options = options
         self._metrics = RequestMetrics()
-        self._log_file = open_log(options.access_log) if options.access_log else None
-        self._access_log = AccessLog(self._log_file.write, time.time) if self._log_file else None
+        self._requests = RequestLog(options.access_log)
         self._fleet = Fleet()
         self._fleet_number = 0
         self.fleet_checked = False
@@ -147,8 +145,7 @@ class WorkerLife:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-        if self._log_file is not None:
-            self._log_file.close()
+        self._requests.close()
 
     @property
     def ready(self) -> bool:
@@ -159,8 +156,8 @@ class WorkerLife:
     def record(self, record: ExchangeRecord) -> None:
         """Count and log a finished exchange."""
         self._metrics.record(record)
-        if self._access_log is not None:
-            self._access_log.record(record)
+        if self._requests.lines is not None:
+            self._requests.lines.record(record)
 
     def _step(self, now: float) -> None:
         if not self.gateway.has_waiting:
@@ -207,6 +204,8 @@ class WorkerLife:
 
     async def _configure(self, order: protocol.Configure) -> None:
         """Compile aside, swap at once."""
+        if order.access_log is not None:
+            self._requests.move(order.access_log)
         snapshot = await asyncio.to_thread(_compile, order)
         self.gateway.swap(snapshot)
         self._wanted = (order, snapshot)
@@ -264,8 +263,7 @@ class WorkerLife:
         self._link.send(protocol.ModelMissing(address=address, model=model))
 
     def _report(self, now: float) -> None:
-        if self._access_log is not None:
-            self._access_log.flush()
+        self._requests.flush()
         if self._link.lost_at is not None:
             return
         in_flight = {str(key): dict(counts) for key, counts in self.gateway.in_flight().items() if counts}

@@ -223,6 +223,8 @@ class Configure(Message, frozen=True, kw_only=True):
     """Seconds that a request may wait for an adapter to be loaded."""
     ext_proc: ExtProc | None = None
     """None: the worker is a proxy."""
+    access_log: str | None = None
+    """File, by its whole path; ``-`` for standard output; empty: none. None: where it was told to at its start."""
 
 
 class FleetUpdate(Message, frozen=True, kw_only=True):
