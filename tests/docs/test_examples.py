@@ -13,7 +13,16 @@ from modelyard.resources.resource_set import ResourceSet
 from modelyard.snapshot import build_snapshot
 
 TUTORIAL = re.compile(r"tutorial(: up|: says( (serving|sea|food|sql|any))+)?")
-KNOWN_MARKS = {"run", "run: yard", "run: vllm", "run: multiplexing", "manifests", "policy", "policy configuration"}
+KNOWN_MARKS = {
+    "run",
+    "run: yard",
+    "run: vllm",
+    "run: multiplexing",
+    "run: envoy",
+    "manifests",
+    "policy",
+    "policy configuration",
+}
 
 
 def test_every_marker_is_known() -> None:

@@ -65,6 +65,27 @@ def test_it_runs_beside_a_yard(block: Block, yard: Place) -> None:
     yard.run(block)
 
 
+@pytest.mark.integration
+@pytest.mark.envoy
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("block", blocks("run: envoy"), ids=str)
+def test_it_runs_with_a_real_envoy(block: Block, tmp_path: Path) -> None:
+    """At an address and in a folder of its own: others may have the default ports of 127.0.0.1, and one Envoy may have
+    shared memory for hot restarts."""
+    host = "127.84.0.9"
+    bound = f"--bind {host}"
+    places = {
+        "127.0.0.1": host,
+        "/tmp/": f"{tmp_path}/",
+        " --port 181": f" --host {host} --port 181",
+        "modelyard envoy-config": f"modelyard envoy-config {bound} --picker {host}:9002 --router {host}:9004",
+        "modelyard epp": f"modelyard epp {bound}",
+        "modelyard bbr": f"modelyard bbr {bound}",
+        "envoy -c": "envoy --disable-hot-restart --log-level error -c",
+    }
+    assert "demo-alpaca" in Place(addresses=places, seconds=380).run(block)
+
+
 @pytest.mark.engine
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("block", blocks("run: vllm"), ids=str)
