@@ -50,7 +50,9 @@ def test_what_is_served_alone() -> None:
         ({}, {"envoy.lb": {POOL_KEY: 5}}, None),
         ({":authority": "b-epp.ml.svc:9002"}, {}, B),
         ({":authority": "a.ml"}, {}, TWIN),
-        ({":authority": "b-epp.other.svc:9002"}, {}, B),
+        ({":authority": "b-epp:9002"}, {}, B),
+        ({":authority": "b-epp.other.svc:9002"}, {}, None),  # another namespace's
+        ({":authority": "outbound|9002||b-epp.ml.svc.cluster.local"}, {}, B),
         ({":authority": ""}, {}, None),
         ({}, {}, None),
     ],

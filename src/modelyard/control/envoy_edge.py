@@ -199,15 +199,18 @@ class EnvoyEdge:
         if self._stopping or self._snapshot is None or now == self._seen:
             return
         self._seen = now
-        endpoints = fleet_endpoints(self._backends, self._fleet)
-        models = self._models.paths(self._fleet, {binding.group for binding in self._bindings})
-        made = edge_of(self._snapshot, self._resources, self._bindings, self._settings, endpoints, models)
         try:
+            endpoints = fleet_endpoints(self._backends, self._fleet)
+            models = self._models.paths(self._fleet, {binding.group for binding in self._bindings})
+            made = edge_of(self._snapshot, self._resources, self._bindings, self._settings, endpoints, models)
             self._write_files(made, endpoints)
         except OSError as problem:
             self.problem = f"{problem.filename}: {problem.strerror}: Envoy keeps its last configuration"
             self._seen = None
             log.error("%s", self.problem)
+        except Exception as problem:
+            self.problem = f"no configuration could be made of the manifests: {problem!r}: Envoy keeps its last one"
+            log.exception("%s", self.problem)
 
     def _write_files(self, made: Edge, endpoints: EndpointTable) -> None:
         write_certificates(made, self._folder / "certificates")
@@ -265,7 +268,7 @@ class EnvoyEdge:
         while True:
             self._written.clear()
             wanted, generation = self._wanted, self._written_generation
-            with contextlib.suppress(OSError, ValueError, TimeoutError):
+            with contextlib.suppress(OSError, ValueError, KeyError, TimeoutError):
                 refused = await self._settled(wanted, refused)
                 if not self.listening or generation != self.generation:
                     self.listening, self.generation = True, generation

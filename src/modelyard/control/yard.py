@@ -20,6 +20,7 @@ from modelyard.control.free_addresses import require_free
 from modelyard.control.front_door import front_door
 from modelyard.control.local_pods import pod_endpoints
 from modelyard.control.planned_bindings import planned_bindings
+from modelyard.control.restarted import restarted
 from modelyard.control.settings import ControlSettings
 from modelyard.control.sources import sources_in_force
 from modelyard.control.url_resources import url_endpoints, url_resources
@@ -54,7 +55,7 @@ class Yard:
         """``read`` must be free of errors. ``on_change`` hears that something worth showing changed."""
         self.settings = settings
         self._on_change = on_change
-        self._first_read = read
+        self._last_read = read
         self._urls = url_endpoints(settings.urls)
         self.configuration = Configuration.first(read)
         self._joined: tuple[ResourceSet, ResourceSet] | None = None
@@ -117,11 +118,7 @@ class Yard:
             )
         await self._apply()
         if self.settings.paths:
-            self._watcher = asyncio.create_task(
-                watch_manifests(
-                    self.settings.paths, self._manifests_changed, last=self._first_read, extra=self.settings.piped
-                )
-            )
+            self._watcher = asyncio.create_task(restarted(self._watch, "watching the manifests"))
         self._write_yard_file()
 
     async def stop(self) -> None:
@@ -147,7 +144,12 @@ class Yard:
 
     # ── applying ──
 
+    async def _watch(self) -> None:
+        settings = self.settings
+        await watch_manifests(settings.paths, self._manifests_changed, last=self._last_read, extra=settings.piped)
+
     def _manifests_changed(self, read: ReadResult) -> None:
+        self._last_read = read
         task = asyncio.create_task(self._take_reading(read))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -2,8 +2,9 @@
 
 In this order: what the picker was told to serve alone; the pool that the proxy's route names, in the stream's gRPC
 metadata (Envoy: ``grpc_initial_metadata``, per route too) or in the request's dynamic metadata, under
-``x-gateway-inference-pool`` as ``namespace/name``; the authority that the proxy calls the picker by, where its first
-labels are a picker's Service (or a pool) and its namespace; the only pool there is. Nothing that a client sends counts.
+``x-gateway-inference-pool`` as ``namespace/name``; the authority that the proxy calls the picker by, where it is a
+picker's Service (or a pool), or begins with one and its namespace; the only pool there is. Nothing that a client sends
+counts.
 """
 
 from __future__ import annotations
@@ -53,8 +54,7 @@ class PoolChoice:
             return self._by_name.get(named)
         if self._only is not None:
             return self._only
-        labels = _host(stream).lower().split(".")
-        return self._by_authority.get(".".join(labels[:2])) or self._by_authority.get(labels[0])
+        return self._by_authority.get(".".join(_host(stream).lower().split(".")[:2]))
 
 
 def asked_for(stream: Mapping[str, str], metadata: Mapping[str, Mapping[str, Plain]]) -> str:
@@ -64,7 +64,8 @@ def asked_for(stream: Mapping[str, str], metadata: Mapping[str, Mapping[str, Pla
 
 
 def _host(stream: Mapping[str, str]) -> str:
-    authority = stream.get(":authority", "")
+    """Of the authority; of one that is a cluster's name (``outbound|9002||a-epp.default.svc``), its last part."""
+    authority = stream.get(":authority", "").rpartition("|")[2]
     return authority.rpartition(":")[0] or authority
 
 

@@ -18,7 +18,6 @@ from modelyard.extproc.processing_request import BUFFERED, NONE, BodyModes, Proc
 from modelyard.extproc.processor_stream import ProcessorStream
 from modelyard.extproc.request_heads import request_head
 from modelyard.http2.grpc import OK
-from modelyard.http2.grpc import OK
 
 if TYPE_CHECKING:
     from modelyard.exchange.contract import Outcome
@@ -43,21 +42,6 @@ class RouterStream(ProcessorStream["RoutedRequest"]):
         if not router.settings.streaming:
             self.modes = BodyModes(BUFFERED, BUFFERED)
         self.fails_open = True  # where nothing can be said of a body, the request goes on as it is
-
-    def on_message(self, message: bytes) -> None:
-        super().on_message(message)
-        self._leave()
-
-    def later(self, step: Callable[[], None]) -> None:
-        super().later(step)
-        self._leave()
-
-    def _leave(self) -> None:
-        """End the stream once the request has passed, where the proxy shows nothing of the answer's body: it would keep
-        it until the answer's end, and cut the answer where this process ended before."""
-        if not self.ended and self.modes is not None and self.modes.response == NONE and self._request.over:
-            self.stream.finish(OK)
-            self._end("done")
 
     def on_message(self, message: bytes) -> None:
         super().on_message(message)

@@ -14,16 +14,11 @@ from modelyard.http2.header_blocks import constant_block
 from modelyard.http2.request_heads import RequestHead
 
 OK = 0
-CANCELLED = 1
 UNKNOWN = 2
 INVALID_ARGUMENT = 3
 DEADLINE_EXCEEDED = 4
 NOT_FOUND = 5
-PERMISSION_DENIED = 7
 RESOURCE_EXHAUSTED = 8
-FAILED_PRECONDITION = 9
-ABORTED = 10
-OUT_OF_RANGE = 11
 UNIMPLEMENTED = 12
 INTERNAL = 13
 UNAVAILABLE = 14

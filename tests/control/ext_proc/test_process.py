@@ -51,36 +51,6 @@ def test_a_change_is_a_new_generation() -> None:
     assert (control.configuration.generation, len(changes)) == (2, 2)
 
 
-def test_a_source_that_fails_is_followed_again(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("modelyard.control.ext_proc.process._AGAIN_SECONDS", 0.0)
-
-    class Failing(Source):
-        follows = 0
-
-        async def follow(self, changed: Callable[[], None]) -> None:
-            self.follows += 1
-            if self.follows == 1:
-                raise RuntimeError("on purpose")
-            self.latest = Listing(resources=resources_of(POOLS.split("---")[0]))
-            changed()
-            await asyncio.Event().wait()
-
-    async def followed() -> ExtProcControl:
-        control, _ = control_of(source)
-        task = asyncio.create_task(control._follow(source))
-        async with asyncio.timeout(10):
-            while control.configuration.generation < 2:  # noqa: ASYNC110 - a state of the process, which tells nobody
-                await asyncio.sleep(0)
-        task.cancel()
-        return control
-
-    source = Failing(POOLS)
-    assert len(asyncio.run(followed()).snapshot.pools) == 1
-    assert "on purpose" in caplog.text
-
-
 def test_what_is_withheld_changes_nothing_and_is_told(caplog: pytest.LogCaptureFixture) -> None:
     source = Source(POOLS)
     control, _ = control_of(source)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 import msgspec
 
@@ -19,6 +20,7 @@ from modelyard.control.ext_proc.serving import config_faults, served
 from modelyard.control.ext_proc.settings import ExtProcSettings, Role
 from modelyard.control.ext_proc.sources import Source, of_pools
 from modelyard.control.ext_proc.view import ExtProcView
+from modelyard.control.restarted import restarted
 from modelyard.control.worker_pool import EXT_PROC, WorkerPool
 from modelyard.fleet.discovery import backends_of
 from modelyard.fleet.fleet import Fleet
@@ -31,8 +33,6 @@ from modelyard.telemetry.picker_rows import PickerRows, PickerTotals
 from modelyard.worker.protocol import Configure, ExtProc, GrpcBinding, GrpcCertificate
 
 log = logging.getLogger(__name__)
-
-_AGAIN_SECONDS = 1.0
 
 _decode_rows = msgspec.msgpack.Decoder(PickerRows).decode
 
@@ -100,7 +100,10 @@ class ExtProcControl:
             )
         self.workers.start()
         self._apply()
-        self._following = [asyncio.create_task(self._follow(source)) for source in self._sources]
+        self._following = [
+            asyncio.create_task(restarted(partial(source.follow, self._sources_changed), "following a source"))
+            for source in self._sources
+        ]
         if settings.tls_files is not None and self._certificate is not None:
             self._following.append(
                 asyncio.create_task(
@@ -126,15 +129,6 @@ class ExtProcControl:
         self.workers.kill()
 
     # ── applying ──
-
-    async def _follow(self, source: Source) -> None:
-        """A source that fails is told of and followed anew; what it knew last stays in force."""
-        while True:
-            try:
-                await source.follow(self._sources_changed)
-            except Exception:
-                log.exception("a source of resources failed; it is followed again in %g s", _AGAIN_SECONDS)
-            await asyncio.sleep(_AGAIN_SECONDS)
 
     def _read(self) -> ReadResult:
         """What all sources have, as one set."""
