@@ -88,3 +88,11 @@ def test_waits_for_adapters_are_counted_apart() -> None:
         metrics.record(ExchangeRecord(queued=queued, load_wait=load_wait))
     [row] = metrics.drain()
     assert (row.count, row.queued_sum, row.load_waits, row.load_wait_sum) == (3, 5.0, 1, 2.5)
+
+
+def test_names_that_are_known_are_labels_though_nothing_was_routed() -> None:
+    metrics = RequestMetrics()
+    metrics.know(["a", *(f"m{number}" for number in range(MAX_MODELS))])
+    for model in ("a", "made-up", f"m{MAX_MODELS - 1}"):
+        metrics.record(ExchangeRecord(model=model))
+    assert {row.model: row.count for row in metrics.drain()} == {"a": 1, OTHER: 2}

@@ -157,6 +157,7 @@ class ExtProcServer:
                 loop = asyncio.get_running_loop()
                 self._router = BodyBasedRouter(self._life.gateway, self._life.record, time.monotonic, loop.call_later)
             self._router.apply(wanted.router)
+            self._life.know_models(wanted.router.models)
             self._open = self._router.open
 
     async def _bind(self, binding: GrpcBinding) -> BindingFault | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Iterable
 
 import msgspec
 
@@ -135,6 +136,13 @@ class RequestMetrics:
             return OTHER
         self._models.add(model)
         return model
+
+    def know(self, models: Iterable[str]) -> None:
+        """Names that are labels whatever a request for them comes to, within the cap."""
+        for model in models:
+            if len(self._models) >= MAX_MODELS:
+                return
+            self._models.add(model)
 
     def drain(self) -> list[RequestRow]:
         """The rows since the last drain; counting starts anew."""

@@ -16,7 +16,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -158,6 +158,10 @@ class WorkerLife:
         self._metrics.record(record)
         if self._requests.lines is not None:
             self._requests.lines.record(record)
+
+    def know_models(self, models: Iterable[str]) -> None:
+        """Names that metrics may have as labels before a request for them was sent anywhere."""
+        self._metrics.know(models)
 
     def _step(self, now: float) -> None:
         if not self.gateway.has_waiting:

@@ -193,6 +193,8 @@ class RouterSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Set ``x-gateway-base-model-name`` from the ConfigMaps."""
     streaming: bool = True
     """Send the body back in pieces where it came as FULL_DUPLEX_STREAMED."""
+    models: tuple[str, ...] = ()
+    """Names that are labels in metrics; others are ``other``, since clients choose them."""
 
 
 class ExtProc(msgspec.Struct, frozen=True, kw_only=True):

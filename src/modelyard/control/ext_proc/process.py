@@ -16,6 +16,7 @@ from modelyard.control.configuration import Configuration
 from modelyard.control.ext_proc.certificate_files import follow_certificate, read_certificate, self_signed
 from modelyard.control.ext_proc.port_lock import AlreadyRunning, PortLock
 from modelyard.control.ext_proc.ports import PortTaken, require_free
+from modelyard.control.ext_proc.router_models import router_models
 from modelyard.control.ext_proc.serving import config_faults, served
 from modelyard.control.ext_proc.settings import ExtProcSettings, Role
 from modelyard.control.ext_proc.sources import Source, of_pools
@@ -30,7 +31,7 @@ from modelyard.scrape.scraper import Scraper
 from modelyard.scrape.settings import ScrapeSettings
 from modelyard.snapshot import Snapshot, build_snapshot
 from modelyard.telemetry.picker_rows import PickerRows, PickerTotals
-from modelyard.worker.protocol import Configure, ExtProc, GrpcBinding, GrpcCertificate
+from modelyard.worker.protocol import Configure, ExtProc, GrpcBinding, GrpcCertificate, RouterSettings
 
 log = logging.getLogger(__name__)
 
@@ -197,10 +198,17 @@ class ExtProcControl:
                     tls_minimum=settings.tls_minimum,
                     max_message=settings.max_message,
                     picker=settings.picker,
-                    router=settings.router,
+                    router=self._router,
                 ),
             )
         )
+
+    @property
+    def _router(self) -> RouterSettings | None:
+        router = self.settings.router
+        if router is None:
+            return None
+        return msgspec.structs.replace(router, models=router_models(self.resources, self.snapshot))
 
     def _certificate_changed(self, certificate: GrpcCertificate) -> None:
         self._certificate = certificate
