@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from modelyard.exchange.commands import Respond, Wait
-from modelyard.exchange.picked_request import Picked, PickedRequest
+from modelyard.exchange.commands import Picked, Respond, Wait
+from modelyard.exchange.picked_request import PickedRequest
 from modelyard.http1.message_heads import RequestHead
 
 from .conftest import POOL, Playbook, endpoint

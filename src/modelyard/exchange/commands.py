@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from modelyard.http1.message_heads import Headers
@@ -56,6 +58,19 @@ class Forward(msgspec.Struct, eq=False):
     upgrade: bool = False
     """After a 101 the connection is a tunnel of raw bytes both ways."""
     mirrors: tuple[Mirror, ...] = ()
+
+
+class Picked(msgspec.Struct, eq=False):
+    """Of a request that another gateway carries: where it goes, and what must change of it."""
+
+    targets: str
+    """``ip:port,ip:port,…`` in the order in which they are to be tried."""
+    body: bytes | None
+    """The body with another model's name; None: as it came."""
+    set_headers: Headers
+    remove_headers: list[str]
+    scores: Mapping[str, float] | None = None
+    """Of ``targets``, by address: the sum of what the policies gave each, times their weights. None: not asked for."""
 
 
 class Wait(msgspec.Struct, eq=False):

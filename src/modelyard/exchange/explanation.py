@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modelyard.exchange.commands import Forward, ReadBody, Respond, Wait
-from modelyard.exchange.picked_request import Picked, PickedRequest
+from modelyard.exchange.commands import Forward, Picked, ReadBody, Respond, Wait
+from modelyard.exchange.picked_request import PickedRequest
 from modelyard.picking.contract import CandidateWhy, Why
 
 if TYPE_CHECKING:

@@ -3,25 +3,21 @@ Protocol 1.0)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from modelyard.bodies.answers import UnreadAnswer
-from modelyard.bodies.any_api import AnyApi
 from modelyard.bodies.facts import BodyError, RequestFacts
-from modelyard.bodies.model_names import check_header_value
-from modelyard.bodies.prefixed_paths import controls_engine, prefixed_dialect
+from modelyard.bodies.prefixed_paths import controls_engine
 from modelyard.exchange.body_reading import NO_FACTS
-from modelyard.exchange.commands import Respond, Wait
+from modelyard.exchange.commands import Picked, Respond, Wait
 from modelyard.exchange.endpoint_subset import canonical_address
 from modelyard.exchange.forced_model import forced_model
-from modelyard.exchange.header_text import off_the_wire, on_the_wire
+from modelyard.exchange.header_text import on_the_wire
 from modelyard.exchange.model_request import ModelRequest
 from modelyard.exchange.record import ExchangeRecord
-from modelyard.exchange.routed_body import scanned_model
-from modelyard.exchange.trusted_headers import MODEL_NAME, MULTIPLEXED_MODEL_ID
+from modelyard.exchange.shown_bodies import facts_of, named_in_beginning, named_in_head
+from modelyard.exchange.trusted_headers import MULTIPLEXED_MODEL_ID
 from modelyard.fleet.adapter_names import RAY_ENGINE
 from modelyard.http1.message_heads import ResponseHead
 from modelyard.picking.contract import Decision
@@ -34,23 +30,9 @@ if TYPE_CHECKING:
     from modelyard.http1.message_heads import Headers, RequestHead
 
 DESTINATION = "x-gateway-destination-endpoint"
-_ANY_API = AnyApi()
 _EVENTS, _JSON = "text/event-stream", "application/json"
 UNBOUNDED_WAIT = 3600.0
 """Seconds said of a queue in which requests may wait for ever."""
-
-
-class Picked(msgspec.Struct, eq=False):
-    """Where the request goes, and what must change of it."""
-
-    targets: str
-    """``ip:port,ip:port,…`` in the order in which they are to be tried."""
-    body: bytes | None
-    """The body with another model's name; None: as it came."""
-    set_headers: Headers
-    remove_headers: list[str]
-    scores: Mapping[str, float] | None = None
-    """Of ``targets``, by address: the sum of what the policies gave each, times their weights. None: not asked for."""
 
 
 class PickedRequest(ModelRequest[Picked], eq=False, kw_only=True):
@@ -111,7 +93,7 @@ class PickedRequest(ModelRequest[Picked], eq=False, kw_only=True):
         """The whole body is here, or there is none to be seen: then a trusted header may name the model."""
         self.body = body
         try:
-            self.facts = self._hinted() if body is None else self._read(body)
+            self.facts = named_in_head(self.head) if body is None else self._read(body)
         except BodyError as error:
             return self._bad_body(error)
         return self._decide(now)
@@ -210,42 +192,19 @@ class PickedRequest(ModelRequest[Picked], eq=False, kw_only=True):
         message = "The endpoint picker holds as many request bodies as it may; try again soon."
         return self._refuse(503, message, "overloaded", headers=[("retry-after", "1")])
 
-    # ── facts ──
+    # ── its names ──
 
     def _read(self, body: bytes) -> RequestFacts:
-        """Raises BodyError. A path that shows no API says nothing about its body: one that is no JSON goes on."""
-        assert self.state is not None
-        if not self.state.config.reads_bodies:
-            return NO_FACTS
-        head = self.head
-        by_name = head.by_name
-        content_type, encoding = by_name.get("content-type", ""), by_name.get("content-encoding", "")
-        method = head.method or "POST"
-        dialect = prefixed_dialect(method, head.path)
-        if dialect is not None:
-            return dialect.read(body, content_type, encoding)
-        if not head.path:
-            return _ANY_API.read(body, content_type, encoding)
-        try:
-            facts = _ANY_API.read(body, content_type, encoding)
-        except BodyError:
-            return NO_FACTS
-        return facts if facts.model is not None else NO_FACTS
-
-    def _hinted(self) -> RequestFacts:
-        """What is known without a body: the model that a body-based router before this one has read."""
-        named = self.head.by_name.get(MODEL_NAME)
-        if not named:
-            return NO_FACTS
-        try:
-            return RequestFacts(dialect="", model=check_header_value(off_the_wire(named), MODEL_NAME))
-        except BodyError:
-            return NO_FACTS
+        """Raises BodyError."""
+        return facts_of(self.head, body) if self._reads_bodies else NO_FACTS
 
     def _scanned(self, beginning: bytes) -> RequestFacts:
+        return (named_in_beginning(beginning) if self._reads_bodies else None) or named_in_head(self.head)
+
+    @property
+    def _reads_bodies(self) -> bool:
         assert self.state is not None
-        model = scanned_model(beginning) if self.state.config.reads_bodies else None
-        return self._hinted() if model is None else RequestFacts(dialect=_ANY_API.name, model=model)
+        return self.state.config.reads_bodies
 
     def _narrow_path(self, state: BackendState) -> Respond | None:
         if not self.any_path:

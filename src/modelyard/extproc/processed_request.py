@@ -6,8 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from modelyard.exchange.commands import Respond, Wait
-from modelyard.exchange.picked_request import Picked
+from modelyard.exchange.commands import Picked, Respond, Wait
 from modelyard.exchange.record import ExchangeRecord
 
 Command = Picked | Respond | Wait

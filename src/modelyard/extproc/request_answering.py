@@ -7,8 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from modelyard.exchange.commands import Respond, Wait
-from modelyard.exchange.picked_request import Picked
+from modelyard.exchange.commands import Picked, Respond, Wait
 from modelyard.extproc.collected_body import CollectedBody
 from modelyard.extproc.processing_request import (
     BUFFERED,

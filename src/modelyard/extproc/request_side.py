@@ -24,8 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from modelyard.exchange.commands import Respond
-from modelyard.exchange.picked_request import Picked
+from modelyard.exchange.commands import Picked, Respond
 from modelyard.extproc.processing_request import (
     BUFFERED,
     BUFFERED_PARTIAL,

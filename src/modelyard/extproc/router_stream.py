@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from modelyard.exchange.commands import Respond
-from modelyard.exchange.picked_request import Picked
+from modelyard.exchange.commands import Picked, Respond
 from modelyard.exchange.record import ExchangeRecord
 from modelyard.exchange.refusals import refuse
 from modelyard.exchange.routed_body import has_model_member, headers_of_beginning, routing_headers
