@@ -91,8 +91,8 @@ def envoy_config(
         list[str] | None,
         typer.Option(
             "--endpoint",
-            help="[NAMESPACE/]NAME=IP:PORT[,IP:PORT...]: addresses of an InferencePool, or of a Service (NAME:PORT),"
-            " beside those of the manifests (repeatable).",
+            help="NAME=IP:PORT[,IP:PORT...], or NAMESPACE/NAME=...: addresses of an InferencePool, or of a Service"
+            " (NAME:PORT), beside those of the manifests (repeatable).",
         ),
     ] = None,
     count_tokens: Annotated[

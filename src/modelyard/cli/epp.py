@@ -76,8 +76,8 @@ def epp(
         list[str] | None,
         _option(
             "--endpoint",
-            "[[NAMESPACE/]POOL=]IP:PORT[,IP:PORT...] of model servers, beside those of the manifests (repeatable)."
-            " Without POOL: of --pool-name, or of the only pool.",
+            "IP:PORT[,IP:PORT...] of model servers, beside those of the manifests (repeatable)."
+            " POOL=IP:PORT, or NAMESPACE/POOL=IP:PORT, says of which pool. Default: --pool-name, or the only one.",
             _POOLS,
         ),
     ] = None,
