@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
+from typing import IO
 
 import pytest
 
-from modelyard.control.ext_proc import port_lock
 from modelyard.control.ext_proc.port_lock import PortLock, holder
 
 
@@ -22,17 +23,17 @@ def test_one_process_holds_it_and_leaves_nothing_behind(tmp_path: Path) -> None:
 
 def test_a_file_that_was_removed_meanwhile_is_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its last holder ends after another process has opened it, and before that one locks it."""
-    path, flock = tmp_path / "epp.lock", port_lock.fcntl.flock
+    path, flock = tmp_path / "epp.lock", fcntl.flock
     path.touch()
     removed: list[Path] = []
 
-    def late(file: object, how: int) -> None:
+    def late(file: IO[str], how: int) -> None:
         if not removed:
             removed.append(path)
             path.unlink()
-        flock(file, how)  # type: ignore[arg-type]
+        flock(file, how)
 
-    monkeypatch.setattr(port_lock.fcntl, "flock", late)
+    monkeypatch.setattr(fcntl, "flock", late)
     lock = PortLock(path)
     assert (path.exists(), holder(path)) == (True, os.getpid())
     lock.remove()
