@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
+from rich.markup import escape
 
 from modelyard.cli.exit_codes import ExitCode
 from modelyard.cli.manifests_option import ManifestsOption, print_errors, split_pipe
@@ -122,7 +123,7 @@ def _show(read: ReadResult, snapshot: Snapshot, rows: list[dict[str, Any]], unus
             colour = {"True": "green", "False": "red"}.get(row["status"], "yellow")
             if row["type"] == "Conflicted":
                 colour = "red"
-            message = row["message"].replace("[", "\\[") if colour != "green" else ""
+            message = escape(row["message"]) if colour != "green" else ""
             shown.add_row(
                 row["object"],
                 row["for"],
@@ -143,15 +144,11 @@ def _show(read: ReadResult, snapshot: Snapshot, rows: list[dict[str, Any]], unus
 
 def _show_findings(remarks: Sequence[Finding]) -> None:
     for one in remarks:
-        console.print(f"[yellow]?[/] {_plain(one.object)} ({one.check}): {_plain(one.message)}")
+        console.print(f"[yellow]?[/] {escape(one.object)} ({one.check}): {escape(one.message)}")
         if one.advice:
-            console.print(f"  [dim]→ {_plain(one.advice)}[/]")
+            console.print(f"  [dim]→ {escape(one.advice)}[/]")
     if remarks:
         console.print(f"{_counted(len(remarks), 'finding')}: nothing is wrong by the letter, and it will bite")
-
-
-def _plain(text: str) -> str:
-    return text.replace("[", "\\[")
 
 
 def _counted(number: int, noun: str) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
+from rich.markup import escape
 
 from modelyard.cli.exit_codes import ExitCode
 from modelyard.cli.latency_measured import Measured, measure
@@ -224,7 +225,7 @@ def _show(
         f"    lifecycle: {{preStop: {{sleep: {{seconds: {answer.pre_stop}}}}}}}",
     ]
     text = "\n".join([*lines, "", *yaml, "", _verdict(answer.grace, now)])
-    console.print(text.replace("[", "\\["))
+    console.print(escape(text))
 
 
 def _seconds(value: float) -> str:

@@ -7,6 +7,8 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
+from rich.markup import escape
+
 from modelyard import __version__
 from modelyard.cli.output import Output, console
 from modelyard.control.ext_proc.settings import Role
@@ -51,7 +53,7 @@ class ExtProcReport:
         if "admin" in places:
             console.print(f"  admin    {places['admin']}")
         for problem in control.snapshot.problems:
-            console.print(f"  [yellow]{_plain(problem)}[/]")
+            console.print(f"  [yellow]{escape(problem)}[/]")
 
     def _ready(self, control: ExtProcControl) -> None:
         pools = control.view.pools()
@@ -93,10 +95,6 @@ def addresses(control: ExtProcControl) -> dict[str, str]:
         "metrics": f"{host}:{control.metrics_port}",
     }
     return places if settings.admin is None else {**places, "admin": f"http://{settings.admin[0]}:{control.admin_port}"}
-
-
-def _plain(text: str) -> str:
-    return text.replace("[", "\\[")
 
 
 async def _next(changed: asyncio.Event) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from modelyard.cli.adapter_news import UNDER_WAY
 from modelyard.cli.exit_codes import ExitCode
@@ -49,7 +50,7 @@ def list_adapters(home: HomeOption = None, output: OutputOption = Output.TEXT) -
     else:
         console.print("no adapter is wanted on any replica")
     for problem in shown["problems"]:
-        console.print(f"[yellow]![/] {_plain(problem)}")
+        console.print(f"[yellow]![/] {escape(problem)}")
 
 
 @lora.command("load")
@@ -144,15 +145,11 @@ def adapter_table(rows: list[dict[str, Any]]) -> Any:
             row["reason"],
             age(now - row["since"]),
             row["digest"][:12],
-            _plain(row["source"]),
-            _plain(row["message"]),
+            escape(row["source"]),
+            escape(row["message"]),
         )
     return shown
 
 
 def _absolute(source: str) -> str:
     return str(Path(source).resolve()) if source.startswith(("./", "../")) else source
-
-
-def _plain(text: str) -> str:
-    return text.replace("[", "\\[")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from modelyard.cli.exit_codes import ExitCode
 from modelyard.cli.output import Output, OutputOption, console, errors, fail, print_json, table
@@ -128,7 +129,7 @@ def history(
         return
     rows = table("REVISION", "CREATED", "IN FORCE", "CHANGE-CAUSE", "ARGS")
     for row in found["revisions"]:
-        args = "; ".join(text for text in row["args"] if text).replace("[", "\\[")
+        args = escape("; ".join(text for text in row["args"] if text))
         rows.add_row(
             str(row["revision"]), row["created"], "yes" if row["inForce"] else "", row["changeCause"] or "-", args
         )
@@ -214,7 +215,7 @@ def _say_progress(row: dict[str, Any], said: dict[str, str], output: Output) -> 
         message = f"{message} ({row['note']})"
     if output is Output.TEXT and said.get(row["name"]) != progressing(row)["message"]:
         said[row["name"]] = progressing(row)["message"]
-        errors.print(message.replace("[", "\\["))
+        errors.print(escape(message))
 
 
 def progressing(row: dict[str, Any]) -> dict[str, Any]:
@@ -238,7 +239,7 @@ def rollout_table(rows: list[dict[str, Any]]) -> Any:
             str(row["availableReplicas"]),
             str(row["revision"]),
             f"[red]{condition['reason']}[/]" if bad else condition["reason"],
-            "; ".join(part for part in (message, pinned, row["note"]) if part).replace("[", "\\["),
+            escape("; ".join(part for part in (message, pinned, row["note"]) if part)),
         )
     return shown
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 from rich.live import Live
+from rich.markup import escape
 
 from modelyard import __version__
 from modelyard.cli.adapter_news import AdapterNews, line_of, under_way
@@ -81,7 +82,7 @@ class StartupReport:
         coming, end = under_way(_adapters(yard)), time.monotonic() + _ADAPTER_SECONDS
         if coming and not self._json:
             names = ", ".join(sorted({status.adapter for status in coming}))
-            console.print(f"  adapters: waiting for {_plain(names)} (at most {_ADAPTER_SECONDS:.0f} s)")
+            console.print(f"  adapters: waiting for {escape(names)} (at most {_ADAPTER_SECONDS:.0f} s)")
         while under_way(_adapters(yard)) and time.monotonic() < end:
             self._changes(yard)
             await _next(changed)
@@ -114,14 +115,14 @@ class StartupReport:
             console.print("  [yellow]no Gateway has a usable listener[/] (modelyard check says why)")
         console.print(f"  admin   {admin}")
         if yard.settings.envoy is not None:
-            console.print(f"  edge    {_plain(str(yard.settings.envoy))}")
+            console.print(f"  edge    {escape(str(yard.settings.envoy))}")
         for note in notes:
-            console.print(f"  [yellow]{_plain(f'{note.object}: {note.message}; {note.advice}')}[/]")
+            console.print(f"  [yellow]{escape(f'{note.object}: {note.message}; {note.advice}')}[/]")
         for row in skipped:
-            console.print(f"  [dim]skipped {row['what']}: {_plain(row['reason'])}[/]")
+            console.print(f"  [dim]skipped {row['what']}: {escape(row['reason'])}[/]")
         for name, setting in _changed_settings(yard):
             what = f"changed {name} {setting.setting}: {setting.change} ({setting.reason})"
-            console.print(f"  [dim]{_plain(what)}[/]")
+            console.print(f"  [dim]{escape(what)}[/]")
 
     def _changes(self, yard: Yard) -> None:
         """One line for each replica, Job and adapter whose state changed."""
@@ -135,7 +136,7 @@ class StartupReport:
             if self._json:
                 self._event("replica", name=item.key, phase=item.phase.value, ready=item.ready, message=item.message)
             else:
-                console.print(f"  {item.key}: {_plain(state)}")
+                console.print(f"  {item.key}: {escape(state)}")
 
     def _job_changes(self, yard: Yard) -> None:
         """One line for each Job whose phase changed."""
@@ -147,7 +148,7 @@ class StartupReport:
             if self._json:
                 self._event("job", name=item.key, phase=state, message=item.message)
             else:
-                console.print(f"  {key}: {_plain(f'{state} ({item.message})' if item.message else state)}")
+                console.print(f"  {key}: {escape(f'{state} ({item.message})' if item.message else state)}")
 
     def _adapter_changes(self, yard: Yard) -> None:
         """One line for each adapter that settled, and for what is wrong with what is wanted."""
@@ -158,12 +159,12 @@ class StartupReport:
             if self._json:
                 self._event("adapterProblem", message=problem)
             else:
-                console.print(f"  [yellow]adapters: {_plain(problem)}[/]")
+                console.print(f"  [yellow]adapters: {escape(problem)}[/]")
         for status in self._adapters.changed(adapters.statuses()):
             if self._json:
                 self._event("adapter", **_shown(status))
             else:
-                console.print(f"  {_plain(line_of(status))}")
+                console.print(f"  {escape(line_of(status))}")
 
     def _ready(self, yard: Yard) -> None:
         names = models(yard)
@@ -176,11 +177,11 @@ class StartupReport:
             f"[bold green]ready[/]  models: {', '.join(names) if names else 'none listed by the servers yet'}"
         )
         for status in under_way(_adapters(yard)):
-            console.print(f"  [yellow]still on its way: {_plain(line_of(status))}[/] (modelyard lora ls)")
+            console.print(f"  [yellow]still on its way: {escape(line_of(status))}[/] (modelyard lora ls)")
         if address and names:
             console.print("\nTry:")
             for name in names[:_SHOWN_REQUESTS]:
-                console.print(f"  {_plain(curl(address, name))}", soft_wrap=True)
+                console.print(f"  {escape(curl(address, name))}", soft_wrap=True)
             console.print(f"  modelyard explain --model {shlex.quote(names[0])}{self._home_option(yard)}\n")
         console.print("[dim]modelyard ps | logs -f NAME | explain --model NAME | stop      Ctrl-C stops everything[/]")
 
@@ -254,17 +255,13 @@ def _progress(yard: Yard) -> Any:
     for item in yard.replicas():
         colour = "green" if item.ready else "red" if item.phase is Phase.BACKOFF else "yellow"
         phase = "Ready" if item.ready else item.phase.value
-        rows.add_row(item.key, f"[{colour}]{phase}[/]", age(now - item.since), _plain(item.message))
+        rows.add_row(item.key, f"[{colour}]{phase}[/]", age(now - item.since), escape(item.message))
     return rows
 
 
 def _state(item: ReplicaStatus) -> str:
     phase = "ready" if item.ready else item.phase.value
     return f"{phase} ({item.message})" if item.message else phase
-
-
-def _plain(text: str) -> str:
-    return text.replace("[", "\\[")
 
 
 async def _next(changed: asyncio.Event) -> None:
