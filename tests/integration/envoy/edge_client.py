@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
+import select
+import socket
 import threading
 import time
 from collections import Counter
@@ -58,6 +60,19 @@ def send(
         connection.close()
     named = {name.lower(): value for name, value in answer.getheaders()}
     return Answer(answer.status, time.monotonic() - began, data, named, body or b"")
+
+
+def status_while_sending(address: tuple[str, int], host: str, size: int) -> int:
+    """The status that comes while a body is on its way, of which no more is sent then."""
+    head = f"POST {PATH} HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\ncontent-length: {size}\r\n\r\n"
+    left = memoryview(head.encode() + b"a" * size)
+    with socket.create_connection(address, timeout=30) as connection:
+        while left:
+            readable, writable, _ = select.select([connection], [connection], [], 30)
+            if readable or not writable:
+                break
+            left = left[connection.send(left[:65_536]) :]
+        return int(connection.recv(64).split(b" ", 2)[1])
 
 
 class Load:
