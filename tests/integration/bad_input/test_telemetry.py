@@ -48,14 +48,15 @@ def tokens(yard: Yard, model: str) -> tuple[float, float]:
 
 @pytest.mark.parametrize("stream", [True, False])
 def test_tokens_are_counted(yard: Yard, stream: bool) -> None:
-    """From whole answers and from streams that were asked for their usage."""
-    before = tokens(yard, "solo")
+    """From whole answers and from streams that were asked for their usage; of a name that no other test asks for, since
+    what was asked before may be counted later."""
+    before = tokens(yard, "counted")
     fields = {"stream_options": {"include_usage": True}} if stream else {}
     for _ in range(3):
-        body = chat("solo", stream=stream, max_tokens=5, ignore_eos=True, **fields)
+        body = chat("counted", stream=stream, max_tokens=5, ignore_eos=True, **fields)
         assert yard.ask(post(CHAT, body)).status == 200
-    until(lambda: tokens(yard, "solo")[1] == before[1] + 15, "15 more tokens")
-    assert tokens(yard, "solo")[0] > before[0]
+    until(lambda: tokens(yard, "counted")[1] == before[1] + 15, "15 more tokens")
+    assert tokens(yard, "counted")[0] > before[0]
 
 
 def test_a_request_is_one_line(yard: Yard) -> None:

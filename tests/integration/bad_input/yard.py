@@ -76,6 +76,11 @@ apiVersion: inference.networking.x-k8s.io/v1alpha2
 kind: InferenceModel
 metadata: {name: alias}
 spec: {modelName: alias, targetModels: [{name: solo}], poolRef: {name: solo}}
+---
+apiVersion: inference.networking.x-k8s.io/v1alpha2
+kind: InferenceModel
+metadata: {name: counted}
+spec: {modelName: counted, targetModels: [{name: solo}], poolRef: {name: solo}}
 """
 
 
@@ -136,7 +141,7 @@ def _manifests(sims: dict[str, list[Sim]], recorder: Recorder) -> str:
     documents += [_pool(name, ports) for name, ports in pools.items()]
     documents += [_pool("empty", [9])[: _pool("empty", [9]).index("---")]]
     documents += [_model_route(name, name) for name in (*pools, "empty")]
-    documents += [_model_route("solo", "solo-adapter"), _model_route("solo", "alias")]
+    documents += [_model_route("solo", name) for name in ("solo-adapter", "alias", "counted")]
     documents += [_model_route("shed", "shed-batch"), _any_route("pool.test", _pool_ref("solo"))]
     documents += [_any_route("pair.test", _pool_ref("pair"), "{backendRequest: 400ms}")]
     documents += [_any_route("deadline.test", _pool_ref("pair"), "{request: 600ms}")]

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from docs.examples import ROOT, Block, Place, blocks
+from modelyard.local.envoy import find_envoy
 
 START_LINES = 200
 STOP_SECONDS = 60
@@ -72,6 +73,8 @@ def test_it_runs_beside_a_yard(block: Block, yard: Place) -> None:
 def test_it_runs_with_a_real_envoy(block: Block, tmp_path: Path) -> None:
     """At an address and in a folder of its own: others may have the default ports of 127.0.0.1, and one Envoy may have
     shared memory for hot restarts."""
+    envoy = find_envoy()
+    assert envoy is not None
     host = "127.84.0.9"
     bound = f"--bind {host}"
     places = {
@@ -81,7 +84,7 @@ def test_it_runs_with_a_real_envoy(block: Block, tmp_path: Path) -> None:
         "modelyard envoy-config": f"modelyard envoy-config {bound} --picker {host}:9002 --router {host}:9004",
         "modelyard epp": f"modelyard epp {bound}",
         "modelyard bbr": f"modelyard bbr {bound}",
-        "envoy -c": "envoy --disable-hot-restart --log-level error -c",
+        "envoy -c": f"{envoy.path} --disable-hot-restart --log-level error -c",
     }
     assert "demo-alpaca" in Place(addresses=places, seconds=380).run(block)
 
