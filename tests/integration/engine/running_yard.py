@@ -106,10 +106,12 @@ class RunningYard:
         return below | {pid for pid in all_pids() if str(self.home) in working_place(pid)}
 
     def temporary_files(self) -> set[str]:
-        """Of this yard: those in its home, and those that its processes have outside of it, as far as they show."""
+        """Of this yard: those in its home, and those that its processes have outside of it, as far as they show. A
+        checkout or an environment may lie among them and is none."""
         found: set[str] = set().union(*map(temporary_files_of, self.leftovers()))
         inside = {str(folder) for folder in (self.home / "replicas").glob("*/tmp")}
-        return inside | {path for path in found if not path.startswith(f"{self.home.parent}/")}
+        elsewhere = (f"{self.home.parent}/", f"{REPOSITORY}/", f"{sys.prefix}/")
+        return inside | {path for path in found if not path.startswith(elsewhere)}
 
     # ── what it says ──
 
