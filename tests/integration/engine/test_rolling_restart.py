@@ -36,6 +36,17 @@ class Restart:
     note: str = ""
     over: bool = False
 
+    async def row(self) -> dict[str, Any]:
+        """Of ``rollout status``."""
+        rows = (await asyncio.to_thread(self.yard.admin, "/api/rollouts"))["rollouts"]
+        return dict(next(one for one in rows if one["name"] == MODEL))
+
+    async def until_available(self) -> None:
+        """All of them have been ready for as long as ``minReadySeconds`` asks."""
+        async with asyncio.timeout(120):
+            while (await self.row())["availableReplicas"] < REPLICAS:
+                await asyncio.sleep(0.1)
+
     async def run(self) -> None:
         """Ask for it, and return when it is complete."""
         row = await asyncio.to_thread(self.yard.cli_json, "rollout", "restart", MODEL)
@@ -44,8 +55,7 @@ class Restart:
             for item in (await asyncio.to_thread(self.yard.replicas)).values():
                 if item["phase"] == "Stopping" and item["pid"]:
                     self._look_at(item)
-            rows = (await asyncio.to_thread(self.yard.admin, "/api/rollouts"))["rollouts"]
-            row = next(one for one in rows if one["name"] == MODEL)
+            row = await self.row()
             self.fewest.append(row["availableReplicas"])
             self.changing = row["readyReplicas"] > row["availableReplicas"] or row["leaving"] > 0
         self.note, self.over, self.changing = row["note"], True, False
@@ -73,6 +83,7 @@ def test_a_rolling_restart_loses_no_stream(three_replicas: RunningYard) -> None:
 
     async def restarted() -> None:
         await soon(lambda: load.finished, "streams are served", 120)
+        await restart.until_available()
         began = time.monotonic()
         try:
             await restart.run()
