@@ -6,7 +6,8 @@ import pytest
 from modelyard.control import worker_counts
 from modelyard.control.worker_counts import RequestTotals, adapter_waits, open_requests
 from modelyard.control.worker_handle import Worker
-from modelyard.telemetry.request_metrics import OTHER, RequestRow
+from modelyard.telemetry.bounded_labels import OTHER
+from modelyard.telemetry.request_metrics import RequestRow
 from modelyard.worker import protocol
 
 

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import ssl
 
 from modelyard.extproc.failed_connections import PortFaults
 from modelyard.extproc.grpc_connection import GrpcConnection
 from modelyard.extproc.grpc_limits import GrpcLimits
 from modelyard.extproc.grpc_stream import GrpcStream, OpenStream, Services, StreamHandler
+from modelyard.extproc.seldom_told import SeldomTold
 from modelyard.worker.listening_socket import BACKLOG, listening_socket
 
 __all__ = ["GrpcLimits", "GrpcServer", "GrpcStream", "OpenStream", "Services", "StreamHandler"]
 
 LOOK_EVERY = 2.0
 """Seconds between two looks at connections that may have been left."""
-_TELL_EVERY = 60.0
-
-log = logging.getLogger(__name__)
 
 
 class GrpcServer:
@@ -34,7 +31,7 @@ class GrpcServer:
         """Bytes of messages that are not complete, of all connections."""
         self._emptied: asyncio.Event | None = None
         self._draining = False
-        self._told_full = -_TELL_EVERY
+        self._told = SeldomTold(loop.time)
         self._looking = loop.call_later(LOOK_EVERY, self._look)
 
     async def listen(
@@ -111,18 +108,12 @@ class GrpcServer:
     def admit(self, connection: GrpcConnection) -> bool:
         """Count a connection in; False: there are as many as there may be."""
         if len(self._connections) >= self.limits.max_connections:
-            self._tell_full()
+            self._told.tell(f"connections are refused: there are {self.limits.max_connections}, the limit")
             return False
         self._connections.add(connection)
         if self._draining:
             connection.drain()
         return True
-
-    def _tell_full(self) -> None:
-        now = self.loop.time()
-        if now - self._told_full > _TELL_EVERY:
-            self._told_full = now
-            log.warning("connections are refused: there are %d, the limit", self.limits.max_connections)
 
     def dismiss(self, connection: GrpcConnection) -> None:
         """A connection is gone."""

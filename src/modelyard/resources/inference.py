@@ -13,7 +13,6 @@ from modelyard.resources.bases import Strict, StrictResource
 
 POOL_GROUP = "inference.networking.k8s.io"
 OLD_POOL_GROUP = "inference.networking.x-k8s.io"
-LLM_D_GROUP = "llm-d.ai"
 
 
 class PoolSelector(Strict, frozen=True, kw_only=True):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 OTHER = "other"
-LONGEST = 256
-"""Characters of a value; longer ones are ``other``."""
+LONGEST = 1024
+"""Characters of a value, as many as a model's name may have bytes; longer ones are ``other``."""
 
 
 class BoundedLabels:

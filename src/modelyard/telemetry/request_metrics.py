@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import msgspec
 
 from modelyard.exchange.record import ExchangeRecord
-from modelyard.telemetry.bounded_labels import OTHER
+from modelyard.telemetry.bounded_labels import BoundedLabels
 
 DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 """Upper bounds in seconds. From a cache hit's few milliseconds to a long generation's minutes."""
@@ -83,7 +83,7 @@ class RequestMetrics:
 
     def __init__(self) -> None:
         self._rows: dict[tuple[str, str, str, int, str], RequestRow] = {}
-        self._models: set[str] = set()
+        self._models = BoundedLabels(MAX_MODELS)
         self._pending: list[ExchangeRecord] = []
 
     def record(self, record: ExchangeRecord) -> None:
@@ -120,29 +120,22 @@ class RequestMetrics:
         self._pending.clear()
 
     def _row(self, record: ExchangeRecord) -> RequestRow:
-        model = record.model
-        if model and model not in self._models:
-            model = self._admit(model, record)
+        row = self._rows.get((record.route, record.backend, record.model, record.status, record.reason))
+        if row is not None:
+            return row
+        # A model name becomes a label only once a request for it was routed to something that knows it: names that
+        # clients make up leave room for the models that there are.
+        model = self._models.of(record.model, learn=bool(record.backend) and record.status != 404)
         key = (record.route, record.backend, model, record.status, record.reason)
         row = self._rows.get(key)
         if row is None:
             row = self._rows[key] = RequestRow(*key)
         return row
 
-    def _admit(self, model: str, record: ExchangeRecord) -> str:
-        """A model name becomes a label only once a request for it was routed to something that knows it, and only up to
-        the cap: names that clients make up leave room for the models that there are."""
-        if not record.backend or record.status == 404 or len(self._models) >= MAX_MODELS:
-            return OTHER
-        self._models.add(model)
-        return model
-
     def know(self, models: Iterable[str]) -> None:
         """Names that are labels whatever a request for them comes to, within the cap."""
         for model in models:
-            if len(self._models) >= MAX_MODELS:
-                return
-            self._models.add(model)
+            self._models.of(model)
 
     def drain(self) -> list[RequestRow]:
         """The rows since the last drain; counting starts anew."""
