@@ -98,7 +98,7 @@ class AdminServer:
         return _json({"kind": "List", "apiVersion": "v1", "items": items})
 
     async def _fleet(self, request: web.Request) -> web.Response:
-        return _json(self._source.fleet())
+        return _json(await self._source.fleet())
 
     async def _replicas(self, request: web.Request) -> web.Response:
         return _json({"replicas": self._source.replicas()})

@@ -14,7 +14,7 @@ class ExplainUnavailable(RuntimeError):
 
 
 class AdminSource(Protocol):
-    """Plain data, ready for JSON. Nothing here blocks except ``explain``, which asks a worker."""
+    """Plain data, ready for JSON. What is asynchronous asks workers."""
 
     def readiness(self) -> tuple[bool, dict[str, Any]]:
         """Whether requests can be served (snapshot applied, workers up, sockets bound), and the details."""
@@ -24,8 +24,8 @@ class AdminSource(Protocol):
         """Objects with their status, as Kubernetes would show them. Raises :class:`UnknownKind`."""
         ...
 
-    def fleet(self) -> dict[str, Any]:
-        """Backends and their endpoints with state, load and models."""
+    async def fleet(self) -> dict[str, Any]:
+        """Backends and their endpoints with state, load, models and what is open now."""
         ...
 
     def replicas(self) -> list[dict[str, Any]]:

@@ -211,6 +211,10 @@ class WorkerPool:
         """Requests that wait for an adapter, by backend label and adapter, all workers together."""
         return adapter_waits(self.workers)
 
+    async def counts_of_now(self) -> None:
+        """Have what is counted here be what workers have counted up to now. Takes half a second at most."""
+        await self._questions.counts(self.workers)
+
     async def everyone_knows(self) -> None:
         """Wait until every worker sends requests by the fleet of now, or a later one, and has said what it has open
         since. A worker that is gone sends nothing, and gets the fleet of then when it comes."""
@@ -297,6 +301,7 @@ class WorkerPool:
                 self._totals.add(message.rows)
                 if message.server_rows:
                     self._on_rows(message.server_rows)
+                self._questions.take_counts(message)
             case protocol.EndpointFailed():
                 self._on_failure(message.address, message.at)
             case protocol.ModelMissing():

@@ -77,8 +77,9 @@ class YardView:
         workloads = self._yard.workloads
         return [] if workloads is None else [msgspec.to_builtins(item) for item in workloads.jobs.statuses()]
 
-    def fleet(self) -> dict[str, Any]:
+    async def fleet(self) -> dict[str, Any]:
         """Backends and endpoints."""
+        await self._yard.workers.counts_of_now()
         return fleet_report(
             self._yard.current_fleet,
             self._yard.workers.in_flight(),
@@ -150,6 +151,7 @@ class YardView:
 
     async def metrics(self) -> str:
         """The metrics page."""
+        await self._yard.workers.counts_of_now()
         now = time.monotonic()
         gauges: dict[Metric, list[Sample]] = {
             catalogue.INFO: [((__version__,), 1)],

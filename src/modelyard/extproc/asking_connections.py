@@ -24,10 +24,15 @@ class Connection(Protocol):
         ...
 
 
+_SECONDS = 0.9
+"""At least, between two counts: workers are also asked to report in between, by whoever reads their metrics."""
+
+
 class AskingConnections:
     """Those of one worker."""
 
     def __init__(self) -> None:
+        self._began = float("-inf")
         self._heard: set[Connection] = set()
         self._counted: list[Connection] = []
 
@@ -35,10 +40,12 @@ class AskingConnections:
         """A call began."""
         self._heard.add(connection)
 
-    def count(self) -> int:
-        """How many asked since they were counted last, and may go on to."""
-        self._counted = [connection for connection in self._heard if not connection.draining]
-        self._heard.clear()
+    def count(self, now: float) -> int:
+        """How many asked during the last second or so, and may go on to."""
+        if now - self._began >= _SECONDS:
+            self._began = now
+            self._counted = [connection for connection in self._heard if not connection.draining]
+            self._heard.clear()
         return len(self._counted)
 
     def let_go(self, number: int) -> None:

@@ -100,7 +100,7 @@ class ExtProcServer:
         }
         return msgspec.structs.replace(
             stats,
-            asking=self._asking.count(),
+            asking=self._asking.count(now),
             server_rows=_encode_rows(rows),
             pools=pools,
             running=self._picker.running() if self._picker is not None else {},

@@ -200,7 +200,7 @@ class WorkerLife:
             case protocol.Explain():
                 self._explain(message)
             case protocol.Report():
-                self._report(time.monotonic())
+                self._report(time.monotonic(), message.id)
             case protocol.Drain():
                 self._stop(message.seconds, message.after)
             case protocol.LetGo():
@@ -266,13 +266,14 @@ class WorkerLife:
     def _model_missing(self, address: str, model: str) -> None:
         self._link.send(protocol.ModelMissing(address=address, model=model))
 
-    def _report(self, now: float) -> None:
+    def _report(self, now: float, question: int = 0) -> None:
         self._requests.flush()
         if self._link.lost_at is not None:
             return
         in_flight = {str(key): dict(counts) for key, counts in self.gateway.in_flight().items() if counts}
         stats = protocol.Stats(
             worker=self.options.worker,
+            report=question,
             rows=_encode_rows(self._metrics.drain()),
             open_exchanges=self.gateway.open_exchanges,
             open_connections=self.server.open_connections,

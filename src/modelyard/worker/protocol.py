@@ -2,8 +2,8 @@
 socket.
 
 The worker connects, says :class:`Hello`, and gets :class:`Configure` and the whole fleet as its first
-:class:`FleetUpdate`; then changes as they come. It reports :class:`Stats` once a second and failures as they
-happen. A worker whose control process is gone serves on with what it has and looks for the next one.
+:class:`FleetUpdate`; then changes as they come. It reports :class:`Stats` once a second and when it is asked
+to, failures as they happen. A worker whose control process is gone serves on with what it has and looks for the next one.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Stats(Message, frozen=True, kw_only=True):
     open_exchanges: int = 0
     open_connections: int = 0
     asking: int = 0
-    """Connections on which requests began. Of ext_proc workers only."""
+    """Connections on which requests began during the last second. Of ext_proc workers only."""
     in_flight: dict[str, dict[str, int]] = {}
     """Backend label -> address -> open requests."""
     fleet: int = 0
@@ -100,6 +100,8 @@ class Stats(Message, frozen=True, kw_only=True):
     """What this kind of worker counts beside ``rows``, as msgpack: opaque here."""
     pools: dict[str, PoolGauges] = {}
     """By backend label."""
+    report: int = 0
+    """``Report.id`` of what this answers; 0: it was time."""
     running: dict[str, int] = {}
     """Requests that endpoints are busy with, by the model that was asked for. Of endpoint pickers only."""
 
@@ -263,6 +265,9 @@ class Drain(Message, frozen=True, kw_only=True):
 
 class Report(Message, frozen=True, kw_only=True):
     """Send :class:`Stats` now: whoever asks waits for what this worker goes by."""
+
+    id: int = 0
+    """Comes back in :class:`Stats`."""
 
 
 class LetGo(Message, frozen=True, kw_only=True):

@@ -97,7 +97,7 @@ def test_what_the_admin_api_shows() -> None:
     (pool,) = control.view.resources("InferencePool", "dev", None)
     assert pool["metadata"]["name"] == "code"
     assert control.view.summary()["role"] == "epp"
-    assert control.view.fleet()["backends"] == []
+    assert asyncio.run(control.view.fleet())["backends"] == []
     assert control.view.replicas() == []
 
 

@@ -30,7 +30,8 @@ def test_in_the_middle_of_a_stream(yard: Yard, leave: Callable[[Wire], None]) ->
         wire.send(post(CHAT, chat("solo", stream=True, max_tokens=HOLDS, ignore_eos=True)))
         wire.until(b"data: ")
     assert sim.working == 8
-    until(lambda: yard.gateway.in_flight() == 8, "eight in flight")
+    assert yard.gateway.in_flight() == 8
+    assert yard.gateway.metric("modelyard_open_exchanges") == 8
     for wire in wires:
         leave(wire)
     until(lambda: not sim.working, "the engine stops", 2.0)

@@ -65,9 +65,10 @@ class ExtProcView:
         since = self._control.applied_at
         return shown_resources(self._control.resources, statuses, since, kind=kind, namespace=namespace, name=name)
 
-    def fleet(self) -> dict[str, Any]:
+    async def fleet(self) -> dict[str, Any]:
         """Pools and endpoints."""
         workers = self._control.workers
+        await workers.counts_of_now()
         return fleet_report(self._control.fleet, workers.in_flight(), time.monotonic(), workers.waiting_for_loads())
 
     def replicas(self) -> list[dict[str, Any]]:
@@ -111,6 +112,7 @@ class ExtProcView:
     async def metrics(self) -> str:
         """The metrics page."""
         workers, configuration = self._control.workers, self._control.configuration
+        await workers.counts_of_now()
         gauges: dict[Metric, list[Sample]] = {
             catalogue.INFO: [((__version__,), 1)],
             catalogue.CONFIG_GENERATION: [((), configuration.generation)],
