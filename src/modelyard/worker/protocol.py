@@ -3,7 +3,8 @@ socket.
 
 The worker connects, says :class:`Hello`, and gets :class:`Configure` and the whole fleet as its first
 :class:`FleetUpdate`; then changes as they come. It reports :class:`Stats` once a second and when it is asked
-to, failures as they happen. A worker whose control process is gone serves on with what it has and looks for the next one.
+to, failures as they happen. A worker whose control process is gone serves on with what it has and looks for the
+next one.
 """
 
 from __future__ import annotations
