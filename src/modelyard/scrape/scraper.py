@@ -109,7 +109,8 @@ class Scraper:
         """Which adapters an endpoint has, and which it will have soon; ``on_change`` gets it before this returns.
 
         ``names``: name for clients -> name in this engine, of adapters that were loaded (an empty name: not to be used
-        any more). A name that is new here is believed until the model list is read again, which is done at once.
+        any more). A name that is new here is believed until the model list is read again, which is done at once; one
+        that was not to be used and is left out now is not believed until then, since it has been unloaded.
         ``expected``: names for clients; requests for them wait. Both replace what was said before, and are forgotten
         with the endpoint. False: the address is not watched, nothing was kept.
         """

@@ -55,6 +55,8 @@ class Watch:
         self._unlisted: frozenset[str] = frozenset()
         self.adapter_names: Mapping[str, str] = {}
         self.expected: frozenset[str] = frozenset()
+        self._withdrawn: Mapping[str, str] = {}
+        """Name of an adapter that is not to be used any more -> the engine's name for it, where that was ever told."""
         if self.engine is not None:
             self._adopt(self.engine, self.engine.metrics)
         else:
@@ -136,10 +138,23 @@ class Watch:
         if names == self.adapter_names and expected == self.expected:
             return
         before, self.adapter_names, self.expected = self.adapter_names, dict(names), expected
+        self._doubt_unloaded(before)
         loaded = [engine_name for name, engine_name in names.items() if engine_name and before.get(name) != engine_name]
         self._believed.vouch(loaded, self._shared.clock())
         self._note_expectations()
         self._models.soon()
+
+    def _doubt_unloaded(self, before: Mapping[str, str]) -> None:
+        """What was not to be used and is not spoken of any more is unloaded: the list from before still has it."""
+        withdrawn, names = self._withdrawn, self.adapter_names
+        self._withdrawn = {
+            name: before.get(name) or withdrawn.get(name, name)
+            for name, engine_name in names.items()
+            if not engine_name
+        }
+        for name in withdrawn.keys() - names.keys():
+            for listed in (name, withdrawn[name]):
+                self._believed.doubt(listed, self._shared.clock())
 
     def model_missing(self, engine_name: str) -> None:
         """A request found that the engine does not have this adapter."""
