@@ -27,7 +27,7 @@ async def worker_of(path: Path, pid: int) -> protocol.ToWorker | None:
 
 
 def test_workers_that_nobody_looks_after_are_drained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(left_behind, "_REPORT_SECONDS", 0.2)
+    monkeypatch.setattr(left_behind, "_REPORT_SECONDS", 1.0)
     orphaned, alive = tmp_path / "epp-127.0.0.1-9002.sock", tmp_path / "bbr-127.0.0.1-9004.sock"
     for path in (orphaned, alive):
         path.touch()

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import fcntl
 import os
-import threading
 from pathlib import Path
 
 import pytest
 
+from modelyard.control import yard_file
 from modelyard.control.yard_file import (
     HomeInUse,
     YardFile,
@@ -39,15 +39,15 @@ def test_a_home_is_in_use_while_its_yard_runs_whatever_its_file_says(tmp_path: P
     assert not in_use(home)
 
 
-def test_a_look_at_the_lock_does_not_keep_a_yard_from_starting(tmp_path: Path) -> None:
+def test_a_look_at_the_lock_does_not_keep_a_yard_from_starting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = Home.at(tmp_path)
     with (tmp_path / "yard.lock").open("a") as look:
         fcntl.flock(look, fcntl.LOCK_SH)
-        release = threading.Timer(0.05, look.close)
-        release.start()
+        monkeypatch.setattr(yard_file, "_LOOK_SECONDS", 10.0)
+        monkeypatch.setattr("modelyard.control.yard_file.time.sleep", lambda seconds: look.close())
         with only_yard(home):
+            assert look.closed
             assert in_use(home)
-        release.join()
 
 
 def test_the_file_is_read_as_it_was_written(tmp_path: Path) -> None:

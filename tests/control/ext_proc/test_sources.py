@@ -57,6 +57,13 @@ async def followed(source: Source, change: object) -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
+def replace(path: Path, text: str) -> None:
+    """In one step: a file that is written in place is empty for a moment, and may be read then."""
+    draft = path.with_name(".draft")
+    draft.write_text(text)
+    draft.replace(path)
+
+
 def test_a_file_is_read_again_and_a_broken_one_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(EndpointsFileSource, "_LOOK_SECONDS", 0.01)
     path = tmp_path / "endpoints.yaml"
@@ -64,7 +71,7 @@ def test_a_file_is_read_again_and_a_broken_one_changes_nothing(tmp_path: Path, m
 
     async def test() -> None:
         source = EndpointsFileSource(FileDiscovery(path=str(path), watch_file=True))
-        await followed(source, lambda: path.write_text("endpoints: [{name: a, address: 10.0.0.2, port: '1'}]"))
+        await followed(source, lambda: replace(path, "endpoints: [{name: a, address: 10.0.0.2, port: '1'}]"))
         assert [item.address for item in source.latest.endpoints] == ["10.0.0.2:1"]
         await followed(source, path.unlink)
         assert [item.address for item in source.latest.endpoints] == ["10.0.0.2:1"]
@@ -81,7 +88,7 @@ def test_manifests_are_followed_and_broken_ones_withheld(tmp_path: Path) -> None
     async def test() -> None:
         source = ManifestSource([path], None, read_manifests([path]))
         assert len(source.latest.resources.inference_pools) == 2
-        await followed(source, lambda: path.write_text(POOLS.replace("targetPorts", "ports")))
+        await followed(source, lambda: replace(path, POOLS.replace("targetPorts", "ports")))
         assert source.latest.withheld
 
     asyncio.run(test())

@@ -364,7 +364,8 @@ def test_a_socket_that_nobody_reads_holds_the_handler_back() -> None:
 def test_deadlines() -> None:
     async def test() -> None:
         async with serving() as (server, target), channel(target) as client:
-            call = client.stream_stream(METHOD)(timeout=0.2)
+            await exchange(client.stream_stream(METHOD)(), b"connected")  # a deadline covers that as well
+            call = client.stream_stream(METHOD)(timeout=2)
             await call.write(b"message")
             await call.read()
             with pytest.raises(grpc.aio.AioRpcError):
@@ -529,7 +530,7 @@ def test_connections_that_say_nothing_are_cut() -> None:
 
 def test_a_peer_that_is_gone_without_a_word_is_cut() -> None:
     async def test() -> None:
-        limits = GrpcLimits(quiet=0.1, quiet_timeout=0.1)
+        limits = GrpcLimits(quiet=0.1, quiet_timeout=1.0)
         async with serving(limits=limits) as (server, target), channel(target) as client:
             call = client.stream_stream(METHOD)()
             await call.write(b"message")

@@ -35,12 +35,15 @@ from lawful_proxy import BUFFERED as BUFFERED_MODE
 from lawful_proxy import FULL_DUPLEX as FULL_DUPLEX_MODE
 from lawful_proxy import STREAMED as STREAMED_MODE
 
+from modelyard.extproc import request_side
 from modelyard.extproc.endpoint_picker import PROCESS, EndpointPicker
 from modelyard.extproc.grpc_server import GrpcServer
 
 pytestmark = pytest.mark.integration
 
 ASK = b'{"model": "m", "prompt": "hello"}'
+LONG_SILENCE = 5.0
+"""Seconds within which the body follows on its head where a test is of no silence."""
 OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.use_local_subchannel_pool", 1)]
 
 
@@ -155,8 +158,9 @@ def test_everything_said_at_once_is_answered() -> None:
     run(test)
 
 
-def test_a_proxy_that_shows_little_and_says_nothing_of_its_modes() -> None:
+def test_a_proxy_that_shows_little_and_says_nothing_of_its_modes(monkeypatch: pytest.MonkeyPatch) -> None:
     """No pseudo header fields, values in the older field, the subset and a forced model beside them."""
+    monkeypatch.setattr(request_side, "SILENCE", LONG_SILENCE)
 
     async def test() -> None:
         async with serving() as it:

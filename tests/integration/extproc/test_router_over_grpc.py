@@ -13,6 +13,7 @@ from envoy.service.ext_proc.v3 import external_processor_pb2 as pb
 from envoy.service.ext_proc.v3 import external_processor_pb2_grpc as pb_grpc
 from ext_proc_yard import BUFFERED, FULL_DUPLEX, POST, Yard, http_headers, set_headers
 
+from modelyard.extproc import request_side
 from modelyard.extproc.body_based_router import BodyBasedRouter
 from modelyard.extproc.grpc_server import GrpcServer
 from modelyard.extproc.processor import PROCESS
@@ -59,7 +60,8 @@ def body_messages(body: bytes) -> list[pb.ProcessingRequest]:
 
 @pytest.mark.parametrize("config", [FULL_DUPLEX, None], ids=["said", "unsaid"])
 @pytest.mark.parametrize("size", [10, 300_000])
-def test_full_duplex(config: Any, size: int) -> None:
+def test_full_duplex(config: Any, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_side, "SILENCE", 5.0)  # within which the body follows on its head
     body = json.dumps({"prompt": "x" * size, "model": "food"}).encode()
     head = pb.ProcessingRequest(request_headers=http_headers(POST), protocol_config=config)
     first, *rest = answers_to([head, *body_messages(body)])

@@ -18,10 +18,17 @@ from .conftest import GET, GROUP, MANIFEST, Peer, Yard, always, answer_ok, endpo
 pytestmark = pytest.mark.integration
 
 
-def free_port() -> int:
+def free_port(host: str = "127.0.0.1") -> int:
+    with socket.socket() as sock:
+        sock.bind((host, 0))
+        return int(sock.getsockname()[1])
+
+
+def free_ports() -> tuple[int, int]:
+    """Two that differ: the first is held while the second is looked for."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+        return int(sock.getsockname()[1]), free_port()
 
 
 def binding(port: int, *, tls: bool = False) -> SocketBinding:
@@ -70,7 +77,7 @@ def test_sockets_come_and_go_without_dropping_a_connection() -> None:
     async def test() -> None:
         async with endpoint(answer_ok) as server, yard(server.address) as gw:
             listeners = Listeners(gw.plane)
-            one, two = free_port(), free_port()
+            one, two = free_ports()
             assert await listeners.apply([binding(one)], []) == []
             first = Peer(*await asyncio.open_connection("127.0.0.1", one))
             assert await asks(first) == 200

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -41,6 +42,8 @@ from .conftest import (
 from .test_listeners import free_port
 
 pytestmark = pytest.mark.integration
+
+Address = tuple[str, int]
 
 
 class Control:
@@ -90,14 +93,19 @@ class Control:
 
 
 class Running:
-    def __init__(self, control: Control, process: asyncio.subprocess.Process, port: int, log: Path) -> None:
+    def __init__(self, control: Control, process: asyncio.subprocess.Process, place: Address, log: Path) -> None:
         self.control = control
         self.process = process
-        self.port = port
+        self.place = place
         self.log = log
 
     async def client(self) -> Peer:
-        return Peer(*await asyncio.open_connection("127.0.0.1", self.port))
+        return Peer(*await asyncio.open_connection(*self.place))
+
+    def listens(self) -> bool:
+        address = int.from_bytes(socket.inet_aton(self.place[0]), sys.byteorder)
+        needle = f" {address:08X}:{self.place[1]:04X} 00000000:0000 0A"
+        return needle in Path("/proc/net/tcp").read_text()
 
     async def ask(self, request: bytes) -> int:
         peer = await self.client()
@@ -107,21 +115,22 @@ class Running:
         return status
 
 
-def configuration(port: int, generation: int = 1, manifest: str = MANIFEST) -> protocol.Configure:
+def configuration(place: Address, generation: int = 1, manifest: str = MANIFEST) -> protocol.Configure:
     resources, _ = ResourceSet.of(load_documents(manifest, "test.yaml").objects)
     return protocol.Configure(
         generation=generation,
         resources=encode_objects(resources),
-        bindings=(protocol.SocketBinding(group=GROUP, host="127.0.0.1", port=port),),
+        bindings=(protocol.SocketBinding(group=GROUP, host=place[0], port=place[1]),),
     )
 
 
 @asynccontextmanager
-async def worker(tmp_path: Path, *addresses: str, arguments: tuple[str, ...] = ()) -> AsyncIterator[Running]:
+async def worker(tmp_path: Path, host: str, *addresses: str, arguments: tuple[str, ...] = ()) -> AsyncIterator[Running]:
+    """``host``: a loopback address that no other test uses; ``addresses``: of the endpoints."""
     control = Control(tmp_path / "control.sock")
     await control.start()
-    port, log = free_port(), tmp_path / "access.log"
-    control.configure = configuration(port)
+    place, log = (host, free_port(host)), tmp_path / "access.log"
+    control.configure = configuration(place)
     control.fleet = fleet_of({POOL: list(addresses), SERVICE: list(addresses)})
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -137,16 +146,16 @@ async def worker(tmp_path: Path, *addresses: str, arguments: tuple[str, ...] = (
     )
     try:
         await until(lambda: control.of(protocol.Configured), 20)
-        yield Running(control, process, port, log)
+        yield Running(control, process, place, log)
     finally:
         if process.returncode is None:
             process.kill()
         await process.wait()
 
 
-def test_a_worker_serves_reports_and_drains(tmp_path: Path) -> None:
+def test_a_worker_serves_reports_and_drains(tmp_path: Path, own_address: str) -> None:
     async def test() -> None:
-        async with endpoint(answer_ok) as server, worker(tmp_path, server.address) as running:
+        async with endpoint(answer_ok) as server, worker(tmp_path, own_address, server.address) as running:
             control = running.control
             hello = control.messages[0]
             assert isinstance(hello, protocol.Hello)
@@ -171,9 +180,13 @@ def test_a_worker_serves_reports_and_drains(tmp_path: Path) -> None:
     run(test(), 40)
 
 
-def test_configurations_and_fleets_change_under_load(tmp_path: Path) -> None:
+def test_configurations_and_fleets_change_under_load(tmp_path: Path, own_address: str) -> None:
     async def test() -> None:
-        async with endpoint(answer_ok) as one, endpoint(answer_ok) as two, worker(tmp_path, one.address) as running:
+        async with (
+            endpoint(answer_ok) as one,
+            endpoint(answer_ok) as two,
+            worker(tmp_path, own_address, one.address) as running,
+        ):
             control = running.control
             statuses: list[int] = []
             stop = asyncio.Event()
@@ -186,7 +199,7 @@ def test_configurations_and_fleets_change_under_load(tmp_path: Path) -> None:
 
             tasks = [asyncio.create_task(load()) for _ in range(4)]
             for generation in range(2, 7):
-                control.send(configuration(running.port, generation))
+                control.send(configuration(running.place, generation))
                 addresses = [one.address, two.address] if generation % 2 else [two.address]
                 control.update(fleet_of({POOL: addresses, SERVICE: addresses}, generation))
                 await until(lambda: control.of(protocol.Configured)[-1].generation == generation)  # type: ignore[union-attr]  # noqa: B023
@@ -198,9 +211,9 @@ def test_configurations_and_fleets_change_under_load(tmp_path: Path) -> None:
     run(test(), 40)
 
 
-def test_explain_and_failures_are_told(tmp_path: Path) -> None:
+def test_explain_and_failures_are_told(tmp_path: Path, own_address: str) -> None:
     async def test() -> None:
-        async with worker(tmp_path, "127.0.0.1:1") as running:
+        async with worker(tmp_path, own_address, "127.0.0.1:1") as running:
             control = running.control
             head = CHAT[: -len(CHAT_BODY)]
             control.send(protocol.Explain(id=7, listener=GROUP, head=head, body=CHAT_BODY))
@@ -223,11 +236,11 @@ def test_explain_and_failures_are_told(tmp_path: Path) -> None:
     run(test(), 40)
 
 
-def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
+def test_a_port_that_is_taken_is_told(tmp_path: Path, own_address: str) -> None:
     async def test() -> None:
-        async with endpoint(answer_ok) as taken, worker(tmp_path) as running:
+        async with endpoint(answer_ok) as taken, worker(tmp_path, own_address) as running:
             port = int(taken.address.rpartition(":")[2])
-            running.control.send(configuration(port, 2))
+            running.control.send(configuration(("127.0.0.1", port), 2))
             await until(lambda: len(running.control.of(protocol.Configured)) == 2)
             (fault,) = running.control.of(protocol.Configured)[1].faults  # type: ignore[union-attr]
             assert str(port) in fault.message
@@ -235,23 +248,23 @@ def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
     run(test(), 40)
 
 
-def test_a_port_that_becomes_free_is_bound(tmp_path: Path) -> None:
+def test_a_port_that_becomes_free_is_bound(tmp_path: Path, own_address: str) -> None:
     async def test() -> None:
-        async with endpoint(answer_ok) as server, worker(tmp_path, server.address) as running:
-            async with endpoint(answer_ok) as taken:
-                port = int(taken.address.rpartition(":")[2])
-                running.control.send(configuration(port, 2))
+        async with endpoint(answer_ok) as server, worker(tmp_path, own_address, server.address) as running:
+            with socket.create_server((own_address, 0)) as taken:
+                place = taken.getsockname()
+                running.control.send(configuration(place, 2))
                 await until(lambda: len(running.control.of(protocol.Configured)) == 2)
             await until(lambda: len(running.control.of(protocol.Configured)) == 3, 10)
             last = running.control.of(protocol.Configured)[2]
             assert last == protocol.Configured(generation=2)
-            running.port = port
+            running.place = place
             assert await running.ask(CHAT) == 200
 
     run(test(), 40)
 
 
-def test_a_configuration_that_comes_during_the_drain_opens_no_socket(tmp_path: Path) -> None:
+def test_a_configuration_that_comes_during_the_drain_opens_no_socket(tmp_path: Path, own_address: str) -> None:
     async def test() -> None:
         go = asyncio.Event()
 
@@ -261,16 +274,16 @@ def test_a_configuration_that_comes_during_the_drain_opens_no_socket(tmp_path: P
             await go.wait()
             peer.send(b"0\r\n\r\n")
 
-        async with endpoint(behave) as server, worker(tmp_path, server.address) as running:
+        async with endpoint(behave) as server, worker(tmp_path, own_address, server.address) as running:
             client = await running.client()
             client.send(CHAT)
             await client.head()
             running.process.send_signal(signal.SIGTERM)
-            await until(lambda: not listening(running.port))
-            running.control.send(configuration(running.port, 2))
+            await until(lambda: not running.listens())
+            running.control.send(configuration(running.place, 2))
             running.control.send(protocol.Explain(id=7, listener=GROUP, head=GET))
             await until(lambda: running.control.of(protocol.Explained))
-            assert not listening(running.port)
+            assert not running.listens()
             go.set()
             assert (await client.rest()).endswith(b"0\r\n\r\n")
             assert await running.process.wait() == 0
@@ -278,15 +291,15 @@ def test_a_configuration_that_comes_during_the_drain_opens_no_socket(tmp_path: P
     run(test(), 40)
 
 
-def test_it_serves_on_without_a_control_process_and_finds_it_again(tmp_path: Path) -> None:
+def test_it_serves_on_without_a_control_process_and_finds_it_again(tmp_path: Path, own_address: str) -> None:
     async def test() -> None:
-        async with endpoint(answer_ok) as server, worker(tmp_path, server.address) as running:
+        async with endpoint(answer_ok) as server, worker(tmp_path, own_address, server.address) as running:
             await running.control.vanish()
             for _ in range(20):
                 assert await running.ask(CHAT) == 200
                 await asyncio.sleep(0.2)
             again = Control(running.control.path)
-            again.configure = configuration(running.port, 9)
+            again.configure = configuration(running.place, 9)
             again.fleet = running.control.fleet
             await again.start()
             await until(lambda: again.of(protocol.Configured), 10)
@@ -296,12 +309,12 @@ def test_it_serves_on_without_a_control_process_and_finds_it_again(tmp_path: Pat
 
 
 @pytest.mark.parametrize("why", ["no endpoint is left", "too long alone"])
-def test_it_ends_by_itself_when_it_is_of_no_use_any_more(tmp_path: Path, why: str) -> None:
+def test_it_ends_by_itself_when_it_is_of_no_use_any_more(tmp_path: Path, own_address: str, why: str) -> None:
     async def test() -> None:
         async with endpoint(answer_ok) as server:
             address = server.address if why == "too long alone" else "127.0.0.1:1"
             arguments = ("--orphan-seconds", "3") if why == "too long alone" else ()
-            async with worker(tmp_path, address, arguments=arguments) as running:
+            async with worker(tmp_path, own_address, address, arguments=arguments) as running:
                 await running.control.vanish()
                 assert await running.process.wait() == 0
 
@@ -309,7 +322,7 @@ def test_it_ends_by_itself_when_it_is_of_no_use_any_more(tmp_path: Path, why: st
 
 
 @pytest.mark.parametrize("how", ["SIGTERM", "Drain"])
-def test_open_streams_finish_before_it_ends(tmp_path: Path, how: str) -> None:
+def test_open_streams_finish_before_it_ends(tmp_path: Path, own_address: str, how: str) -> None:
     async def test() -> None:
         go = asyncio.Event()
 
@@ -319,7 +332,7 @@ def test_open_streams_finish_before_it_ends(tmp_path: Path, how: str) -> None:
             await go.wait()
             peer.send(b"0\r\n\r\n")
 
-        async with endpoint(behave) as server, worker(tmp_path, server.address) as running:
+        async with endpoint(behave) as server, worker(tmp_path, own_address, server.address) as running:
             client = await running.client()
             client.send(CHAT)
             await client.head()
@@ -327,7 +340,7 @@ def test_open_streams_finish_before_it_ends(tmp_path: Path, how: str) -> None:
                 running.process.send_signal(signal.SIGTERM)
             else:
                 running.control.send(protocol.Drain(seconds=10))
-            await until(lambda: not listening(running.port))
+            await until(lambda: not running.listens())
             go.set()
             assert (await client.rest()).endswith(b"0\r\n\r\n")
             assert await running.process.wait() == 0
@@ -335,16 +348,11 @@ def test_open_streams_finish_before_it_ends(tmp_path: Path, how: str) -> None:
     run(test(), 40)
 
 
-def test_ctrl_c_is_left_to_the_control_process(tmp_path: Path) -> None:
+def test_ctrl_c_is_left_to_the_control_process(tmp_path: Path, own_address: str) -> None:
     async def test() -> None:
-        async with endpoint(answer_ok) as server, worker(tmp_path, server.address) as running:
+        async with endpoint(answer_ok) as server, worker(tmp_path, own_address, server.address) as running:
             os.kill(running.process.pid, signal.SIGINT)
             for _ in range(5):
                 assert await running.ask(GET) == 200
 
     run(test(), 40)
-
-
-def listening(port: int) -> bool:
-    needle = f":{port:04X} 00000000:0000 0A"
-    return needle in Path("/proc/net/tcp").read_text()

@@ -12,7 +12,7 @@ import trustme
 
 from modelyard.fleet.backends import EndpointSpec
 from modelyard.fleet.endpoints import Endpoint
-from modelyard.fleet.health import HealthCheck
+from modelyard.fleet.health import HealthCheck, PassiveSettings
 
 pytestmark = pytest.mark.integration
 
@@ -111,8 +111,10 @@ def test_a_check_that_cannot_be_sent_is_a_failure(kit: Any) -> None:
 
 def test_failures_in_traffic_set_aside_until_a_check_passes(kit: Any) -> None:
     async def scenario() -> None:
-        async with kit.serving() as server, kit.serving() as other:  # noqa: SIM117 - needs their addresses
-            async with kit.watching(spec(server.address, FAST), spec(other.address, FAST)) as watched:
+        async with kit.serving() as server, kit.serving() as other:
+            specs = (spec(server.address, FAST), spec(other.address, FAST))
+            settings = msgspec.structs.replace(kit.HURRIED, passive=PassiveSettings(back_off=1.0))
+            async with kit.watching(*specs, settings=settings) as watched:
                 for one in (server, other):
                     one.answers["/ready"] = kit.ok()
                 await watched.until(lambda state: state.ready)
