@@ -11,6 +11,7 @@ from envoy_edges import BACKENDS, GATEWAY, cluster_of, edge_from, pool_ref, rout
 from modelyard.envoy.api import without_notes
 from modelyard.envoy.bootstrap import static_bootstrap, watched_bootstrap, watched_files
 from modelyard.envoy.edge import Edge
+from modelyard.envoy.external_processing import PICKER_FILTER, UPGRADE_PICKER_FILTER
 from modelyard.envoy.settings import Processor
 from modelyard.envoy.text import commented_yaml
 
@@ -26,6 +27,12 @@ PLAIN = f"[{{backendRefs: [{pool_ref('open')}]}}]"
 def filters_of(edge: Edge) -> list[dict[str, Any]]:
     [chain] = edge.listeners[0]["filter_chains"]
     return list(chain["filters"][0]["typed_config"]["http_filters"])
+
+
+def overrides_of(edge: Edge, name: str = PICKER_FILTER) -> list[dict[str, Any]]:
+    """What routes and their backends tell the picker's filter."""
+    found = values_of(routes_of(edge), "typed_per_filter_config")
+    return [item[name]["overrides"] for item in found if name in item]
 
 
 def silence(edge: Edge) -> float:
@@ -57,10 +64,25 @@ def test_bodies_are_buffered_and_failure_never_cuts_an_answer() -> None:
     assert picker["failure_mode_allow"] is True
     assert picker["route_cache_action"] == "RETAIN"
     assert set(picker["processing_mode"].values()) == {"SKIP", "NONE"}
-    [override] = values_of(routes_of(edge), "overrides")
+    [override] = overrides_of(edge)
     assert override["processing_mode"]["request_body_mode"] == "BUFFERED"
     assert override["grpc_initial_metadata"] == [{"key": "x-gateway-inference-pool", "value": "default/closed"}]
     assert "FULL_DUPLEX" not in str(edge)
+
+
+def test_upgrades_are_picked_for_by_the_head_and_no_body_passes_as_another_protocol() -> None:
+    edge = edge_from(GATEWAY + BACKENDS + route(PLAIN), sees_answers=True)
+    [override] = overrides_of(edge, UPGRADE_PICKER_FILTER)
+    assert override["processing_mode"]["request_header_mode"] == "SEND"
+    assert override["processing_mode"]["request_body_mode"] == "NONE"
+    assert override["processing_mode"]["response_body_mode"] == "NONE"
+    assert override["grpc_initial_metadata"][0]["value"] == "default/open"
+    [[upgrade]] = values_of(list(edge.listeners), "upgrade_configs")
+    plain = [item["name"] for item in filters_of(edge)]
+    names = [item["name"] for item in upgrade["filters"]]
+    assert names.index("modelyard.upgrades") < names.index(UPGRADE_PICKER_FILTER)
+    assert set(plain) - set(names) == {PICKER_FILTER}
+    assert set(names) - set(plain) == {UPGRADE_PICKER_FILTER, "modelyard.upgrades"}
 
 
 def test_no_timeout_ends_a_long_prefill() -> None:
@@ -81,9 +103,9 @@ spec: {poolRef: {name: open}, rules: [{matches: [{model: {value: a}}], targets: 
 """
     for text, wanted in ((rewrite, "STREAMED"), ("", "NONE")):
         edge = edge_from(GATEWAY + BACKENDS + text + route(PLAIN))
-        assert [one["response_body_mode"] for one in values_of(routes_of(edge), "processing_mode")] == [wanted]
+        assert [one["processing_mode"]["response_body_mode"] for one in overrides_of(edge)] == [wanted]
     edge = edge_from(GATEWAY + BACKENDS + route(PLAIN), sees_answers=True)
-    assert [one["response_body_mode"] for one in values_of(routes_of(edge), "processing_mode")] == ["STREAMED"]
+    assert [one["processing_mode"]["response_body_mode"] for one in overrides_of(edge)] == ["STREAMED"]
 
 
 def test_weighted_backends_ask_for_their_own_pool_each() -> None:
@@ -97,10 +119,8 @@ def test_weighted_backends_ask_for_their_own_pool_each() -> None:
         ("InferencePool/default/closed", 1),
         ("modelyard-missing-backend", 1),
     ]
-    assert [one[0]["value"] for one in values_of(clusters, "grpc_initial_metadata")] == [
-        "default/open",
-        "default/closed",
-    ]
+    named = [one["grpc_initial_metadata"][0]["value"] for one in overrides_of(edge)]
+    assert named == ["default/open", "default/closed"]
     assert "modelyard-missing-backend" not in [item["name"] for item in edge.clusters]
 
 
@@ -111,8 +131,8 @@ def test_services_are_picked_for_where_a_model_leads_to_them_and_the_picker_know
     )
     for known in (True, False):
         edge = edge_from(GATEWAY + BACKENDS + route(rules), picks_for_services=known)
-        by_model, plain = routes_of(edge)
-        named = [item[0]["value"] for item in values_of(by_model, "grpc_initial_metadata")]
+        plain = routes_of(edge)[1]
+        named = [item["grpc_initial_metadata"][0]["value"] for item in overrides_of(edge)]
         assert named == (["Service/default/web:80"] if known else [])
         assert "typed_per_filter_config" not in plain
         assert "NO_FALLBACK" not in str(cluster_of(edge, "Service/default/web:80"))

@@ -22,6 +22,7 @@ file                       what it holds
 ``listeners``              sockets, TLS, one HTTP connection manager per listener
 ``connection_manager``     filters in their order, limits, time-outs
 ``client_headers``         fields that only Modelyard sets
+``upgrades``               what may ask for WebSocket
 ``external_processing``    the filters that ask the body-based router and the endpoint picker
 ``virtual_hosts``          hosts in the order of listener isolation, rules in the order of precedence
 ``rules``                  one rule as Envoy routes

@@ -6,10 +6,11 @@ from collections.abc import Collection
 
 from modelyard.envoy.api import NOTE, Config, extension, typed
 from modelyard.envoy.client_headers import remove_forged, remove_forged_trailers
-from modelyard.envoy.external_processing import picker_filter, router_filter, served_filter
+from modelyard.envoy.external_processing import UPGRADE_PICKER_FILTER, picker_filter, router_filter, served_filter
 from modelyard.envoy.forwarding import CORS_FILTER
 from modelyard.envoy.local_replies import local_reply_config
 from modelyard.envoy.settings import EdgeSettings
+from modelyard.envoy.upgrades import refuse_bodies
 
 _MANAGER = "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 _HTTP2 = {
@@ -48,7 +49,6 @@ def connection_manager(
 ) -> Config:
     """``routes``: ``route_config`` or ``rds``. ``asks_router``: routes read what the body-based router sets."""
     silence = settings.silence / (asks_router + picks) if asks_router or picks else settings.silence
-    upgraded = _filters(settings, silence, body_headers, asks_router=False, picks=False)
     config: Config = {
         "stat_prefix": name,
         "codec_type": "HTTP3" if http3 else "AUTO",
@@ -56,7 +56,9 @@ def connection_manager(
         **_paths(),
         NOTE: "Fields that only Modelyard sets are removed from clients' requests before anything reads them.",
         "early_header_mutation_extensions": remove_forged(body_headers),
-        "upgrade_configs": [{"upgrade_type": "websocket", "filters": upgraded}],
+        "upgrade_configs": [
+            {"upgrade_type": "websocket", "filters": _upgrade_filters(settings, body_headers, picks=picks)}
+        ],
         "http_filters": _filters(settings, silence, body_headers, asks_router=asks_router, picks=picks),
         "local_reply_config": local_reply_config(asks_router=asks_router),
         "access_log": _access_log(settings.access_log) if settings.access_log else [],
@@ -71,11 +73,27 @@ def _filters(
     filters = [remove_forged_trailers(body_headers)]
     if asks_router:
         filters.append(router_filter(settings, silence))
-    filters.append(extension(CORS_FILTER, typed("extensions.filters.http.cors.v3.Cors")))
+    filters.append(_cors())
     if picks:
         filters += [picker_filter(settings, silence), served_filter()]
+    return [*filters, _router()]
+
+
+def _upgrade_filters(settings: EdgeSettings, body_headers: Collection[str], *, picks: bool) -> list[Config]:
+    """Of requests that ask for an upgrade. They have no body: the router has nothing to read, the picker the head."""
+    filters = [remove_forged_trailers(body_headers), refuse_bodies(), _cors()]
+    if picks:
+        filters += [picker_filter(settings, settings.silence, name=UPGRADE_PICKER_FILTER), served_filter()]
+    return [*filters, _router()]
+
+
+def _cors() -> Config:
+    return extension(CORS_FILTER, typed("extensions.filters.http.cors.v3.Cors"))
+
+
+def _router() -> Config:
     router = typed("extensions.filters.http.router.v3.Router", suppress_envoy_headers=True)
-    return [*filters, extension("envoy.filters.http.router", router)]
+    return extension("envoy.filters.http.router", router)
 
 
 def _limits() -> Config:

@@ -12,6 +12,7 @@ from modelyard.envoy.settings import EdgeSettings
 from modelyard.fleet.fleet import BackendKey
 
 PICKER_FILTER = "modelyard.endpoint_picker"
+UPGRADE_PICKER_FILTER = "modelyard.endpoint_picker_of_upgrades"
 ROUTER_FILTER = "modelyard.body_router"
 PICKER_CLUSTER = "modelyard-endpoint-picker"
 ROUTER_CLUSTER = "modelyard-body-router"
@@ -33,7 +34,9 @@ _NOTHING = {
     "request_trailer_mode": "SKIP",
     "response_trailer_mode": "SKIP",
 }
-_WHOLE_REQUEST = {**_NOTHING, "request_header_mode": "SEND", "request_body_mode": "BUFFERED"}
+_HEAD_ONLY = {**_NOTHING, "request_header_mode": "SEND"}
+"""Where an upgrade is asked for: what follows the head is no body, and ends when the connection does."""
+_WHOLE_REQUEST = {**_HEAD_ONLY, "request_body_mode": "BUFFERED"}
 
 
 def router_filter(settings: EdgeSettings, silence: float) -> Config:
@@ -73,8 +76,9 @@ def asks_no_router() -> Config:
     return {ROUTER_FILTER: typed(f"{_FILTER}.ExtProcPerRoute", disabled=True)}
 
 
-def picker_filter(settings: EdgeSettings, silence: float) -> Config:
-    """Asks the endpoint picker; asks nothing until a route says for which pool."""
+def picker_filter(settings: EdgeSettings, silence: float, *, name: str = PICKER_FILTER) -> Config:
+    """Asks the endpoint picker; asks nothing until a route says for which pool. ``name``: what routes call it, which is
+    another where requests ask for an upgrade (``UPGRADE_PICKER_FILTER``)."""
     config = typed(
         f"{_FILTER}.ExternalProcessor",
         grpc_service=_asked(PICKER_CLUSTER),
@@ -95,7 +99,7 @@ def picker_filter(settings: EdgeSettings, silence: float) -> Config:
         " cuts an answer that has begun; a pool that fails closed has its guard in its cluster's load balancing policy."
         " RETAIN: the route that was picked for stays, whatever the picker asks for."
     )
-    return {NOTE: note, **extension(PICKER_FILTER, config)}
+    return {NOTE: note, **extension(name, config)}
 
 
 def served_filter() -> Config:
@@ -127,11 +131,13 @@ def asks_picker(key: BackendKey, *, sees_heads: bool, sees_answers: bool) -> Con
         # endpoint for free that still streams its answer. Trailers are rare, so waiting for them costs no message.
         "response_trailer_mode": "SEND",
     }
-    overrides = {
-        "processing_mode": {**_WHOLE_REQUEST, **answers},
-        "grpc_initial_metadata": [{"key": POOL_METADATA, "value": _pool_name(key)}],
-    }
-    return {PICKER_FILTER: typed(f"{_FILTER}.ExtProcPerRoute", overrides=overrides)}
+    whole, head = {**_WHOLE_REQUEST, **answers}, {**_HEAD_ONLY, **answers, "response_body_mode": "NONE"}
+    return {PICKER_FILTER: _for_pool(key, whole), UPGRADE_PICKER_FILTER: _for_pool(key, head)}
+
+
+def _for_pool(key: BackendKey, mode: Config) -> Config:
+    pool = {"key": POOL_METADATA, "value": _pool_name(key)}
+    return typed(f"{_FILTER}.ExtProcPerRoute", overrides={"processing_mode": mode, "grpc_initial_metadata": [pool]})
 
 
 def _pool_name(key: BackendKey) -> str:

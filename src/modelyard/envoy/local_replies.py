@@ -11,6 +11,7 @@ import msgspec
 from modelyard.bodies.dialects import BY_PATH
 from modelyard.bodies.errors import error_type
 from modelyard.envoy.api import Config, extension, typed
+from modelyard.envoy.upgrades import BODY_REFUSED
 from modelyard.exchange.trusted_headers import MODEL_NAME
 
 _NOTHING_THERE = "No route for %REQ(:METHOD)% %REQ(:PATH)% on host %REQ(:AUTHORITY)%."
@@ -46,6 +47,8 @@ def local_reply_config(*, asks_router: bool) -> Config:
             _by_status(413, "body_too_large", "The request body is too large."),
             _by_details("ext_proc_error", 503, "router_unavailable", "The router does not answer: try again soon."),
             _by_details("path_normalization_failed", 400, "invalid_path", "The path cannot be read."),
+            _by_details("upgrade_failed", 400, "invalid_upgrade", "The only upgrade that is served is websocket."),
+            _by_details(BODY_REFUSED, 400, "invalid_upgrade", "An upgrade is asked for by GET and without a body."),
             _mapper(_and(_NO_ROUTE, _NAMES_MODEL), 404, "model_not_found", _NO_MODEL, param="model"),
             *unnamed,
             _mapper(_NO_ROUTE, 404, "no_route", _NOTHING_THERE),
