@@ -58,7 +58,7 @@ class Client(asyncio.Protocol):
 
 
 @pytest.mark.timeout(300)
-def test_ten_thousand_streams(tmp_path: Path) -> None:
+def test_ten_thousand_streams(tmp_path: Path, own_address: str) -> None:
     count = possible()
 
     async def test() -> None:
@@ -68,17 +68,15 @@ def test_ten_thousand_streams(tmp_path: Path) -> None:
         assert endpoint.stdout is not None
         port = int(await endpoint.stdout.readline())
         try:
-            async with worker(tmp_path, f"127.0.0.1:{port}") as running:
+            async with worker(tmp_path, own_address, f"127.0.0.1:{port}") as running:
                 loop = asyncio.get_running_loop()
-                warm = await loop.create_connection(Client, "127.0.0.1", running.port)
+                warm = await loop.create_connection(Client, *running.place)
                 await until(lambda: warm[1].events)
                 before = resident(running.process.pid)
                 clients: list[Client] = []
                 while len(clients) < count:
                     some = min(AT_ONCE, count - len(clients))
-                    made = await asyncio.gather(
-                        *(loop.create_connection(Client, "127.0.0.1", running.port) for _ in range(some))
-                    )
+                    made = await asyncio.gather(*(loop.create_connection(Client, *running.place) for _ in range(some)))
                     clients += [client for _, client in made]
                     await until(lambda: all(client.status for client in clients[-some:]), 60)  # noqa: B023
                     assert {client.status for client in clients} == {b"200"}, running.log.read_text()[-2000:]
