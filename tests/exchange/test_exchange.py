@@ -273,6 +273,29 @@ def test_waiting_ends_with_429(full: Playbook) -> None:
     assert [item.status for item in resumed] == [429]
 
 
+def test_waiting_for_endpoints_ends_with_503(full: Playbook) -> None:
+    full.fleet({POOL: [endpoint("10.0.0.1:80", "m", ready=False)]})
+    exchange, command = full.post(CHAT, chat())
+    assert isinstance(command, Wait)
+    resumed: list[object] = []
+    exchange.resume = resumed.append
+    full.now += 31
+    full.gateway.step(full.now)
+    assert error_of(resumed[0]) == (503, "no_ready_endpoint")
+    assert ("x-llm-d-request-dropped-reason", "rejected-no-endpoints") in resumed[0].headers
+    record = exchange.on_end("done", full.now)
+    assert (record.lacked_endpoints, record.queued) == (True, 31.0)
+
+
+def test_a_full_queue_for_no_endpoints_is_503(playbook: Callable[..., Playbook]) -> None:
+    book = playbook(MANIFEST + QUEUEING.replace("30s", "30s, maxRequests: 1"))
+    book.post(CHAT, chat())
+    exchange, command = book.post(CHAT, chat())
+    assert error_of(command) == (503, "no_ready_endpoint")
+    record = exchange.on_end("done", book.now)
+    assert (record.lacked_endpoints, record.queued) == (True, 0.0)
+
+
 def test_a_client_that_leaves_the_queue_leaves_nothing(full: Playbook) -> None:
     exchange, _ = full.post(CHAT, chat())
     exchange.on_end("client_gone", full.now)

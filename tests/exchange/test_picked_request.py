@@ -13,9 +13,22 @@ from modelyard.exchange.commands import Picked, Respond, Wait
 from modelyard.exchange.picked_request import PickedRequest
 from modelyard.http1.message_heads import RequestHead
 
-from .conftest import POOL, Playbook, endpoint
+from .conftest import MANIFEST, POOL, Playbook, endpoint
 
 A, B, C = "10.0.0.1:8000", "10.0.0.2:8000", "10.0.0.3:8000"
+
+QUEUEING = f"""{MANIFEST}
+---
+apiVersion: inference.networking.x-k8s.io/v1alpha2
+kind: InferenceObjective
+metadata: {{name: batch}}
+spec: {{priority: 0, poolRef: {{name: pool}}}}
+---
+apiVersion: llm-d.ai/v1alpha1
+kind: EndpointPickerConfig
+featureGates: [flowControl]
+plugins: [{{type: queue-scorer}}]
+"""
 
 
 def open_picked(playbook: Playbook, path: str = "/v1/completions", **options: Any) -> PickedRequest:
@@ -64,6 +77,24 @@ def test_fallbacks_stay_within_the_subset(three: Playbook) -> None:
         request = open_picked(three, within=frozenset({B, C, "10.9.9.9:1"}))
         assert set(picked(request.on_request(ask(), three.now))) == {B, C}
         request.on_end("done", three.now)
+
+
+@pytest.mark.parametrize("priority", [0, -1])
+def test_a_subset_without_a_ready_endpoint_is_refused_at_once_however_full_the_pool_is(
+    playbook: Any, priority: int
+) -> None:
+    book = playbook(QUEUEING.replace("priority: 0", f"priority: {priority}"))
+    book.fleet({POOL: [endpoint(A, waiting=50, at=book.now), endpoint(B, ready=False)]})
+    for within in ({"10.9.9.9:1"}, {B}):
+        request = open_picked(book, within=frozenset(within), fields={"x-llm-d-inference-objective": "batch"})
+        command = request.on_request(ask(), book.now)
+        assert isinstance(command, Respond)
+        assert (command.status, dict(command.headers)["x-llm-d-request-dropped-reason"]) == (
+            503,
+            "rejected-no-endpoints",
+        )
+    waits = open_picked(book, within=frozenset({A})).on_request(ask(), book.now)
+    assert isinstance(waits, Wait)
 
 
 def test_the_subset_and_the_places_of_a_model_go_together(three: Playbook) -> None:

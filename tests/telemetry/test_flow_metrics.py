@@ -22,6 +22,8 @@ def record(**fields: object) -> ExchangeRecord:
         ({}, "Dispatched"),
         ({"queued": 2.0}, "Dispatched"),
         ({"endpoint": "", "reason": "no_ready_endpoint", "status": 503}, "Dispatched"),
+        ({"endpoint": "", "lacked_endpoints": True}, "RejectedNoEndpoints"),
+        ({"endpoint": "", "lacked_endpoints": True, "queued": 3.0}, "EvictedNoEndpoints"),
         ({"endpoint": "", "reason": "saturated"}, "RejectedCapacity"),
         ({"endpoint": "", "reason": "saturated", "queued": 60.0}, "EvictedTTL"),
         ({"endpoint": "", "reason": "client_gone", "queued": 1.0}, "EvictedContextCancelled"),

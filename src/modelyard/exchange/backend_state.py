@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from modelyard.exchange.model_places import Place, model_places, picking_view
@@ -115,6 +115,10 @@ class BackendState:
             if state.endpoint.address == address:
                 return state.endpoint
         return None
+
+    def has_ready(self, within: Collection[str] | None = None) -> bool:
+        """Whether any endpoint is ready, of those at ``within`` where that is given."""
+        return any(item.ready and (within is None or item.endpoint.address in within) for item in self.fleet.endpoints)
 
     def saturation_at(self, now: float) -> float:
         """How full the backend is: 1 and above means that only what must not wait is admitted."""

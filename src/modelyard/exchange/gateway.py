@@ -238,8 +238,7 @@ class Gateway:
             state.waiting_for_load.pop(ticket).on_load_overdue(now)
 
     def _step_admission(self, state: BackendState, now: float) -> None:
-        has_endpoints = any(item.ready for item in state.fleet.endpoints)
-        admitted, expired = state.admission.step(now, state.saturation_at(now), has_endpoints)
+        admitted, expired = state.admission.step(now, state.saturation_at(now), state.has_ready())
         for ticket in admitted:
             exchange = state.waiting.pop(ticket.id, None)
             if exchange is not None:

@@ -100,11 +100,14 @@ class ModelRequest(AdapterWait[Go], eq=False):
         )
         if self._explain:
             return self._first_attempt(state, now)
+        if self._within is not None and not state.has_ready(self._allowed(state)):
+            # Waiting would not help: load is not what the subset lacks.
+            return self._lacks_endpoints("no ready endpoint is in the subset asked for")
         verdict = admission.offer(offer, now, state.saturation_at(now))
         if isinstance(verdict, Admitted):
             return self._first_attempt(state, now)
         if isinstance(verdict, Shed):
-            return self._shed(verdict.reason, verdict.retry_after)
+            return self._not_admitted(state, verdict.reason, verdict.retry_after)
         self._queued_at = now
         self._ticket = verdict.ticket.id
         state.waiting[self._ticket] = self
@@ -118,8 +121,19 @@ class ModelRequest(AdapterWait[Go], eq=False):
 
     def on_queue_expired(self, now: float) -> None:
         """The request waited as long as it may; called by the Gateway."""
+        assert self.state is not None
         self._leave_queue(now)
-        self._resume(self._shed("rejected-ttl-expired", 1))
+        self._resume(self._not_admitted(self.state, "rejected-ttl-expired", 1))
+
+    def _not_admitted(self, state: BackendState, reason: str, retry_after: int) -> Respond:
+        """429 says that there are endpoints and they are busy; where there are none, it is 503."""
+        if state.has_ready(self._allowed(state)):
+            return self._shed(reason, retry_after)
+        return self._lacks_endpoints("no endpoint is ready")
+
+    def _lacks_endpoints(self, why: str) -> Respond:
+        self.record.lacked_endpoints = True
+        return self._no_ready_endpoint(why)
 
     # ── attempts ──
 
@@ -142,9 +156,7 @@ class ModelRequest(AdapterWait[Go], eq=False):
         exclude = (*self._tried, *self._gateway.avoided(now)) if self._tried or self._gateway.suspects else ()
         target = self.target_model
         place = state.places.get(target)
-        subset = None if place is None else place.addresses
-        if self._within is not None:
-            subset = self._within if subset is None else subset & self._within
+        subset = self._allowed(state)
         scheduler, explain = state.scheduler, self._explain or self.wants_scores
         try:
             decision = scheduler.pick(
@@ -173,6 +185,13 @@ class ModelRequest(AdapterWait[Go], eq=False):
         record.attempts += 1
         return self._go(decision)
 
+    def _allowed(self, state: BackendState) -> frozenset[str] | None:
+        """The addresses that may be picked; None: all of the backend's."""
+        place, within = state.places.get(self.target_model), self._within
+        if place is None:
+            return within
+        return place.addresses if within is None else place.addresses & within
+
     def _go(self, decision: Decision) -> Go | Respond:
         """What the decision means for the shell that drives this request."""
         raise NotImplementedError
@@ -184,9 +203,12 @@ class ModelRequest(AdapterWait[Go], eq=False):
             return self._refuse(UnknownProfile.status, nothing.reason, "unknown_profile")
         if self._tried:
             return self._refuse(502, "No endpoint answered, and there is no other to try.", "upstream_failed")
+        return self._no_ready_endpoint(nothing.reason)
+
+    def _no_ready_endpoint(self, why: str) -> Respond:
         return self._refuse(
             503,
-            f"{self.record.backend} has no ready endpoint ({nothing.reason}): try again soon.",
+            f"{self.record.backend} has no ready endpoint ({why}): try again soon.",
             "no_ready_endpoint",
             headers=[("x-llm-d-request-dropped-reason", "rejected-no-endpoints")],
         )

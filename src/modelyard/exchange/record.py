@@ -46,5 +46,7 @@ class ExchangeRecord(msgspec.Struct, eq=False, gc=False):
     """What a decision for another gateway took, waiting apart: reading the body, admission, the pick."""
     load_wait: float = 0.0
     """The part of ``queued`` that was spent waiting for an adapter to be loaded."""
+    lacked_endpoints: bool = False
+    """Admission refused it, or let it wait in vain, because no endpoint that it may go to was ready."""
     fairness_id: str = ""
     """Whose request it was, where admission has queues; else empty."""

@@ -18,6 +18,7 @@ MAX_FAIRNESS_IDS = 100
 """Distinct fairness ids as labels, per worker; a request's header names its own, so more fold into ``other``."""
 
 DISPATCHED, NO_ROOM, EXPIRED, GONE = "Dispatched", "RejectedCapacity", "EvictedTTL", "EvictedContextCancelled"
+REFUSED_UNSERVED, EXPIRED_UNSERVED = "RejectedNoEndpoints", "EvictedNoEndpoints"
 
 
 class FlowRow(msgspec.Struct, array_like=True):
@@ -68,6 +69,8 @@ class FlowMetrics:
 def outcome(record: ExchangeRecord) -> str:
     """The original's word for how a request left the queue."""
     if not record.endpoint and not record.load_wait:
+        if record.lacked_endpoints:
+            return EXPIRED_UNSERVED if record.queued else REFUSED_UNSERVED
         if record.reason == "saturated":
             return EXPIRED if record.queued else NO_ROOM
         if record.reason == "client_gone":
