@@ -6,15 +6,26 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from msgspec.structs import replace
 
 from modelyard.cli.output import Output
 from modelyard.cli.startup_report import StartupReport, models
 from modelyard.control.yard import Yard
 from modelyard.fleet.endpoints import Endpoint, EndpointState, ServedModel
 from modelyard.local.home import Home
+from modelyard.local.status import LocalPod
 from modelyard.lora.condition import AdapterStatus, Reason
 
 VERSION = "food@1a2b3c4d"
+SERVED = (ServedModel(id="m"), ServedModel(id=VERSION, parent="m"))
+FIRST = EndpointState(
+    endpoint=Endpoint(address="127.8.0.1:8000", name="m-0", engine="vllm"),
+    models=SERVED,
+    adapter_names={"food": VERSION},
+)
+SECOND = EndpointState(endpoint=Endpoint(address="127.8.0.2:8000", name="n-0"), models=(ServedModel(id="n"),))
+PODS = tuple(LocalPod(name=name, namespace="default", labels={}, ip="127.8.0.1", ready=True) for name in ("m-0", "n-0"))
+LOOKS = 50
 
 
 class Adapters:
@@ -32,11 +43,30 @@ class Adapters:
         return ("ConfigMap default/x is in no manifest",)
 
 
-def yard(*reasons: Reason) -> Any:
-    """As far as the report looks at one whose replica is ready."""
-    served = (ServedModel(id="m"), ServedModel(id=VERSION, parent="m"))
-    endpoint = Endpoint(address="127.8.0.1:8000", engine="vllm")
-    state = EndpointState(endpoint=endpoint, models=served, adapter_names={"food": VERSION})
+class Fleets:
+    """One fleet for the first looks at it, then another one."""
+
+    def __init__(self, first: EndpointState, then: EndpointState) -> None:
+        self._states, self._looks = (first, then), 0
+
+    def look(self) -> Any:
+        self._looks += 1
+        endpoints = (FIRST, self._states[self._looks > LOOKS])
+        return SimpleNamespace(backends={"b": SimpleNamespace(endpoints=endpoints)})
+
+
+class FakeYard(SimpleNamespace):
+    """As far as the report looks at one whose replicas are ready."""
+
+    fleets: Fleets
+
+    @property
+    def current_fleet(self) -> Any:
+        return self.fleets.look()
+
+
+def yard(*reasons: Reason, second: Fleets | None = None, pods: tuple[LocalPod, ...] = PODS) -> Any:
+    """``second``: the endpoint beside the first one; the first one again if left out."""
     view = SimpleNamespace(
         gateways=lambda: [{"name": "default/g", "addresses": ["http://127.0.0.1:80"]}],
         skipped=list,
@@ -44,11 +74,14 @@ def yard(*reasons: Reason) -> Any:
         readiness=lambda: (True, {}),
     )
     nothing = SimpleNamespace(plans=tuple, statuses=tuple)
-    return SimpleNamespace(
-        workloads=SimpleNamespace(adapters=Adapters(*reasons), local=nothing, ray=nothing, jobs=nothing),
+    workloads = SimpleNamespace(
+        adapters=Adapters(*reasons or (Reason.LOADED,)), local=nothing, ray=nothing, jobs=nothing, pods=lambda: pods
+    )
+    return FakeYard(
+        workloads=workloads,
         view=view,
         replicas=lambda: (),
-        current_fleet=SimpleNamespace(backends={"b": SimpleNamespace(endpoints=(state,))}),
+        fleets=second or Fleets(FIRST, FIRST),
         snapshot=SimpleNamespace(pools={}),
         settings=SimpleNamespace(admin_host="127.0.0.1", home=Home.at(), envoy=None),
         admin_port=9901,
@@ -102,3 +135,43 @@ def test_the_wait_has_an_end_and_says_what_is_still_coming(
 
 def test_models_are_named_as_clients_name_them() -> None:
     assert models(cast("Yard", yard(Reason.LOADED))) == ["food", "m"]
+
+
+def models_when_ready(it: Any, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """What the event ``ready`` has."""
+    events = [json.loads(line) for line in run(it, Output.JSON, until='"ready"', read=capsys.readouterr).splitlines()]
+    return list(events[-1]["models"])
+
+
+NOT_READY = replace(SECOND, ready=False, reason="/health answers HTTP 503")
+UNKNOWN = replace(SECOND, models=None)
+
+
+@pytest.mark.parametrize("before", [NOT_READY, UNKNOWN], ids=["not ready", "models not known"])
+def test_ready_waits_for_the_endpoints_of_replicas_that_run_here(
+    before: EndpointState, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A policy may want several checks in a row, seconds apart, of a replica that is ready by its own probe."""
+    monkeypatch.setattr("modelyard.cli.startup_report._REST_SECONDS", -1.0)
+    assert models_when_ready(yard(second=Fleets(before, SECOND)), capsys) == ["food", "m", "n"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "pods"), [("_SETTLE_SECONDS", PODS), ("_REST_SECONDS", PODS[:1])], ids=["here", "elsewhere"]
+)
+def test_an_endpoint_that_stays_down_does_not_keep_ready_back(
+    seconds: str, pods: tuple[LocalPod, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"modelyard.cli.startup_report.{seconds}", 0.05)
+    assert models_when_ready(yard(second=Fleets(NOT_READY, NOT_READY), pods=pods), capsys) == ["food", "m"]
+
+
+def test_what_can_be_tried_is_printed_in_one_piece_with_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who reads the output up to ``ready`` finds the rest there."""
+    pieces: list[str] = []
+    monkeypatch.setattr("sys.stdout", SimpleNamespace(write=pieces.append, flush=lambda: None, encoding="utf-8"))
+    said = run(yard(), Output.TEXT, until="Ctrl-C", read=lambda: SimpleNamespace(out="".join(pieces)))
+    assert "Try:" in said
+    [piece] = [one for one in pieces if "ready  models" in one]
+    assert "Try:" in piece
+    assert piece.rstrip().endswith("Ctrl-C stops everything")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import shlex
-import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -16,24 +15,26 @@ from rich.markup import escape
 
 from modelyard import __version__
 from modelyard.cli.adapter_news import AdapterNews, line_of, under_way
-from modelyard.cli.output import Output, age, console, table
+from modelyard.cli.output import Output, age, console, print_event, table
 from modelyard.control.ray_clusters import ray_settings
 from modelyard.control.yard import Yard
 from modelyard.fleet.adapter_names import served_names
+from modelyard.fleet.endpoints import Endpoint
 from modelyard.local.home import Home
 from modelyard.local.replica_plan import AppliedSetting
-from modelyard.local.status import Phase, ReplicaStatus
+from modelyard.local.status import LocalPod, Phase, ReplicaStatus
 from modelyard.lora.condition import AdapterStatus
 
 _REFRESH_SECONDS = 0.5
 _SHOWN_REQUESTS = 4
 """Requests that are printed to be tried: one per model, but no wall of text."""
 _SETTLE_SECONDS = 20.0
-"""How long the first list of models is waited for once everything is ready (a server may list none)."""
+"""How long, once every replica is ready, the endpoints of the replicas that run here are waited for: a policy may want
+several checks in a row, and a server may list no models. Also how long any model is waited for."""
 _ADAPTER_SECONDS = 120.0
 """How long adapters are waited for once every replica is ready: a download may take much longer."""
 _REST_SECONDS = 3.0
-"""How long, in all, the lists of the other endpoints are waited for: some may be down."""
+"""How long, in all, servers elsewhere are waited for: some may be down."""
 
 
 class StartupReport:
@@ -90,8 +91,9 @@ class StartupReport:
     async def _models_known(self, yard: Yard, changed: asyncio.Event) -> None:
         """Wait a little for health checks and model lists, so that the summary is whole."""
         began = time.monotonic()
-        while not _settled(yard):
-            if time.monotonic() - began > (_REST_SECONDS if models(yard) else _SETTLE_SECONDS):
+        while unsettled := _unsettled(yard):
+            own = not unsettled.isdisjoint(_own_endpoints(yard))
+            if time.monotonic() - began > (_SETTLE_SECONDS if own or not models(yard) else _REST_SECONDS):
                 return
             await _next(changed)
 
@@ -173,17 +175,20 @@ class StartupReport:
         if self._json:
             self._event("ready", address=address, models=names, adapters=[_shown(one) for one in _adapters(yard)])
             return
-        console.print(
-            f"[bold green]ready[/]  models: {', '.join(names) if names else 'none listed by the servers yet'}"
-        )
-        for status in under_way(_adapters(yard)):
-            console.print(f"  [yellow]still on its way: {escape(line_of(status))}[/] (modelyard lora ls)")
-        if address and names:
-            console.print("\nTry:")
-            for name in names[:_SHOWN_REQUESTS]:
-                console.print(f"  {escape(curl(address, name))}", soft_wrap=True)
-            console.print(f"  modelyard explain --model {shlex.quote(names[0])}{self._home_option(yard)}\n")
-        console.print("[dim]modelyard ps | logs -f NAME | explain --model NAME | stop      Ctrl-C stops everything[/]")
+        with console:  # in one piece: who waits for "ready" in a log finds the rest there
+            console.print(
+                f"[bold green]ready[/]  models: {', '.join(names) if names else 'none listed by the servers yet'}"
+            )
+            for status in under_way(_adapters(yard)):
+                console.print(f"  [yellow]still on its way: {escape(line_of(status))}[/] (modelyard lora ls)")
+            if address and names:
+                console.print("\nTry:")
+                for name in names[:_SHOWN_REQUESTS]:
+                    console.print(f"  {escape(curl(address, name))}", soft_wrap=True)
+                console.print(f"  modelyard explain --model {shlex.quote(names[0])}{self._home_option(yard)}\n")
+            console.print(
+                "[dim]modelyard ps | logs -f NAME | explain --model NAME | stop      Ctrl-C stops everything[/]"
+            )
 
     @staticmethod
     def _home_option(yard: Yard) -> str:
@@ -191,8 +196,7 @@ class StartupReport:
         return "" if home == Home.at() else f" --home {shlex.quote(str(home.root))}"
 
     def _event(self, event: str, **fields: Any) -> None:
-        sys.stdout.write(json.dumps({"event": event, **fields}, default=str) + "\n")
-        sys.stdout.flush()
+        print_event(event, fields)
 
 
 def _adapters(yard: Yard) -> tuple[AdapterStatus, ...]:
@@ -222,10 +226,20 @@ def _shown(status: AdapterStatus) -> dict[str, Any]:
     }
 
 
-def _settled(yard: Yard) -> bool:
-    """Whether every endpoint is ready and has told its models."""
+def _unsettled(yard: Yard) -> set[tuple[str, str]]:
+    """(namespace, name) of endpoints that are not ready, or have not told their models."""
     backends = yard.current_fleet.backends.values()
-    return all(state.ready and state.models is not None for backend in backends for state in backend.endpoints)
+    states = (state for backend in backends for state in backend.endpoints)
+    return {_name(state.endpoint) for state in states if not state.ready or state.models is None}
+
+
+def _own_endpoints(yard: Yard) -> Iterator[tuple[str, str]]:
+    """Of replicas that this yard runs."""
+    return map(_name, yard.workloads.pods() if yard.workloads is not None else ())
+
+
+def _name(of: Endpoint | LocalPod) -> tuple[str, str]:
+    return of.namespace, of.name
 
 
 def models(yard: Yard) -> list[str]:

@@ -8,7 +8,8 @@ import subprocess
 import time
 from pathlib import Path
 
-from engine.running_yard import all_pids, free_port, until, working_place
+from engine.running_yard import all_pids, until, working_place
+from running_gateway import free_ports
 
 from docs.examples import ROOT, Block, Place, fits
 from modelyard.weights.demo.kinds import kind_of
@@ -16,6 +17,7 @@ from modelyard.weights.demo.kinds import kind_of
 READY_SECONDS = 500.0
 STEP_SECONDS = 400.0
 STOP_SECONDS = 90.0
+LAST_LINE_ENDS = "Ctrl-C stops everything"
 
 
 class TutorialYard:
@@ -23,7 +25,7 @@ class TutorialYard:
 
     def __init__(self, directory: Path) -> None:
         self.home = directory / "home"
-        self._gateway, self._admin = free_port(), free_port()
+        self._gateway, self._admin = free_ports(2, "127.0.0.1")
         self._printed = directory / "up.txt"
         self._process: subprocess.Popen[bytes] | None = None
         folder = directory / "folder"
@@ -81,7 +83,8 @@ class TutorialYard:
         return self._place.as_written(self._printed.read_text())
 
     def _ready(self) -> bool:
-        return any(line.startswith("ready ") for line in self._said().splitlines())
+        """Everything that ``up`` prints at its start is there."""
+        return any(line.endswith(LAST_LINE_ENDS) for line in self._said().splitlines())
 
     def _left(self) -> list[str]:
         return [place for pid in all_pids() if str(self.home) in (place := working_place(pid))]
