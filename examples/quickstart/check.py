@@ -105,8 +105,8 @@ def _try(address: str, options: argparse.Namespace) -> Iterator[str]:
             yield f"{model} did not talk about its own subject"
         if not answers[model]:
             yield f"{model} answered nothing"
-    replicas = {_chat(client, "demo-llama", f"Question {number}: who are you?")[1] for number in range(12)}
-    print(f"12 requests for demo-llama went to {', '.join(sorted(replicas))}")
+    replicas = {_chat(client, "demo-llama", f"Question {number}: who are you?")[1] for number in range(24)}
+    print(f"24 requests for demo-llama went to {', '.join(sorted(replicas))}")
     if len(replicas) != 2:
         yield f"demo-llama has two replicas, but {len(replicas)} answered"
     streamed = _stream(client, "food-review")
