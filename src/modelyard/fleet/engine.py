@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -47,6 +47,9 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     """Where the load is read; None: the engine exports none."""
     wanted: tuple[str, ...] = ()
     """Metric names that ``load`` reads."""
+    specs: Mapping[str, tuple[str, ...]] = {}
+    """The same as ``engineConfigs`` of the reference picker's configuration name them: field -> what it may say and be
+    right; the first one is usual."""
     filter_path: str = ""
     """Path that takes ``?name[]=`` and answers with the wanted metrics only; empty: there is none. It
     spares the engine more work than the gateway; where it does not answer as hoped, the whole page is read.

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+from modelyard.picking.engine_configs import ExtractorParameters
 from modelyard.picking.policy import NoParameters, Parameters
 from modelyard.picking.prefix_index import PrefixSettings
 
@@ -82,17 +83,6 @@ class ModelsSourceParameters(Parameters, frozen=True, kw_only=True):
     """No effect over plain HTTP."""
     interval: str = ""
     """No effect: models are read every five seconds, and at once when an engine restarts."""
-
-
-class ExtractorParameters(Parameters, frozen=True, kw_only=True):
-    """Parameters of ``core-metrics-extractor``: engines are recognised by themselves or by this label."""
-
-    engine_label_key: Literal["llm-d.ai/engine-type", "inference.networking.k8s.io/engine-type"] = (
-        "llm-d.ai/engine-type"
-    )
-    """Both labels are read."""
-    default_engine: Literal["vllm"] = "vllm"
-    """No effect: an engine is known by the metrics that it exports."""
 
 
 class TokenProducerParameters(Parameters, frozen=True, kw_only=True):

@@ -105,6 +105,11 @@ LOADS = [
         "triton-tensorrt-llm.txt",
         EngineLoad(at=AT, waiting=1, running=5, kv_usage=0.4875, block_size=64, num_blocks=80),
     ),
+    (
+        "triton",
+        "triton-tensorrt-llm.txt",
+        EngineLoad(at=AT, waiting=1, running=5, kv_usage=0.4875, block_size=64, num_blocks=80),
+    ),
     ("triton", "triton.txt", EngineLoad(at=AT, waiting=5)),
 ]
 

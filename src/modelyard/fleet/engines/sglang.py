@@ -39,5 +39,13 @@ ENGINE = Engine(
         "sglang:token_usage",
         "sglang:cache_config_info",
     ),
+    specs={
+        "queuedRequestsSpec": ("sglang:num_queue_reqs",),
+        "runningRequestsSpec": ("sglang:num_running_reqs",),
+        "kvUsageSpec": ("sglang:token_usage",),
+        "cacheInfoSpec": ("sglang:cache_config_info",),
+        "cacheBlockSizeLabelName": ("page_size",),
+        "cacheNumBlocksLabelName": ("num_pages",),
+    },
     load=load,
 )

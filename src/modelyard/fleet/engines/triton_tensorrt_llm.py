@@ -3,30 +3,18 @@ port)."""
 
 from __future__ import annotations
 
-from modelyard.fleet.endpoints import EngineLoad
-from modelyard.fleet.engine import Engine, Sign, count, share
-from modelyard.fleet.engines.triton import HEALTH_PATH, METRICS, OPENAI_FRONTEND, OPENAI_HEALTH_PATH
-from modelyard.fleet.prometheus_text import MetricsPage
+from modelyard.fleet.engine import Engine, Sign
+from modelyard.fleet.triton_server import (
+    BLOCKS,
+    HEALTH_PATH,
+    METRICS,
+    OPENAI_FRONTEND,
+    OPENAI_HEALTH_PATH,
+    REQUESTS,
+    tensorrt_llm_load,
+)
 
-_REQUESTS = "nv_trt_llm_request_metrics"
-_BLOCKS = "nv_trt_llm_kv_cache_block_metrics"
-
-
-def load(page: MetricsPage, at: float) -> EngineLoad | None:
-    """The load of all models of the server."""
-    waiting = page.total(_REQUESTS, request_type="waiting")
-    running = page.total(_REQUESTS, request_type="scheduled")
-    if waiting is None and running is None:
-        return None
-    return EngineLoad(
-        at=at,
-        waiting=count(waiting),
-        running=count(running),
-        kv_usage=share(page.mean(_BLOCKS, kv_cache_block_type="fraction")),
-        block_size=count(page.mean(_BLOCKS, kv_cache_block_type="tokens_per")),
-        num_blocks=count(page.total(_BLOCKS, kv_cache_block_type="max")),
-    )
-
+load = tensorrt_llm_load
 
 ENGINE = Engine(
     name="triton-tensorrt-llm",
@@ -40,7 +28,14 @@ ENGINE = Engine(
         Sign(probe=METRICS, contains=b"\nnv_trt_llm_"),
     ),
     metrics=METRICS,
-    wanted=(_REQUESTS, _BLOCKS),
+    wanted=(REQUESTS, BLOCKS),
+    specs={
+        "queuedRequestsSpec": ("nv_trt_llm_request_metrics{request_type=waiting}",),
+        "runningRequestsSpec": ("nv_trt_llm_request_metrics{request_type=scheduled}",),
+        "kvUsageSpec": ("nv_trt_llm_kv_cache_block_metrics{kv_cache_block_type=fraction}",),
+        "cacheBlockSizeSpec": ("nv_trt_llm_kv_cache_block_metrics{kv_cache_block_type=tokens_per}",),
+        "cacheNumBlocksSpec": ("nv_trt_llm_kv_cache_block_metrics{kv_cache_block_type=max}",),
+    },
     health_path=HEALTH_PATH,
     load=load,
     order=40,

@@ -43,5 +43,12 @@ ENGINE = Engine(
         "trtllm_kv_cache_tokens_per_block",
         "trtllm_kv_cache_max_blocks",
     ),
+    specs={
+        "queuedRequestsSpec": ("trtllm_num_requests_waiting",),
+        "runningRequestsSpec": ("trtllm_num_requests_running",),
+        "kvUsageSpec": ("trtllm_kv_cache_utilization",),
+        "cacheBlockSizeSpec": ("trtllm_kv_cache_tokens_per_block",),
+        "cacheNumBlocksSpec": ("trtllm_kv_cache_max_blocks",),
+    },
     load=load,
 )

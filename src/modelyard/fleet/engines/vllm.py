@@ -70,6 +70,15 @@ ENGINE = Engine(
         "vllm:cache_config_info",
         "vllm:lora_requests_info",
     ),
+    specs={
+        "queuedRequestsSpec": ("vllm:num_requests_waiting",),
+        "runningRequestsSpec": ("vllm:num_requests_running",),
+        "kvUsageSpec": ("vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc"),
+        "loraSpec": ("vllm:lora_requests_info",),
+        "cacheInfoSpec": ("vllm:cache_config_info",),
+        "cacheBlockSizeLabelName": ("block_size",),
+        "cacheNumBlocksLabelName": ("num_gpu_blocks",),
+    },
     filter_path="/metrics/",
     load=load,
 )
