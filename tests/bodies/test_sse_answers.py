@@ -186,3 +186,16 @@ def test_usage_in_a_text_is_none() -> None:
     observer = SseObserver()
     observer.feed(b'data: {"text":"data: {\\"usage\\":{\\"prompt_tokens\\":7}}","usage":null}\n\n')
     assert observer.usage is None
+
+
+@pytest.mark.parametrize("size", [1, 7, 1 << 20])
+@pytest.mark.parametrize("name", sorted(STREAMS))
+def test_lines_may_end_in_a_carriage_return(name: str, size: int) -> None:
+    """WHATWG HTML, section 9.2.5: LF, CRLF or CR alone."""
+    stream = STREAMS[name].replace(b"\r\n", b"\n").replace(b"\n", b"\r")
+    observer = SseObserver()
+    for at in range(0, len(stream), size):
+        observer.feed(stream[at : at + size])
+    observer.finish()
+    assert observer.usage == USAGES[name]
+    assert observer.first_token_seen

@@ -7,30 +7,30 @@ import msgspec
 from modelyard.bodies.facts import Usage
 from modelyard.bodies.json_rename import ValueRenamer
 from modelyard.bodies.json_scan import TOP_LEVEL_MODEL
-from modelyard.bodies.usage import usage_near_end, usage_of
+from modelyard.bodies.usage import usage_of
+from modelyard.bodies.usage_scan import UsageScanner
 
 KEPT_BYTES = 16 * 1024
-"""How much of an answer's end is kept for its usage; most answers fit whole, long ones have it near the end.
-"""
+"""Most answers are no longer, and are kept whole for their usage; longer ones are searched as they pass."""
 
 
 class JsonObserver:
     """Reads usage; every chunk passes as it came."""
 
-    __slots__ = ("_kept", "_total", "first_token_seen")
+    __slots__ = ("_kept", "_scanner", "first_token_seen")
 
     changes_length = False
     mid_event = False
 
     def __init__(self) -> None:
         self._kept = b""
-        self._total = 0
+        self._scanner: UsageScanner | None = None
         self.first_token_seen = False
 
     @property
     def usage(self) -> Usage | None:
         """Known once the answer is complete."""
-        return usage_of(self._kept) if self._total <= KEPT_BYTES else usage_near_end(self._kept)
+        return usage_of(self._kept) if self._scanner is None else self._scanner.usage
 
     def feed(self, chunk: bytes) -> bytes:
         self._keep(chunk)
@@ -41,8 +41,14 @@ class JsonObserver:
 
     def _keep(self, chunk: bytes) -> None:
         self.first_token_seen = True
-        self._total += len(chunk)
-        self._kept = (self._kept + chunk)[-KEPT_BYTES:] if self._kept else chunk[-KEPT_BYTES:]
+        if self._scanner is not None:
+            self._scanner.feed(chunk)
+            return
+        self._kept = kept = self._kept + chunk if self._kept else chunk
+        if len(kept) > KEPT_BYTES:
+            self._kept = b""
+            self._scanner = UsageScanner()
+            self._scanner.feed(kept)
 
 
 class JsonRenamer(JsonObserver):

@@ -38,6 +38,9 @@ LARGE_BYTES = 1 << 20
 MAX_PROMPT_BYTES = 128 * 1024
 """How much of a prompt is kept for prefix matching (about 32,000 tokens); the rest would only be copied."""
 
+NOT_A_STRING = "invalid_model"
+"""``BodyError.code`` of a model that is no string."""
+
 _STACK_BOUNDS_DEPTH = sys.version_info < (3, 12)
 """The interpreter's recursion limit (1,000) bounds the decoder's depth; newer ones let it go to 9,000 and
 more."""
@@ -190,7 +193,7 @@ def duplicate(field: str) -> BodyError:
 def model_name(value: str | None) -> str:
     """A decoded ``model`` (None: no string) as a name; BodyError where it is none."""
     if value is None:
-        raise BodyError("model is not a string: send the model's name as a string", code="invalid_model", param="model")
+        raise BodyError("model is not a string: send the model's name as a string", code=NOT_A_STRING, param="model")
     return check_header_value(value, "model")
 
 
@@ -202,18 +205,26 @@ def prompt_facts(*parts: msgspec.Raw) -> tuple[bytes, int]:
     return b"".join([memoryview(part)[:MAX_PROMPT_BYTES] for part in parts])[:MAX_PROMPT_BYTES], total >> 2
 
 
-def read_json_field(body: bytes, field: str) -> str | None:
-    """A top-level field as text; see ``dialects.read_field``. A name that JSON must escape is never found."""
-    check_encoding(body, "", "")
-    if msgspec.json.encode(field) != f'"{field}"'.encode():
-        return None
-    value = bytes(decode_object(_field_decoder(field), body).value)
+def read_json_field(body: bytes, field: str, *, trimmed: bool = False) -> str | None:
+    """A top-level field as text; see ``dialects.read_field``. ``trimmed``: without spaces around it."""
+    value = json_member(body, field)
     if walk(body, {field: None}) > 1:
         raise duplicate(field)
     if value[:1] in (b"[", b"{"):
         raise BodyError(f"{field} is a list or an object: send a string or a number", param=field)
     text = _string(value) if value[:1] == b'"' else value.replace(b"null", b"").decode()
+    if trimmed and text:
+        text = text.strip()
     return check_header_value(text, field) if text else None
+
+
+def json_member(body: bytes, field: str) -> bytes:
+    """A top-level field as it is written; empty: there is none. A name that JSON must escape is never found. Raises
+    BodyError."""
+    check_encoding(body, "", "")
+    if msgspec.json.encode(field) != f'"{field}"'.encode():
+        return b""
+    return bytes(decode_object(_field_decoder(field), body).value)
 
 
 @lru_cache(maxsize=64)

@@ -58,7 +58,7 @@ class SseObserver:
 
     def _feed_unfinished(self, chunk: bytes) -> None:
         """Lines of a chunk that ends inside a line, or continues one."""
-        end = chunk.rfind(b"\n") + 1
+        end = max(chunk.rfind(b"\n"), chunk.rfind(b"\r")) + 1
         if end:
             self._end_line(chunk[:end])
         if end < len(chunk):
@@ -83,7 +83,7 @@ class SseObserver:
                 self.usage = usage_near_end(lines[: lines.find(b"\n") + 1 or None]) or self.usage
 
     def _read_usage(self, lines: bytes) -> None:
-        for line in lines.split(b"\n"):
+        for line in lines.replace(b"\r", b"\n").split(b"\n"):
             if b'"usage"' in line and line[:5] == b"data:":
                 before = self.usage
                 self.usage = usage_of(line[5:], before)

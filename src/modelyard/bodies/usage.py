@@ -61,8 +61,13 @@ def usage_of(answer: bytes, before: Usage | None = None) -> Usage | None:
     return before
 
 
+def read_usage(text: bytes) -> Usage | None:
+    """The counts of a ``usage`` object; None: it has none. Raises msgspec.DecodeError and UnicodeDecodeError."""
+    return _merged(_BARE.decode(text), None)
+
+
 def usage_near_end(tail: bytes) -> Usage | None:
-    """Usage out of the last bytes of an answer that was too long to keep: its last ``usage`` member."""
+    """Usage out of the last bytes of an event that was too long to keep: its last ``usage`` member."""
     found: Usage | None = None
     for match in _MEMBER.finditer(tail):
         try:
@@ -87,8 +92,8 @@ def _merged(new: _Usage, before: Usage | None) -> Usage | None:
 
 
 def _input(new: _Usage, output: int | None) -> int | None:
-    """All input tokens; Anthropic counts those of the cache apart, rerank answers of some engines give
-    totals only."""
+    """All input tokens. Anthropic's API, and vLLM's form of it, count those of the cache apart; rerank answers of some
+    engines give totals only."""
     if new.prompt_tokens is not None:
         return new.prompt_tokens
     if new.input_tokens is not None:
