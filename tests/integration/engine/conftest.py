@@ -8,7 +8,8 @@ import pytest
 
 from .running_yard import QUICKSTART, RunningYard, resident_mib
 
-DRAIN_SECONDS = 30
+DRAIN_SECONDS = 120
+"""A drain ends with its last stream: this is for machines that take long for one."""
 REPLICAS = 3
 """Of the first model, where it is alone."""
 SECONDS_BEFORE_NEXT = 3

@@ -28,6 +28,8 @@ ENGINE = [
 ]
 """Marks of a module that needs real engines."""
 START_SECONDS = 400.0
+END_SECONDS = 180.0
+"""Open streams end, or their drain does."""
 
 
 def until(condition: Callable[[], object], what: str, seconds: float = 30.0) -> None:
@@ -77,7 +79,7 @@ class RunningYard:
         if self.running:
             self.signal(signal.SIGTERM)
         try:
-            self.exit_code(60.0)
+            self.exit_code(END_SECONDS)
         except subprocess.TimeoutExpired:
             self.signal(signal.SIGKILL)
         until(lambda: not self.leftovers(), f"nothing left of {self.home}", 30.0)
@@ -118,7 +120,7 @@ class RunningYard:
     def cli(self, *arguments: str) -> str:
         """What a subcommand prints."""
         command = [sys.executable, "-m", "modelyard.cli.main", *arguments, "--home", str(self.home)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=END_SECONDS, check=False)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -209,12 +211,28 @@ def family_of(pid: int) -> set[int]:
     return {pid}.union(*(family_of(int(child)) for child in below))
 
 
+def executable_of(pid: int) -> str:
+    """Name of the file that a process runs; empty: it is gone."""
+    try:
+        return Path(os.readlink(f"/proc/{pid}/exe")).name
+    except OSError:
+        return ""
+
+
 def resident_mib(pid: int) -> dict[str, int]:
     """``rss`` and ``pss`` (shared pages divided among those who share them) of a process and all below it, in MiB."""
     total = {"rss": 0, "pss": 0}
     for member in family_of(pid):
-        for line in Path(f"/proc/{member}/smaps_rollup").read_text().splitlines():
+        for line in _memory_lines(member):
             name, _, rest = line.partition(":")
             if name.lower() in total:
                 total[name.lower()] += int(rest.split()[0])
     return {name: kib // 1024 for name, kib in total.items()}
+
+
+def _memory_lines(pid: int) -> list[str]:
+    """None of a process that is gone."""
+    try:
+        return Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return []

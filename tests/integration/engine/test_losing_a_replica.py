@@ -8,16 +8,21 @@ import signal
 import time
 from collections import Counter
 
-from .running_yard import ENGINE, RunningYard, until
-from .streams import Load, Stream, run, soon
+import pytest
 
-pytestmark = ENGINE
+from .running_yard import ENGINE, RunningYard, until
+from .streams import BOUND, Load, Stream, run, soon
+
+pytestmark = [pytest.mark.timeout(1800), *ENGINE]
 CLIENTS = 16
 REQUESTS = 80
 TOKENS = 250
 POOL = "demo-llama"
 VICTIM = "demo-llama-0"
-BACK_SECONDS = 180.0
+BACK_SECONDS = 400.0
+"""An engine loads meanwhile."""
+SERVING_SECONDS = 60.0
+LIMIT = BACK_SECONDS + BOUND
 ELSEWHERE = 40
 """Requests that must be served while a replica stands still."""
 
@@ -35,7 +40,7 @@ async def until_serving(yard: RunningYard, load: Load, address: str) -> None:
     def served() -> bool:
         return any(one.whole and one.replica == address for one in load.streams[before:])
 
-    end = time.monotonic() + 30
+    end = time.monotonic() + SERVING_SECONDS
     await load.run(4, more=lambda: not served() and time.monotonic() < end)
     assert served(), f"{address} answers nothing"
 
@@ -63,10 +68,10 @@ def test_killing_one_of_two_replicas_loses_no_request_that_had_not_started(yard:
         print(f"ready again after {seconds:.1f} s")
         await until_serving(yard, load, address)
 
-    run(test)
+    run(test, LIMIT)
     print(f"\nkilled under {CLIENTS} clients: taken out after {out[0]:.2f} s; {tally(load.streams)}")
     check(load.streams, address)
-    run(back)
+    run(back, LIMIT)
     assert all(one.whole for one in load.streams if one.asked > killed_at[0] + out[0])
     now = yard.replicas()[VICTIM]
     assert (now["restarts"], now["ready"], now["last_exit"]) == (item["restarts"] + 1, True, 128 + signal.SIGKILL)
@@ -120,7 +125,7 @@ def test_a_replica_that_stands_still_gets_no_new_requests(yard: RunningYard) -> 
         await pausing
         await until_serving(yard, load, address)
 
-    run(test)
+    run(test, LIMIT)
     assert all(one.whole for one in load.streams), [one for one in load.streams if not one.whole][:3]
     later = [one for one in load.streams[known[0] : known[1]] if one.ended]
     assert {one.replica for one in later[:ELSEWHERE]} == {f"{yard.replicas()['demo-llama-1']['address']}:8000"}

@@ -8,6 +8,7 @@ import time
 
 from modelyard.cli.exit_codes import ExitCode
 
+from .conftest import DRAIN_SECONDS
 from .running_yard import ENGINE, RunningYard, is_open, until
 from .streams import Load, Stream, run, soon
 from .traces import Traces, check_nothing_left
@@ -15,6 +16,7 @@ from .traces import Traces, check_nothing_left
 pytestmark = ENGINE
 CLIENTS = 8
 TOKENS = 1000
+STOP_SECONDS = DRAIN_SECONDS + 30
 
 
 def test_stop_lets_open_streams_finish_and_leaves_nothing(yard: RunningYard) -> None:
@@ -24,7 +26,8 @@ def test_stop_lets_open_streams_finish_and_leaves_nothing(yard: RunningYard) -> 
 
     async def stop() -> None:
         await soon(lambda: sum(one.open for one in load.streams) >= CLIENTS // 2, "streams are open")
-        said = asyncio.create_task(asyncio.to_thread(yard.cli, "stop", "--output", "json"))
+        command = ("stop", "--timeout", str(STOP_SECONDS), "--output", "json")
+        said = asyncio.create_task(asyncio.to_thread(yard.cli, *command))
         await asyncio.to_thread(until, lambda: not is_open(traces.addresses[0]), "no new connections are taken")
         drained.extend(one for one in load.streams if one.open)
         assert json.loads(await said) == {"stopped": True, "pid": yard.pid}

@@ -20,7 +20,7 @@ import pytest
 from engine.streams import Load, Stream
 from running_gateway import free_ports
 
-BOUND = 90.0
+BOUND = 180.0
 CLIENTS = 6
 TOKENS = 40
 MANIFEST = """

@@ -14,14 +14,14 @@ from modelyard.cli.exit_codes import ExitCode
 
 from .conftest import SURGE, SimYard, manifest, streaming, until
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(450)]
 IN_PLACE = "{rollingUpdate: {maxSurge: 0, maxUnavailable: 1}}"
 ALL_AT_ONCE = '{rollingUpdate: {maxSurge: "100%", maxUnavailable: "0%"}}'
 
 
 def run(test: Callable[[], Awaitable[None]]) -> None:
     async def bounded() -> None:
-        async with asyncio.timeout(200):
+        async with asyncio.timeout(400):
             await test()
 
     asyncio.run(bounded())
@@ -101,11 +101,11 @@ def test_a_bad_template_stops_and_undo_takes_it_back(shared_yard: SimYard) -> No
     yard = shared_yard
 
     async def test() -> None:
-        yard.write(manifest(deadline=3))
+        yard.write(manifest(deadline=10))
         await until(lambda: yard.rollout()["complete"], "complete")
         good, before = yard.rollout()["revision"], yard.pids()
         async with streaming(yard):
-            yard.write(manifest(deadline=3, seqs="nonsense"))
+            yard.write(manifest(deadline=10, seqs="nonsense"))
             await until(lambda: yard.progress() == ("False", "ProgressDeadlineExceeded"), "it is seen to have failed")
             row = yard.rollout()
             assert (row["revision"], row["availableReplicas"], row["updatedReplicas"]) == (good + 1, 3, 1)

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import openai
 import pytest
+from engine.running_yard import family_of
 
 from modelyard.control.weights_provider import FetchingProvider, weights_root
 from modelyard.local.engines import find_vllm
@@ -53,12 +54,6 @@ async def answer(client: openai.AsyncOpenAI, model: str, question: str) -> str:
         model=model, messages=[{"role": "user", "content": question}], temperature=0, max_tokens=60
     )
     return reply.choices[0].message.content or ""
-
-
-def family_of(pid: int) -> set[int]:
-    """A process and all below it."""
-    below = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return {pid}.union(*(family_of(int(child)) for child in below))
 
 
 async def questions(pod: LocalPod) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from modelyard.local.probes import Exec, HttpGet, Probe, TcpSocket
 from modelyard.local.probing import ask
@@ -40,7 +41,11 @@ def asked(probe: Callable[[int], Probe], handler: Handler, folder: Path) -> tupl
 
 
 def get(port: int) -> Probe:
-    return Probe(action=HttpGet(host="127.0.0.1", port=port, path="/health"), timeout=0.5)
+    return Probe(action=HttpGet(host="127.0.0.1", port=port, path="/health"), timeout=10)
+
+
+def impatient(port: int) -> Probe:
+    return replace(get(port), timeout=0.5)
 
 
 @pytest.mark.parametrize(
@@ -62,13 +67,15 @@ def test_http(tmp_path: Path, answer: bytes, passed: bool, why: str) -> None:
 
 
 def test_an_answer_that_never_comes(tmp_path: Path) -> None:
-    assert asked(get, answering(b"HTTP/1.1 2", hang=True), tmp_path) == (False, "no answer within 0.5 s")
+    assert asked(impatient, answering(b"HTTP/1.1 2", hang=True), tmp_path) == (False, "no answer within 0.5 s")
 
 
 def test_tcp(tmp_path: Path) -> None:
-    probe = asked(lambda port: Probe(action=TcpSocket(host="127.0.0.1", port=port)), answering(b""), tmp_path)
+    probe = asked(
+        lambda port: Probe(action=TcpSocket(host="127.0.0.1", port=port), timeout=10), answering(b""), tmp_path
+    )
     assert probe[0]
-    closed = Probe(action=TcpSocket(host="127.8.255.253", port=9))
+    closed = Probe(action=TcpSocket(host="127.8.255.253", port=9), timeout=10)
     assert asyncio.run(ask(closed, env={}, directory=tmp_path)) == (False, "the port is not open yet")
 
 

@@ -115,6 +115,7 @@ def test_nothing_but_the_folder_is_served(tmp_path: Path) -> None:
 
 
 @pytest.mark.engine
+@pytest.mark.timeout(400)
 @pytest.mark.skipif(RAY is None, reason="no Ray here; `modelyard engines install ray` installs one")
 def test_rays_own_client_lists_and_downloads_adapters(tmp_path: Path) -> None:
     assert RAY is not None
