@@ -22,7 +22,8 @@ SERVES_WITHIN = 60.0
 """Workers, and with ``--edge`` a router and Envoy, start one after the other."""
 APPLIES_WITHIN = 15.0
 STOPS_WITHIN = 20.0
-_REVISION = "revision.yaml"
+_REVISION = "0-revision.yaml"
+"""Files are read by name, so this one is read first: what is read after its new content is new as well."""
 
 
 def until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
@@ -120,22 +121,25 @@ class RunningGateway:
 
     def write(self, name: str, text: str | None) -> None:
         """Write or remove one file, as one step, without waiting."""
-        path = self.folder / name
-        if text is None:
-            path.unlink(missing_ok=True)
-            return
-        draft = path.with_name(f".{name}.draft")
-        draft.write_text(text)
-        draft.replace(path)
+        self._write_together({name: text})
 
     def _write(self, files: Mapping[str, str | None]) -> None:
-        for name, text in files.items():
-            self.write(name, text)
         self._revision += 1
-        self.write(
-            _REVISION,
-            f"{{apiVersion: v1, kind: ConfigMap, metadata: {{name: revision}}, data: {{at: '{self._revision}'}}}}",
-        )
+        at = f"{{apiVersion: v1, kind: ConfigMap, metadata: {{name: revision}}, data: {{at: '{self._revision}'}}}}"
+        self._write_together({**files, _REVISION: at})
+
+    def _write_together(self, files: Mapping[str, str | None]) -> None:
+        """In the order given, each in one step; little happens between these."""
+        drafts = {name: self.folder / f".{name}.draft" for name in files}
+        for name, text in files.items():
+            if text is not None:
+                drafts[name].write_text(text)
+        for name, text in files.items():
+            path = self.folder / name
+            if text is None:
+                path.unlink(missing_ok=True)
+            else:
+                drafts[name].replace(path)
 
     def _await_revision(self, seconds: float = APPLIES_WITHIN) -> None:
         """The folder as it was last written is loaded, and every worker serves it."""

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import running_gateway
+from plain_client import Address
 from prometheus_client.parser import text_string_to_metric_families
 from running_gateway import RunningGateway
 
@@ -34,9 +35,9 @@ def until(condition: Callable[[], object], what: str, seconds: float = 15.0) -> 
 class WatchedGateway(RunningGateway):
     """One Gateway on port 80 of ``manifests``, for the time of a ``with`` block."""
 
-    def __init__(self, root: Path, manifests: str, *more: str) -> None:
+    def __init__(self, root: Path, manifests: str, *more: str, bind: str = HOST) -> None:
         """``more``: further arguments."""
-        super().__init__(root, more=("--verbose", "--drain", "1", *more))
+        super().__init__(root, bind=bind, more=("--verbose", "--drain", "1", *more))
         self._manifests = manifests
         self.access_log = self.home / "logs" / "access.log"
 
@@ -55,6 +56,11 @@ class WatchedGateway(RunningGateway):
     @property
     def port(self) -> int:
         return self.local_port[80]
+
+    @property
+    def place(self) -> Address:
+        """Where it listens."""
+        return self.bind, self.port
 
     def ask_admin(self, path: str, body: Any = None) -> tuple[int, str]:
         """Status and text of an answer of the admin API; a ``body`` is posted."""

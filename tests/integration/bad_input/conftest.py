@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -8,8 +8,8 @@ from .yard import Yard, running_yard
 
 
 @pytest.fixture(scope="session")
-def shared_yard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
-    with running_yard(tmp_path_factory.mktemp("bad_input")) as yard:
+def shared_yard(tmp_path_factory: pytest.TempPathFactory, own_blocks: Callable[[], str]) -> Iterator[Yard]:
+    with running_yard(tmp_path_factory.mktemp("bad_input"), f"{own_blocks()}.1") as yard:
         yield yard
 
 

@@ -72,7 +72,7 @@ def assert_clean(received: Recorded) -> None:
 def test_change_no_route_and_no_choice(yard: Yard) -> None:
     """A destination in a header (another endpoint, the admin API, metadata) is no destination."""
     solo = yard.sims["solo"][0]
-    admin = f"127.0.0.1:{yard.gateway.port}"
+    admin = yard.gateway.admin.removeprefix("http://")
     for target in (yard.recorder.address, yard.sims["pair"][0].address, admin, "169.254.169.254:80"):
         for name in NAMES:
             for line in spellings(name, target):

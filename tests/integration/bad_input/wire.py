@@ -10,8 +10,6 @@ import time
 from types import TracebackType
 from typing import Any
 
-from watched_gateway import HOST
-
 
 class Answer:
     """One response."""
@@ -49,8 +47,8 @@ class Answer:
 class Wire:
     """One connection."""
 
-    def __init__(self, port: int, timeout: float = 15.0) -> None:
-        self._socket = socket.create_connection((HOST, port), timeout)
+    def __init__(self, place: tuple[str, int], timeout: float = 15.0) -> None:
+        self._socket = socket.create_connection(place, timeout)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._pending = b""
 

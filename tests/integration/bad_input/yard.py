@@ -94,7 +94,7 @@ class Yard:
         self.sims = sims
 
     def wire(self, timeout: float = 15.0) -> Wire:
-        return Wire(self.gateway.port, timeout)
+        return Wire(self.gateway.place, timeout)
 
     def ask(self, request: bytes) -> Answer:
         """One request on a connection of its own."""
@@ -112,7 +112,7 @@ class Yard:
         """After a test: every counter is back where it was, and no worker died."""
         gateway = self.gateway
         until(lambda: not gateway.in_flight() and not gateway.metric("modelyard_open_exchanges"), "nothing in flight")
-        assert not any(sim.working for sims in self.sims.values() for sim in sims)
+        until(lambda: not any(sim.working for sims in self.sims.values() for sim in sims), "the engines stop")
         assert gateway.restarts() == 0
 
     def reached(self) -> list[str]:
@@ -121,8 +121,8 @@ class Yard:
 
 
 @contextmanager
-def running_yard(folder: Path) -> Iterator[Yard]:
-    """Start everything; ends with the block."""
+def running_yard(folder: Path, host: str) -> Iterator[Yard]:
+    """Start everything, the gateway on ``host``; ends with the block."""
     with Backends() as backends:
         sims = {
             "pair": [backends.sim(model="pair", seed=seed, **_LONG, ttft_s=0.0, itl_s=0.002) for seed in (1, 2)],
@@ -131,7 +131,8 @@ def running_yard(folder: Path) -> Iterator[Yard]:
             "shed": [backends.sim(model="shed", max_num_seqs=1, ttft_s=0.0, itl_s=0.02)],
         }
         recorder = backends.recorder()
-        with WatchedGateway(folder, _manifests(sims, recorder), "--max-body", str(MAX_BODY >> 20)) as gateway:
+        options = ("--max-body", str(MAX_BODY >> 20))
+        with WatchedGateway(folder, _manifests(sims, recorder), *options, bind=host) as gateway:
             yield Yard(gateway, backends, recorder, sims)
 
 

@@ -28,10 +28,11 @@ linux_only = pytest.mark.skipif(sys.platform != "linux", reason="children are fo
 class Control:
     """``modelyard up URL`` in one home, started again and again."""
 
-    def __init__(self, home: Path, server: str, workers: int) -> None:
+    def __init__(self, home: Path, host: str, server: str, workers: int) -> None:
+        """``host``: a loopback address that no other test uses."""
         self._command = [
             *(sys.executable, "-m", "modelyard.cli.main", "up", server, "--home", str(home), "--output", "json"),
-            *("--admin", "127.0.0.1:0", "--port", f"80={_free_port()}", "--workers", str(workers)),
+            *("--bind", host, "--admin", "127.0.0.1:0", "--port", f"80={_free_port(host)}", "--workers", str(workers)),
         ]
 
     def start(self) -> subprocess.Popen[str]:
@@ -77,8 +78,8 @@ def server() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_no_request_is_lost(workers: int, server: str, tmp_path: Path) -> None:
-    control = Control(tmp_path, server, workers)
+def test_no_request_is_lost(workers: int, server: str, tmp_path: Path, own_address: str) -> None:
+    control = Control(tmp_path, own_address, server, workers)
     first = control.start()
     stop, codes = threading.Event(), []
     client = threading.Thread(target=_ask_until, args=(control.address, stop, codes))
@@ -106,8 +107,8 @@ def test_no_request_is_lost(workers: int, server: str, tmp_path: Path) -> None:
 
 
 @linux_only
-def test_a_worker_that_was_taken_over_is_replaced_when_it_dies(server: str, tmp_path: Path) -> None:
-    control = Control(tmp_path, server, 1)
+def test_a_worker_that_was_taken_over_is_replaced_when_it_dies(server: str, tmp_path: Path, own_address: str) -> None:
+    control = Control(tmp_path, own_address, server, 1)
     first = control.start()
     (worker,) = _children(first.pid)
     _kill(first)
@@ -123,12 +124,12 @@ def test_a_worker_that_was_taken_over_is_replaced_when_it_dies(server: str, tmp_
 
 
 @linux_only
-def test_workers_that_do_not_fit_finish_and_leave(server: str, tmp_path: Path) -> None:
+def test_workers_that_do_not_fit_finish_and_leave(server: str, tmp_path: Path, own_address: str) -> None:
     """Two workers share their ports, one has them alone: such a worker cannot be one of two."""
-    first = Control(tmp_path, server, 1).start()
+    first = Control(tmp_path, own_address, server, 1).start()
     (worker,) = _children(first.pid)
     _kill(first)
-    second = Control(tmp_path, server, 2).start()
+    second = Control(tmp_path, own_address, server, 2).start()
     try:
         _until(lambda: not Path(f"/proc/{worker}").exists())
     finally:
@@ -185,7 +186,7 @@ def _until(condition: Any) -> None:
         time.sleep(0.02)
 
 
-def _free_port() -> int:
+def _free_port(host: str) -> int:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((host, 0))
         return int(probe.getsockname()[1])

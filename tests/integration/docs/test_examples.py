@@ -6,7 +6,7 @@ import json
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,16 +19,18 @@ STOP_SECONDS = 60
 
 
 @pytest.fixture(scope="module")
-def yard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    """The quickstart on simulated servers."""
+def yard(tmp_path_factory: pytest.TempPathFactory, own_address: str) -> Iterator[Place]:
+    """The quickstart on simulated servers, at an address that no other test uses."""
     home = tmp_path_factory.mktemp("home")
     command = [
         *(sys.executable, "-m", "modelyard.cli.main", "up", "-f", "examples/quickstart/", "--engine", "sim"),
-        *("--home", str(home), "--port", f"80={_free_port()}", "--admin", "127.0.0.1:0", "--output", "json"),
+        *("--home", str(home), "--bind", own_address, "--port", f"80={_free_port(own_address)}"),
+        *("--admin", f"{own_address}:0", "--output", "json"),
     ]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
-        yield Place(env={"MODELYARD_HOME": str(home)}, addresses=_addresses(process))
+        addresses = {**_addresses(process), "127.0.0.1": own_address}
+        yield Place(env={"MODELYARD_HOME": str(home)}, addresses=addresses)
     finally:
         process.terminate()
         process.communicate(timeout=STOP_SECONDS)
@@ -48,9 +50,9 @@ def _addresses(process: subprocess.Popen[str]) -> dict[str, str]:
     raise AssertionError("the yard did not become ready")
 
 
-def _free_port() -> int:
+def _free_port(host: str) -> int:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((host, 0))
         return int(probe.getsockname()[1])
 
 
@@ -70,12 +72,12 @@ def test_it_runs_beside_a_yard(block: Block, yard: Place) -> None:
 @pytest.mark.envoy
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("block", blocks("run: envoy"), ids=str)
-def test_it_runs_with_a_real_envoy(block: Block, tmp_path: Path) -> None:
+def test_it_runs_with_a_real_envoy(block: Block, tmp_path: Path, own_blocks: Callable[[], str]) -> None:
     """At an address and in a folder of its own: others may have the default ports of 127.0.0.1, and one Envoy may have
     shared memory for hot restarts."""
     envoy = find_envoy()
     assert envoy is not None
-    host = "127.84.0.9"
+    host = f"{own_blocks()}.1"
     bound = f"--bind {host}"
     places = {
         "127.0.0.1": host,

@@ -22,6 +22,8 @@ class Answer:
     """What came back. ``status`` 0: the connection broke."""
 
     status: int
+    began: float
+    """When it was asked for (CLOCK_MONOTONIC)."""
     seconds: float
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
@@ -55,11 +57,11 @@ def send(
         answer = connection.getresponse()
         data = answer.read()
     except (OSError, http.client.HTTPException) as problem:
-        return Answer(0, time.monotonic() - began, repr(problem).encode(), sent=body or b"")
+        return Answer(0, began, time.monotonic() - began, repr(problem).encode(), sent=body or b"")
     finally:
         connection.close()
     named = {name.lower(): value for name, value in answer.getheaders()}
-    return Answer(answer.status, time.monotonic() - began, data, named, body or b"")
+    return Answer(answer.status, began, time.monotonic() - began, data, named, body or b"")
 
 
 def status_while_sending(address: tuple[str, int], host: str, size: int) -> int:
@@ -89,14 +91,22 @@ class Load:
     ) -> None:
         self.answers: list[Answer] = []
         self._going = True
+        self._latest = [0.0] * clients
+        """When each client began the last request that it has an answer to."""
         work = (address, host, body, headers)
-        self._threads = [threading.Thread(target=self._client, args=work, daemon=True) for _ in range(clients)]
+        self._threads = [
+            threading.Thread(target=self._client, args=(number, *work), daemon=True) for number in range(clients)
+        ]
         for thread in self._threads:
             thread.start()
 
-    def _client(self, address: tuple[str, int], host: str, body: bytes, headers: dict[str, str] | None) -> None:
+    def _client(
+        self, number: int, address: tuple[str, int], host: str, body: bytes, headers: dict[str, str] | None
+    ) -> None:
         while self._going:
-            self.answers.append(send(address, host, body=body, headers=headers))
+            answer = send(address, host, body=body, headers=headers)
+            self.answers.append(answer)
+            self._latest[number] = answer.began
 
     def wait_for(self, count: int, seconds: float = 30.0) -> None:
         """Until ``count`` more answers came."""
@@ -104,6 +114,17 @@ class Load:
         while len(self.answers) < wanted:
             assert time.monotonic() < until, f"{len(self.answers)} answers of {wanted} in {seconds} s"
             time.sleep(0.01)
+
+    def wait_past(self, moment: float, seconds: float = 30.0) -> None:
+        """Until every client has an answer that it asked for after ``moment``: what was open then is over."""
+        until = time.monotonic() + seconds
+        while not all(began > moment for began in self._latest):
+            assert time.monotonic() < until, f"a client has no answer within {seconds} s"
+            time.sleep(0.01)
+
+    def begun_after(self, moment: float) -> list[Answer]:
+        """The answers that were asked for after ``moment``."""
+        return [answer for answer in self.answers if answer.began > moment]
 
     def end(self) -> Counter[int]:
         """Stop; how many answers had which status."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,9 +98,11 @@ def test_killed_under_load_a_pool_that_fails_open_serves_on(edge: Edge) -> None:
 def test_killed_under_load_a_pool_that_fails_closed_sends_nothing_unpicked(edge: Edge) -> None:
     load = Load(edge.address, "closed.test")
     load.wait_for(50)
+    family = edge.picker.family()
     edge.picker.signal(signal.SIGKILL)
     edge.picker.process.wait(10)
-    load.wait_for(20)
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in family), "it is not gone")
+    load.wait_past(time.monotonic())
     before = edge.backends.requests
     load.wait_for(200)
     assert edge.backends.requests == before

@@ -26,6 +26,8 @@ SERVICES = {GEMMA: "gemma-2b-it-serve-svc", QWEN: "qwen-25-3b-serve-svc"}
 ADAPTERS = ("food-review", "cad-fabricator")
 HELLO: Any = [{"role": "user", "content": "Which model are you?"}]
 TOKENS = 24
+BETWEEN_TOKENS = 0.05
+"""Seconds: a stream lasts more than one, so that its begin is seen before its end."""
 CURLS = {
     GEMMA: """curl http://GATEWAY_IP_ADDRESS/v1/chat/completions \\
     --header 'Content-Type: application/json' \\
@@ -253,10 +255,21 @@ def test_unknown_models_are_not_found_by_picker_and_by_route(pool: Edge) -> None
 
 
 def _ray(model: str, **faults: Any) -> SimSettings:
-    return SimSettings(model=model, flavour="ray", metrics_dialect="ray", metrics_port=8080, faults=Faults(**faults))
+    return SimSettings(
+        model=model,
+        flavour="ray",
+        itl_s=BETWEEN_TOKENS,
+        metrics_dialect="ray",
+        metrics_port=8080,
+        faults=Faults(**faults),
+    )
 
 
 def _llama() -> SimSettings:
     return SimSettings(
-        model=LLAMA, lora={name: f"/adapters/{name}" for name in ADAPTERS}, max_loras=2, max_cpu_loras=12
+        model=LLAMA,
+        itl_s=BETWEEN_TOKENS,
+        lora={name: f"/adapters/{name}" for name in ADAPTERS},
+        max_loras=2,
+        max_cpu_loras=12,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -120,8 +121,9 @@ class Yard:
     def envoy(self) -> int:
         """Process id of Envoy."""
         for pid in self.running.family():
-            if "--disable-hot-restart" in Path(f"/proc/{pid}/cmdline").read_text() and _is_envoy(pid):
-                return pid
+            with contextlib.suppress(OSError):  # it may be ending
+                if "--disable-hot-restart" in Path(f"/proc/{pid}/cmdline").read_text() and _is_envoy(pid):
+                    return pid
         return 0
 
     def client(self) -> OpenAI:

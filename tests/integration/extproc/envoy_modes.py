@@ -9,7 +9,7 @@ import hashlib
 import json
 import socket
 import subprocess
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -79,10 +79,14 @@ class Endpoint:
         return web.json_response({"model": seen["model"], **usage, "seen": seen})
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@contextlib.contextmanager
+def held_port() -> Iterator[int]:
+    """A free port that stays ours until the block ends: Envoy shares its listeners' ports (SO_REUSEPORT), so it binds
+    this one while nobody who looks for a free port is given it. A socket that does not listen gets no connections."""
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        holder.bind(("127.0.0.1", 0))
+        yield int(holder.getsockname()[1])
 
 
 def typed(name: str, **fields: Any) -> dict[str, Any]:
@@ -247,7 +251,7 @@ async def running(
         _, picker_port = await grpc_server.listen("127.0.0.1", 0, {PROCESS: yard.picker.open})
         router = BodyBasedRouter(yard.gateway, lambda record: None, loop.time, loop.call_later)
         _, router_port = await grpc_server.listen("127.0.0.1", 0, {PROCESS: router.open})
-        listener = free_port()
+        listener = stack.enter_context(held_port())
         config = folder / "envoy.json"
         bootstrapped = bootstrap(
             listener, picker_port, router_port, ports, unprompted=unprompted, router_mode=router_mode, limit=limit

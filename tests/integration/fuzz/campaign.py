@@ -8,8 +8,6 @@ import itertools
 import time
 from collections import Counter
 
-from watched_gateway import HOST
-
 from .conversation import Answers, NoAnswer, Script, read_answers, script
 
 AT_ONCE = 200
@@ -25,8 +23,9 @@ WATCHED = 150
 class Campaign:
     """Runs conversations ``first`` to ``last`` of ``seed``."""
 
-    def __init__(self, port: int, seed: int) -> None:
-        self._port = port
+    def __init__(self, place: tuple[str, int], seed: int) -> None:
+        """``place``: where the gateway listens."""
+        self._place = place
         self._seed = seed
         self.requests = 0
         self.statuses: Counter[int] = Counter()
@@ -58,7 +57,7 @@ class Campaign:
 
     async def converse(self, drawn: Script) -> None:
         loop = asyncio.get_running_loop()
-        _, answers = await loop.create_connection(lambda: Answers(loop), HOST, self._port)
+        _, answers = await loop.create_connection(lambda: Answers(loop), *self._place)
         at = 0
         for cut in [*drawn.cuts, len(drawn.data)]:
             if cut > at and not answers.closed:

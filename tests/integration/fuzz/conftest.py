@@ -29,7 +29,7 @@ Test = Callable[[Fuzzed], Awaitable[None]]
 
 
 @pytest.fixture
-def with_gateway(tmp_path: Path) -> Callable[[Test], None]:
+def with_gateway(tmp_path: Path, own_blocks: Callable[[], str]) -> Callable[[Test], None]:
     """Run an async test with a gateway of its own."""
 
     async def run(test: Test) -> None:
@@ -37,7 +37,7 @@ def with_gateway(tmp_path: Path) -> Callable[[Test], None]:
         for engine in engines:
             await engine.start()
         pool, (web, mirror) = [engine.address for engine in engines[:2]], [engine.address for engine in engines[2:]]
-        gateway = WatchedGateway(tmp_path, manifests(pool, web, mirror))
+        gateway = WatchedGateway(tmp_path, manifests(pool, web, mirror), bind=f"{own_blocks()}.1")
         try:
             await asyncio.to_thread(gateway.__enter__)
             await asyncio.to_thread(until, gateway.all_ready, "every endpoint ready")

@@ -35,7 +35,7 @@ MOST_GROWTH_KIB = 24 * 1024
 def test_mutated_requests(with_gateway: Callable[[Test], None]) -> None:
     async def test(fuzzed: Fuzzed) -> None:
         gateway = fuzzed.gateway
-        campaign = Campaign(gateway.port, SEED)
+        campaign = Campaign(gateway.place, SEED)
         if CASE:
             await campaign.converse(script(SEED, int(CASE)))
             await campaign.end()
@@ -75,7 +75,7 @@ def assert_sound(campaign: Campaign, fuzzed: Fuzzed) -> None:
 async def assert_at_rest(fuzzed: Fuzzed) -> None:
     """A request works, every count is 0, and what was logged can be read."""
     gateway = fuzzed.gateway
-    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    reader, writer = await asyncio.open_connection(*gateway.place)
     writer.write(PROBE)
     assert read_answers(await reader.read(), ["GET"]) == [200]
     writer.close()

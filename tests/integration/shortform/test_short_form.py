@@ -27,14 +27,15 @@ pytestmark = pytest.mark.integration
 class Served:
     """The example, copied so that it can be edited, and a client for it."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, host: str) -> None:
+        """``host``: a loopback address that no other test uses."""
         shutil.copytree(EXAMPLE, directory / "manifests")
         self.file = directory / "manifests" / "yard.yaml"
-        port = _free_port()
-        self.client = openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="none", max_retries=0, timeout=30)
+        port = _free_port(host)
+        self.client = openai.OpenAI(base_url=f"http://{host}:{port}/v1", api_key="none", max_retries=0, timeout=30)
         command = [
             *(sys.executable, "-m", "modelyard.cli.main", "up", "-f", str(self.file.parent), "--engine", "sim"),
-            *("--home", str(directory / "home"), "--port", f"80={port}", "--admin", "127.0.0.1:0"),
+            *("--home", str(directory / "home"), "--bind", host, "--port", f"80={port}", "--admin", "127.0.0.1:0"),
             *("--drain", "2", "--output", "json"),
         ]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
@@ -58,8 +59,8 @@ class Served:
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    served = Served(tmp_path_factory.mktemp("yard"))
+def served(tmp_path_factory: pytest.TempPathFactory, own_address: str) -> Iterator[Served]:
+    served = Served(tmp_path_factory.mktemp("yard"), own_address)
     try:
         yield served
     finally:
@@ -129,7 +130,7 @@ def _until(condition: Any, seconds: float = 30.0) -> None:
         time.sleep(0.05)
 
 
-def _free_port() -> int:
+def _free_port(host: str) -> int:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((host, 0))
         return int(probe.getsockname()[1])
