@@ -138,6 +138,33 @@ def test_only_the_model_api_where_that_is_asked_for(three: Playbook) -> None:
         assert (command.status if isinstance(command, Respond) else 0) == status
 
 
+@pytest.mark.parametrize(
+    ("parsers", "path", "status"),
+    [
+        ("openai-parser", "/v1/chat/completions", 0),
+        ("openai-parser", "/tenant/v1/completions", 0),
+        ("openai-parser", "/v1/messages", 400),
+        ("openai-parser", "/other", 400),
+        ("openai-parser, anthropic-parser", "/v1/messages", 0),
+        ("openai-parser, passthrough-parser", "/other", 0),
+        ("", "/other", 0),
+    ],
+)
+@pytest.mark.parametrize("shown", [True, False])
+def test_a_list_of_parsers_takes_their_paths_and_no_others(
+    playbook: Any, parsers: str, path: str, status: int, shown: bool
+) -> None:
+    types = [name for name in parsers.split(", ") if name]
+    plugins = "".join(f"- {{type: {name}}}\n" for name in [*types, "queue-scorer"])
+    refs = ", ".join(f"{{pluginRef: {name}}}" for name in types)
+    handler = f"requestHandler: {{parsers: [{refs}]}}" if types else ""
+    kind = "---\napiVersion: llm-d.ai/v1alpha1\nkind: EndpointPickerConfig\n"
+    book = playbook(f"{MANIFEST}{kind}plugins:\n{plugins}{handler}\n")
+    book.fleet({POOL: [endpoint(A)]})
+    command = open_picked(book, path).on_request(ask() if shown else None, book.now)
+    assert (command.status if isinstance(command, Respond) else 0) == status
+
+
 def test_a_hint_counts_where_no_body_is_shown(three: Playbook) -> None:
     three.fleet({POOL: [endpoint(A, "m"), endpoint(B, "other")]})
     request = open_picked(three, fields={"x-gateway-model-name": "other"})

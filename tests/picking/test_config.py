@@ -273,6 +273,21 @@ def test_bodies_are_read_unless_they_are_only_to_pass(build: Any, parsers: tuple
     assert read(build, f"plugins:\n{plugins}requestHandler: {{parsers: [{refs}]}}").reads_bodies == reads
 
 
+@pytest.mark.parametrize(
+    ("handling", "only"),
+    [
+        ("requestHandler: {parsers: [{pluginRef: openai-parser}]}", {"openai-parser"}),
+        ("requestHandler: {parsers: [{pluginRef: openai-parser}, {pluginRef: passthrough-parser}]}", set()),
+        ("requestHandler: {parsers: []}", set()),
+        ("parser: {pluginRef: openai-parser}", set()),
+        ("", set()),
+    ],
+)
+def test_a_list_of_parsers_without_a_fallback_is_a_limit(build: Any, handling: str, only: set[str]) -> None:
+    text = f"plugins: [{{type: openai-parser}}, {{type: passthrough-parser}}]\n{handling}"
+    assert read(build, text).only_parsers == only
+
+
 def test_discovery_from_a_file_says_where_it_counts(build: Any) -> None:
     text = error(build, "plugins: [{type: file-discovery, parameters: {path: /endpoints.yaml}}]")
     assert "counts only in the config that modelyard epp is given" in text

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from modelyard.bodies.answers import UnreadAnswer
+from modelyard.bodies.claimed_paths import claimed
 from modelyard.bodies.facts import BodyError, RequestFacts
 from modelyard.bodies.prefixed_paths import controls_engine
 from modelyard.exchange.body_reading import NO_FACTS
@@ -208,12 +209,20 @@ class PickedRequest(ModelRequest[Picked], eq=False, kw_only=True):
 
     def _narrow_path(self, state: BackendState) -> Respond | None:
         if not self.any_path:
-            return super()._narrow_path(state)
+            return super()._narrow_path(state) or self._unclaimed_path(state)
         path = self.head.path
         if path and controls_engine(path):
             message = f"Path {path!r} is not part of the model API that {state.label} serves."
             return self._refuse(404, message, "path_not_served")
-        return None
+        return self._unclaimed_path(state)
+
+    def _unclaimed_path(self, state: BackendState) -> Respond | None:
+        """The pool's config lists parsers, and none of them takes the path of this request, which has a body."""
+        parsers, path = state.config.only_parsers, self.head.path
+        if not parsers or not path or (self.body is None and self.head.method != "POST") or claimed(path, parsers):
+            return None
+        message = f"No parser of {state.label} ({', '.join(sorted(parsers))}) takes requests to {path!r}."
+        return self._refuse(400, message, "path_not_parsed")
 
     def _target(self, state: BackendState, model: str) -> str:
         """The pool's objects come first, then the header that forces a name (reference, section 2.5)."""
@@ -256,8 +265,9 @@ class PickedRequest(ModelRequest[Picked], eq=False, kw_only=True):
         return picked
 
     def _scores(self) -> dict[str, float]:
-        totals = {item.endpoint.address: item.total for item in self.why.candidates} if self.why is not None else {}
-        return {item.address: totals[item.address] for item in self.targets if item.address in totals}
+        """Of every endpoint that could have been picked, named or not."""
+        candidates = self.why.candidates if self.why is not None else ()
+        return {item.endpoint.address: item.total for item in candidates if not item.dropped_by}
 
     # ── the answer ──
 

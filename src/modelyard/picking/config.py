@@ -78,7 +78,7 @@ def scheduler_config(epc: EndpointPickerConfig | None) -> SchedulerConfig:
     """The checked settings of ``epc``, or the defaults. Raises ConfigError with every fault that was found."""
     if epc is None:
         return SchedulerConfig(profiles=(DEFAULT_PROFILE,))
-    reader = _Reader(in_todays_form(epc))
+    reader = _Reader(in_todays_form(epc), parsers_listed=epc.request_handler is not None)
     config = reader.read()
     if reader.report.faults:
         raise ConfigError(reader.report.faults)
@@ -88,9 +88,11 @@ def scheduler_config(epc: EndpointPickerConfig | None) -> SchedulerConfig:
 class _Reader:
     """Reads one config; faults go to ``report``."""
 
-    def __init__(self, epc: EndpointPickerConfig) -> None:
+    def __init__(self, epc: EndpointPickerConfig, *, parsers_listed: bool) -> None:
+        """``parsers_listed``: in today's form. The one parser of the older form took any path."""
         self.report = Report()
         self._epc = epc
+        self._listed = parsers_listed
         self._plugins: dict[str, tuple[str, Any]] = {}
         """Name -> type and checked parameters."""
 
@@ -99,13 +101,15 @@ class _Reader:
         self._check_references()
         profiles = self._profiles()
         header, default = self._profile_choice(profiles)
+        parsers = self._parsers()
         return SchedulerConfig(
             profiles=profiles,
             profile_header=header,
             default_profile=default,
             prefix=self._prefix(),
             flow=read_flow(self._epc, self._plugins, self.report),
-            reads_bodies=self._parsers() != {PASSTHROUGH_PARSER},
+            reads_bodies=parsers != {PASSTHROUGH_PARSER},
+            only_parsers=frozenset() if PASSTHROUGH_PARSER in parsers or not self._listed else parsers,
         )
 
     def _read_plugins(self) -> None:
@@ -154,11 +158,11 @@ class _Reader:
             for index, parser in enumerate(handler.parsers):
                 self._resolve(parser.plugin_ref, self.report.at("requestHandler", "parsers", index, "pluginRef"))
 
-    def _parsers(self) -> set[str]:
+    def _parsers(self) -> frozenset[str]:
         """Types of those that are listed."""
         handler = self._epc.request_handler
         refs = [parser.plugin_ref for parser in handler.parsers] if handler is not None else []
-        return {self._plugins[ref][0] for ref in refs if ref in self._plugins}
+        return frozenset(self._plugins[ref][0] for ref in refs if ref in self._plugins)
 
     def _resolve(self, ref: str, report: Report) -> tuple[str, Any] | None:
         """Type and parameters of a plugin by name; None where it is missing or was refused already."""

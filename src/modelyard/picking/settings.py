@@ -60,6 +60,8 @@ class SchedulerConfig(msgspec.Struct, frozen=True, kw_only=True):
     flow: FlowConfig = FlowConfig()
     reads_bodies: bool = True
     """For an endpoint picker: False where ``passthrough-parser`` is the only parser."""
+    only_parsers: frozenset[str] = frozenset()
+    """For an endpoint picker: the parsers whose paths alone are taken (``bodies.claimed_paths``); empty: any path."""
 
 
 def _line(fault: Fault) -> str:
