@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from modelyard.fleet.fleet import BackendKey
 from modelyard.picking.config import ConfigError, SchedulerConfig, scheduler_config
 from modelyard.resources.endpoint_picker_config import EndpointPickerConfig
+from modelyard.resources.helm import BASE_MODEL_TO_HEADER, BODY_FIELD_TO_HEADER
 from modelyard.resources.resource_set import ResourceSet
 from modelyard.routing.backends import BackendRef, CompiledBackend
 from modelyard.routing.base_models import BaseModels, base_models_of
@@ -25,6 +26,8 @@ class BodyHeader:
     field: str
     header: str
     """Lower case."""
+    plugin: str = BODY_FIELD_TO_HEADER
+    """Name of the plugin that says so; its type where it has none."""
 
 
 DEFAULT_BODY_HEADERS = (BodyHeader("model", MODEL_NAME_HEADER),)
@@ -69,6 +72,8 @@ class Snapshot:
     pools: Mapping[BackendKey, PoolPlan]
     body_headers: tuple[BodyHeader, ...] = DEFAULT_BODY_HEADERS
     base_models: BaseModels = field(default_factory=BaseModels)
+    base_model_plugin: str = BASE_MODEL_TO_HEADER
+    """Name of the plugin that sets the header of the base model, as for ``BodyHeader``."""
     settings: Settings = field(default_factory=Settings)
     problems: tuple[str, ...] = ()
     """What was wrong and left out, one sentence each; never empty sentences."""
@@ -90,7 +95,7 @@ def build_snapshot(
     compiled = compile_routes(resources, gateway_class=gateway_class)
     problems: list[str] = []
     base_models = base_models_of(resources)
-    problems += base_models.conflicts
+    problems += (*base_models.faults, *base_models.conflicts)
     pools = _pool_plans(resources, problems)
     return Snapshot(
         generation,
@@ -98,6 +103,7 @@ def build_snapshot(
         pools,
         _body_headers(resources),
         base_models,
+        _base_model_plugin(resources),
         settings or Settings(),
         tuple(problems),
     )
@@ -137,12 +143,17 @@ def mirror_keys(compiled: Compiled) -> set[BackendKey]:
 
 def _body_headers(resources: ResourceSet) -> tuple[BodyHeader, ...]:
     configured = [
-        BodyHeader(plugin.field_name, plugin.header_name.lower())
+        BodyHeader(plugin.field_name, plugin.header_name.lower(), plugin.name or BODY_FIELD_TO_HEADER)
         for values in resources.bbr_values
         for plugin in values.plugins
-        if plugin.type == "body-field-to-header"
+        if plugin.type == BODY_FIELD_TO_HEADER
     ]
     return tuple(configured) or DEFAULT_BODY_HEADERS
+
+
+def _base_model_plugin(resources: ResourceSet) -> str:
+    plugins = (plugin for values in resources.bbr_values for plugin in values.plugins)
+    return next((one.name for one in plugins if one.type == BASE_MODEL_TO_HEADER and one.name), BASE_MODEL_TO_HEADER)
 
 
 def _pool_plans(resources: ResourceSet, problems: list[str]) -> dict[BackendKey, PoolPlan]:

@@ -31,6 +31,12 @@ def test_snake_case_and_a_header_by_default() -> None:
         ("body-field-to-header:x:{", "no JSON object"),
         ('body-field-to-header:x:{"field": "model"}', "unknown parameter"),
         ('body-field-to-header:x:{"fieldName": "model", "headerName": "a b"}', "header"),
+        (
+            'body-field-to-header:x:{"fieldName": "n", "headerName": "Content-Length"}',
+            "'Content-Length' frames the request",
+        ),
+        ('body-field-to-header:x:{"fieldName": "n", "headerName": "X-Envoy-A"}', "allowed: a name of its own"),
+        ('body-field-to-header:x:{"fieldName": "n", "field_name": "m"}', "give one of them"),
     ],
 )
 def test_what_is_wrong_is_told(text: str, told: str) -> None:

@@ -70,3 +70,16 @@ def test_json_has_the_same() -> None:
 
 def test_without_a_file_the_command_line_is_wrong() -> None:
     assert _check().exit_code == ExitCode.USAGE
+
+
+def test_a_wrong_adapter_map_is_a_problem(tmp_path: Path) -> None:
+    labels = 'labels: {inference.networking.k8s.io/bbr-managed: "true"}'
+    (tmp_path / "adapters.yaml").write_text(
+        f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a, {labels}}}\ndata: {{adapters: '- x'}}\n"
+    )
+    result = _check("-f", str(tmp_path))
+    assert result.exit_code == ExitCode.INVALID
+    assert "adapters.yaml:1: document 1: ConfigMap default/a: data.baseModel: is missing" in result.output.replace(
+        "\n", ""
+    )
+    assert "0 errors, 1 problem" in result.output

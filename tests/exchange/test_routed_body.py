@@ -79,3 +79,34 @@ def _gateway() -> Gateway:
         _kept.append(Playbook(ROUTER).gateway)
     gateway: Gateway = _kept[0]
     return gateway
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/completions", "/any", ""])
+@pytest.mark.parametrize(("value", "name"), [("42", "42"), ("4.20", "4.20"), ("true", "true"), ('"food"', "food")])
+def test_a_model_that_is_no_text_is_set_as_it_is_written(gateway: Gateway, path: str, value: str, name: str) -> None:
+    body = f'{{"model": {value}}}'.encode()
+    fields, model = routing_headers(gateway, head(path), body, base_model=False)
+    assert (fields, model) == ([("x-model", name)], name)
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/any"])
+@pytest.mark.parametrize("value", ["null", "[1]", '{"a": 1}', '""', '"a", "model": 42', '42, "model": 42'])
+def test_what_is_no_name_on_any_path(gateway: Gateway, path: str, value: str) -> None:
+    assert routing_headers(gateway, head(path), f'{{"model": {value}}}'.encode(), base_model=True) == ([], None)
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/any"])
+def test_adapters_are_found_without_the_spaces_around_their_name(gateway: Gateway, path: str) -> None:
+    """Header values have none, so the name itself cannot be told as it is."""
+    body = b'{"model": "  food "}'
+    assert routing_headers(gateway, head(path), body, base_model=True) == (
+        [("x-gateway-base-model-name", "gemma")],
+        None,
+    )
+    assert routing_headers(gateway, head(path), b'{"model": " other "}', base_model=True) == ([], None)
+
+
+def test_the_longest_name(gateway: Gateway) -> None:
+    for size, found in ((1024, True), (1025, False), (9000, False)):
+        fields, _ = routing_headers(gateway, head(), f'{{"model": "{"x" * size}"}}'.encode(), base_model=True)
+        assert bool(fields) == found

@@ -123,15 +123,72 @@ def test_no_body_shown_is_picked_at_once(yard: Yard) -> None:
     assert len(pick_of(answer)) == 3
 
 
-def test_streamed_is_picked_at_once_and_again_with_a_body_that_comes_whole(yard: Yard) -> None:
+def test_streamed_is_picked_once_though_its_body_comes_whole(yard: Yard) -> None:
+    """The request may be on its way to the first of them: never two values for one request (004, "MUST not")."""
+    for _ in range(20):
+        call = yard.call()
+        first, *_ = pick_of(call.headers(protocol_config=STREAMED)[0])
+        (second,) = call.body(ASK)
+        assert second == pb.ProcessingResponse(request_body=pb.BodyResponse(response=pb.CommonResponse()))
+        assert yard.in_flight() == {first: 1}
+        call.handler.on_cancelled()
+    yard.at_rest()
+
+
+def test_streamed_is_picked_again_where_the_first_has_not_the_model(yard: Yard) -> None:
+    yard.fleet(endpoint(A, "m"), endpoint(B, "m", "other"), endpoint(C, "m", "third"))
+    for body, left in ((b'{"model": "other"}', B), (b'{"model": "third"}', C)):
+        while True:
+            call = yard.call()
+            if pick_of(call.headers(protocol_config=STREAMED)[0])[0] != left:
+                break
+            call.handler.on_cancelled()
+        (second,) = call.body(body)
+        assert pick_of(second) == [left]
+        assert yard.in_flight() == {left: 1}
+        call.handler.on_cancelled()
+
+
+def test_streamed_keeps_the_first_and_drops_fallbacks_without_the_model(yard: Yard) -> None:
+    yard.fleet(endpoint(A, "m", "other"), endpoint(B, "m", waiting=50), endpoint(C, "m", waiting=50))
+    call = yard.call()
+    assert len(pick_of(call.headers(protocol_config=STREAMED)[0])) == 3
+    assert pick_of(call.body(b'{"model": "other"}')[0]) == [A]
+    assert yard.in_flight() == {A: 1}
+
+
+def test_streamed_is_picked_again_where_the_subset_comes_with_the_body(yard: Yard) -> None:
+    yard.fleet(endpoint(A), endpoint(B, waiting=50))
+    call = yard.call()
+    assert pick_of(call.headers(protocol_config=STREAMED)[0])[0] == A
+    whole = pb.HttpBody(body=ASK, end_of_stream=True)
+    assert pick_of(call.say(request_body=whole, metadata_context=subset([B]))[0]) == [B]
+    assert yard.in_flight() == {B: 1}
+
+
+def test_streamed_body_that_comes_whole_is_known_to_the_endpoint(yard: Yard) -> None:
+    """So that what follows with the same prefix goes there."""
+    body = json.dumps({"model": "m", "prompt": "a long beginning " * 500}).encode()
+    call = yard.call()
+    first, *_ = pick_of(call.headers(protocol_config=STREAMED)[0])
+    call.body(body)
+    call.handler.on_cancelled()
+    for _ in range(10):
+        again = yard.call()
+        again.headers(protocol_config=BUFFERED)
+        assert pick_of(again.body(body)[0])[0] == first
+        again.handler.on_cancelled()
+
+
+def test_streamed_is_refused_though_it_was_picked(yard: Yard) -> None:
     yard.fleet(endpoint(A, "m"), endpoint(B, "m", "other"))
     call = yard.call()
     (first,) = call.headers(protocol_config=STREAMED)
     pick_of(first)
     assert sum(yard.in_flight().values()) == 1
-    (second,) = call.body(b'{"model": "other"}')
-    assert pick_of(second) == [B]
-    assert yard.in_flight() == {B: 1}
+    (second,) = call.body(b'{"model": 7}')
+    assert second.immediate_response.status.code == 400
+    yard.at_rest()
 
 
 def test_streamed_in_pieces_passes(yard: Yard) -> None:
@@ -181,8 +238,7 @@ def test_a_proxy_that_waits_and_says_nothing_is_prompted(yard: Yard) -> None:
     yard.alarms.ring()
     pick_of(call.stream.answers()[0])
     (answer,) = call.body(ASK)
-    pick_of(answer)
-    assert not answer.request_body.response.HasField("body_mutation")
+    assert answer == pb.ProcessingResponse(request_body=pb.BodyResponse(response=pb.CommonResponse()))
     call.response()
     (answer,) = call.response_body(b"{}")
     assert answer == pb.ProcessingResponse(response_body=pb.BodyResponse(response=pb.CommonResponse()))
@@ -539,7 +595,8 @@ def test_rewrite_streamed_in_one_piece(renaming: Yard) -> None:
     call.headers(protocol_config=STREAMED)
     (answer,) = call.body(ASK)
     assert answer.request_body.response.body_mutation.body == RENAMED
-    pick_of(answer)
+    assert set_headers(answer.request_body.response.header_mutation) == {"content-length": str(len(RENAMED))}
+    assert not answer.HasField("dynamic_metadata")
 
 
 def test_rewrite_unprompted(renaming: Yard) -> None:
@@ -1244,3 +1301,24 @@ def test_streams_leave_nothing_to_the_garbage_collector(yard: Yard, config: Any,
     finally:
         gc.enable()
     yard.at_rest()
+
+
+def test_a_client_s_own_copies_go_from_trailers(yard: Yard) -> None:
+    call = yard.call()
+    call.headers(protocol_config=FULL_DUPLEX)
+    call.body(b'{"model": "m"}', end=False)
+    names = ["x-gateway-destination-endpoint", "X-Gateway_Destination_Endpoint", "x-gateway-model-name", "x-other"]
+    trailers = pb.HttpTrailers()
+    for name in names:
+        trailers.trailers.headers.add(key=name, raw_value=b"10.0.0.9:1")
+    (*_, last) = call.say(request_trailers=trailers)
+    removed = list(last.request_trailers.header_mutation.remove_headers)
+    assert removed == [name.lower() for name in names[:3]]
+
+
+def test_a_proxy_that_buffers_unsaid_gets_plain_answers_back(yard: Yard) -> None:
+    call = yard.call()
+    call.say(request_body=pb.HttpBody(body=b'{"model": "m"}', end_of_stream=True))
+    call.response()
+    (answer,) = call.response_body(b"{}")
+    assert answer == pb.ProcessingResponse(response_body=pb.BodyResponse(response=pb.CommonResponse()))

@@ -142,3 +142,11 @@ def test_what_is_remembered_of_modes_is_bounded() -> None:
     finally:
         tracemalloc.stop()
     assert kept < 3_000_000
+
+
+@given(header_maps())
+def test_trailers(headers: tuple[pb.HttpHeaders, list[tuple[str, str]]]) -> None:
+    message, wanted = headers
+    data = pb.ProcessingRequest(request_trailers=pb.HttpTrailers(trailers=message.headers)).SerializeToString()
+    read = read_request(data)
+    assert (read.phase, read.fields) == (incoming.REQUEST_TRAILERS, wanted)

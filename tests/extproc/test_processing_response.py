@@ -84,3 +84,11 @@ def test_more_time_and_other_modes() -> None:
 )
 def test_structs(texts: dict[str, dict[str, str]]) -> None:
     assert MessageToDict(Struct.FromString(struct_of(texts))) == texts
+
+
+@pytest.mark.parametrize("removed", [[], ["x-a", "x_b"]])
+def test_trailers_answers(removed: list[str]) -> None:
+    data = outgoing.trailers_answer(incoming.REQUEST_TRAILERS, b"", outgoing.header_mutation((), removed))
+    answer = pb.ProcessingResponse.FromString(data)
+    assert answer.WhichOneof("response") == "request_trailers"
+    assert list(answer.request_trailers.header_mutation.remove_headers) == removed

@@ -77,7 +77,7 @@ def test_fields_become_headers(yard: Yard, config: Any) -> None:
     assert fields == WANTED
     assert removed >= {"x_user"}
     headers, body = answers[0].request_headers.response, answers[-1].request_body.response
-    assert headers.clear_route_cache or body.clear_route_cache or config is PARTIAL
+    assert headers.clear_route_cache or body.clear_route_cache
     if config in (FULL_DUPLEX, None):
         assert body_of(answers[1:]) == ASK
     else:
@@ -273,3 +273,56 @@ def test_it_leaves_no_request_that_is_not_whole(yard: Yard) -> None:
     call = yard.route()
     call.headers(protocol_config=NO_BODIES)
     assert call.stream.status is None, "trailers may follow the body that is not shown"
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/other"])
+@pytest.mark.parametrize("config", [FULL_DUPLEX, BUFFERED])
+def test_a_number_is_a_name_on_every_path(yard: Yard, config: Any, path: str) -> None:
+    call = yard.route()
+    answers = call.headers((":method", "POST"), (":path", path), protocol_config=config)
+    assert mutation_of(answers + call.body(b'{"model": 42}'))[0] == {NAME: "42"}
+
+
+@pytest.mark.parametrize("end", [True, False])
+def test_a_proxy_that_buffers_unsaid_gets_no_answer_s_body_back(yard: Yard, end: bool) -> None:
+    call = yard.route()
+    call.say(request_body=pb.HttpBody(body=ASK, end_of_stream=end))
+    yard.alarms.ring()
+    call.stream.answers()
+    assert call.response()[0].HasField("response_headers")
+    (answer,) = call.response_body(b"data")
+    assert answer == pb.ProcessingResponse(response_body=pb.BodyResponse(response=pb.CommonResponse()))
+
+
+@pytest.mark.parametrize("config", [FULL_DUPLEX, STREAMED, None])
+def test_a_client_s_own_copies_go_from_trailers(yard: Yard, config: Any) -> None:
+    call = yard.route()
+    call.headers(protocol_config=config)
+    call.body(ASK, end=False)
+    yard.alarms.ring()
+    names = ["X-Gateway-Model-Name", "x-gateway_model_name", BASE, "x_user", "x-other", "x_user"]
+    trailers = pb.HttpTrailers()
+    for name in names:
+        trailers.trailers.headers.add(key=name, raw_value=b"forged")
+    (*_, last) = call.say(request_trailers=trailers)
+    assert list(last.request_trailers.header_mutation.remove_headers) == [NAME, "x-gateway_model_name", BASE, "x_user"]
+
+
+def test_before_the_beginning_of_a_body_the_route_is_forgotten(yard: Yard) -> None:
+    call = yard.route()
+    (first,) = call.headers(*POST, ("x_user", "root"), (NAME, "forged"), protocol_config=PARTIAL)
+    assert first.request_headers.response.clear_route_cache
+    assert set(first.request_headers.response.header_mutation.remove_headers) == {NAME, BASE, "x-user", "x_user"}
+    assert mutation_of(call.body(ASK))[0] == WANTED
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [(STREAMED, "STREAMED"), (PARTIAL, ""), (UNPROMPTED, ""), (BUFFERED, ""), (FULL_DUPLEX, "")],
+)
+def test_a_mode_of_no_use_is_told_once(yard: Yard, config: Any, told: str, caplog: pytest.LogCaptureFixture) -> None:
+    yard.route().headers(*GET, end=True, protocol_config=config)
+    assert not caplog.records
+    for _ in range(3):
+        yard.route().headers(protocol_config=config)
+    assert [f"sends request bodies as {told}, " in record.message for record in caplog.records] == [True] * bool(told)

@@ -139,7 +139,10 @@ def _show(read: ReadResult, snapshot: Snapshot, rows: list[dict[str, Any]], unus
     sources = [*(item.origin.source for item in read.resource_set), *(error.source for error in read.errors)]
     files = len(read.files) + ("-" in sources)
     objects = sum(1 for _ in read.resource_set)
-    console.print(f"{_counted(objects, 'object')} in {_counted(files, 'file')}, {_counted(len(read.errors), 'error')}")
+    wrong = [_counted(len(read.errors), "error")]
+    if snapshot.problems:
+        wrong.append(_counted(len(snapshot.problems), "problem"))
+    console.print(f"{_counted(objects, 'object')} in {_counted(files, 'file')}, {', '.join(wrong)}")
 
 
 def _show_findings(remarks: Sequence[Finding]) -> None:

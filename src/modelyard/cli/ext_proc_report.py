@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
 from modelyard import __version__
-from modelyard.cli.output import Output, console
+from modelyard.cli.output import Output, console, print_event
 from modelyard.control.ext_proc.settings import Role
 
 if TYPE_CHECKING:
@@ -81,8 +79,7 @@ class ExtProcReport:
                     )
 
     def _event(self, event: str, **fields: Any) -> None:
-        sys.stdout.write(json.dumps({"event": event, **fields}) + "\n")
-        sys.stdout.flush()
+        print_event(event, fields)
 
 
 def addresses(control: ExtProcControl) -> dict[str, str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from enum import StrEnum
-from typing import Annotated, Any, NoReturn
+from typing import IO, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -28,15 +29,37 @@ _PIPE_WIDTH = 200
 """Columns of a table in a pipe or a file, where nothing says how wide the reader's window is."""
 
 
+def _unread(stream: IO[str]) -> None:
+    """Nobody reads ``stream`` any more: what is still written to it goes nowhere. A server that says what it does goes
+    on, and ends as it would have ended."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        _unread(self.file)
+
+
 def _console(*, stderr: bool) -> Console:
     """Without emoji: text with ``:x:`` in it, as a plugin's name has, is shown as it is."""
     terminal = (sys.stderr if stderr else sys.stdout).isatty()
     width = None if terminal else _PIPE_WIDTH
-    return Console(stderr=stderr, highlight=False, soft_wrap=True, emoji=False, width=width)
+    return _Console(stderr=stderr, highlight=False, soft_wrap=True, emoji=False, width=width)
 
 
 console = _console(stderr=False)
 errors = _console(stderr=True)
+
+
+def print_event(event: str, fields: dict[str, Any]) -> None:
+    """One line of JSON on standard output, of a program that goes on whether it is read or not."""
+    try:
+        sys.stdout.write(json.dumps({"event": event, **fields}, default=str) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _unread(sys.stdout)
 
 
 def print_json(value: Any) -> None:

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from modelyard.bodies.dialects import read_field
 from modelyard.bodies.facts import BodyError
-from modelyard.bodies.json_request import model_name
+from modelyard.bodies.json_request import NOT_A_STRING, json_member, model_name, read_json_field
 from modelyard.bodies.json_scan import TOP_LEVEL_MODEL, MemberScanner
 from modelyard.bodies.prefixed_paths import prefixed_dialect
 from modelyard.exchange.header_text import on_the_wire
 from modelyard.exchange.trusted_headers import BASE_MODEL_NAME
+from modelyard.resources.helm import BASE_MODEL_TO_HEADER, BODY_FIELD_TO_HEADER
 
 if TYPE_CHECKING:
     from modelyard.exchange.gateway import Gateway
     from modelyard.http1.message_heads import Headers, RequestHead
 
 
+class Watch(Protocol):
+    """Who counts what plugins take and what bodies lack."""
+
+    def begin(self) -> None: ...
+    def ran(self, kind: str, name: str) -> None: ...
+    def lacks(self, field: str) -> None: ...
+    def has_empty(self, field: str) -> None: ...
+
+
 def routing_headers(
-    gateway: Gateway, head: RequestHead, body: bytes, *, base_model: bool
+    gateway: Gateway, head: RequestHead, body: bytes, *, base_model: bool, watch: Watch | None = None
 ) -> tuple[Headers, str | None]:
     """The headers that a whole ``body`` gives, under the names that are configured; and its model.
 
@@ -28,17 +38,27 @@ def routing_headers(
     ``base_model``: the base of the body's model is wanted too.
     """
     content_type = head.by_name.get("content-type", "")
+    if watch is not None:
+        watch.begin()
     model = _model(head, body)
     fields: Headers = []
     for item in gateway.snapshot.body_headers:
         value = model if item.field == "model" else _field(body, content_type, item.field)
         if value is not None:
             fields.append((item.header, on_the_wire(value)))
-    return (fields + _base(gateway, model) if base_model else fields), model
+        if watch is not None:
+            watch.ran(BODY_FIELD_TO_HEADER, item.plugin)
+            if value is None:
+                _count_lack(watch, body, item.field)
+    if base_model:
+        fields += _base(gateway, _trimmed(body) if model is None else model)
+        if watch is not None:
+            watch.ran(BASE_MODEL_TO_HEADER, gateway.snapshot.base_model_plugin)
+    return fields, model
 
 
 def headers_of_beginning(gateway: Gateway, beginning: bytes, *, base_model: bool) -> Headers:
-    """The same where only the beginning of a JSON body is seen: of the model, if it is named there."""
+    """The same where only the beginning of a JSON body is seen: of the model, if it is named there by a text."""
     model = scanned_model(beginning)
     if model is None:
         return []
@@ -58,16 +78,37 @@ def scanned_model(beginning: bytes) -> str | None:
         return None
 
 
-class _Named(msgspec.Struct):
-    model: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-
-
 def has_model_member(body: bytes) -> bool:
     """A JSON body has a ``model``, whatever its value."""
+    return bool(_written(body, "model"))
+
+
+def _written(body: bytes, field: str) -> bytes:
+    """The field as a JSON body has it; empty: there is none."""
     try:
-        return msgspec.json.decode(body, type=_Named).model is not msgspec.UNSET
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return False
+        return json_member(body, field)
+    except BodyError:
+        return b""
+
+
+def _count_lack(watch: Watch, body: bytes, field: str) -> None:
+    written = _written(body, field)
+    if not written:
+        watch.lacks(field)
+    elif written in _EMPTY:
+        watch.has_empty(field)
+
+
+_EMPTY = (b'""', b"null")
+
+
+def _trimmed(body: bytes) -> str | None:
+    """A name in a JSON body without the spaces around it, with which it can be no header. Adapters are found by it, as
+    in the original."""
+    try:
+        return read_json_field(body, "model", trimmed=True)
+    except BodyError:
+        return None
 
 
 def _base(gateway: Gateway, model: str | None) -> Headers:
@@ -76,7 +117,8 @@ def _base(gateway: Gateway, model: str | None) -> Headers:
 
 
 def _model(head: RequestHead, body: bytes) -> str | None:
-    """The model's name, read as strictly as where the request is served."""
+    """The model's name, read as strictly as where the request is served. A number or a boolean, which is refused there,
+    is a name here: routes may match it, as with the original."""
     by_name = head.by_name
     content_type = by_name.get("content-type", "")
     dialect = prefixed_dialect(head.method or "POST", head.path)
@@ -84,8 +126,8 @@ def _model(head: RequestHead, body: bytes) -> str | None:
         return _field(body, content_type, "model")
     try:
         return dialect.read(body, content_type, by_name.get("content-encoding", "")).model
-    except BodyError:
-        return None
+    except BodyError as error:
+        return _field(body, content_type, "model") if error.code == NOT_A_STRING else None
 
 
 def _field(body: bytes, content_type: str, name: str) -> str | None:

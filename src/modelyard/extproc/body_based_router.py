@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from modelyard.exchange.gateway import Gateway
 from modelyard.exchange.record import ExchangeRecord
 from modelyard.exchange.trusted_headers import BASE_MODEL_NAME
 from modelyard.extproc.grpc_stream import GrpcStream
+from modelyard.extproc.processing_request import STREAMED, BodyModes
 from modelyard.extproc.processor import CallLater, Processor
+from modelyard.extproc.router_counts import RouterCounts
 from modelyard.extproc.router_stream import NO_FIELD, NO_NAME, RouterStream
 from modelyard.worker.protocol import RouterSettings
 
 __all__ = ["NO_FIELD", "NO_NAME", "BodyBasedRouter"]
+
+log = logging.getLogger(__name__)
 
 
 class BodyBasedRouter(Processor):
@@ -32,9 +37,20 @@ class BodyBasedRouter(Processor):
         super().__init__(gateway, clock, call_later)
         self.record_sink = record_sink
         self.settings = settings or RouterSettings()
+        self.counts = RouterCounts(clock)
+        self._noticed = False
 
     def apply(self, settings: RouterSettings) -> None:
         self.settings = settings
+
+    def notice(self, modes: BodyModes) -> None:
+        """Say once that a mode is of no use in which the route is chosen before the body is shown."""
+        if modes.request == STREAMED and not modes.unprompted and not self._noticed:
+            self._noticed = True
+            log.warning(
+                "a proxy sends request bodies as STREAMED, in which it chooses the route before it shows them: set"
+                " request_body_mode: FULL_DUPLEX_STREAMED (or BUFFERED) for the body-based router"
+            )
 
     @property
     def header_names(self) -> frozenset[str]:

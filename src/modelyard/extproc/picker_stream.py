@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from modelyard.exchange.contract import Outcome
 from modelyard.exchange.endpoint_subset import subset_of
 from modelyard.exchange.picked_request import PickedRequest
 from modelyard.exchange.refusals import refuse
+from modelyard.exchange.trusted_headers import is_trusted
 from modelyard.extproc.grpc_stream import GrpcStream
 from modelyard.extproc.pool_choice import UNKNOWN_POOL
 from modelyard.extproc.processing_request import ProcessingRequest, metadata_of
@@ -61,6 +63,9 @@ class PickerStream(ProcessorStream[PickedRequest]):
         self.exchange = exchange
         picker.open_requests.add(exchange)
         return exchange
+
+    def forged(self, trailers: Collection[str]) -> list[str]:
+        return [name for name in trailers if is_trusted(name)]
 
     def _subset(self, metadata: dict[str, dict[str, Plain]]) -> frozenset[str] | None:
         """The only addresses that may be picked; None: the proxy names none."""

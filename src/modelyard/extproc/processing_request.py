@@ -38,7 +38,8 @@ class ProcessingRequest(msgspec.Struct):
 
     phase: int = 0
     fields: list[FieldLine] = []
-    """Header lines: names as sent (lower case in HTTP/2), values as latin-1, pseudo header fields among them."""
+    """Lines of headers or of a request's trailers: names as sent (lower case in HTTP/2), values as latin-1, pseudo
+    header fields among them."""
     body: bytes = b""
     end_of_stream: bool = False
     metadata: bytes = b""
@@ -59,7 +60,10 @@ def read_request(data: bytes) -> ProcessingRequest:
             elif number in _HEADERS:
                 message.phase = number
                 _read_headers(message, data, at, stop)
-            elif number in (REQUEST_TRAILERS, RESPONSE_TRAILERS):
+            elif number == REQUEST_TRAILERS:
+                message.phase = number
+                _read_trailers(message, data, at, stop)
+            elif number == RESPONSE_TRAILERS:
                 message.phase = number
             elif number == _METADATA:
                 message.metadata = data[at:stop]
@@ -118,6 +122,13 @@ def _read_headers(message: ProcessingRequest, data: bytes, start: int, end: int)
             message.fields += _header_lines(data, at, stop)
         elif number == 3 and kind == VARINT:
             message.end_of_stream = at != 0
+
+
+def _read_trailers(message: ProcessingRequest, data: bytes, start: int, end: int) -> None:
+    message.fields = []
+    for number, kind, at, stop in fields(data, start, end):
+        if number == 1 and kind == LENGTH:
+            message.fields += _header_lines(data, at, stop)
 
 
 def _header_lines(data: bytes, start: int, end: int) -> list[FieldLine]:

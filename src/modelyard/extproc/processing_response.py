@@ -83,9 +83,9 @@ def answer(
 _CLEAR = number_field(5, 1)
 
 
-def trailers_answer(phase: int, metadata: bytes = b"") -> bytes:
-    """The answer to trailers: they go on as they are."""
-    return _PLAIN[phase] + metadata
+def trailers_answer(phase: int, metadata: bytes = b"", mutation: bytes = b"") -> bytes:
+    """The answer to trailers. ``mutation``: see ``header_mutation``; empty: they go on as they are."""
+    return (nested(ANSWERS[phase], nested(1, mutation)) if mutation else _PLAIN[phase]) + metadata
 
 
 def piece(phase: int, data: bytes | memoryview, *, end: bool) -> bytes:

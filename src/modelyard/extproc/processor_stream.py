@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Generic, TypeVar
 
 from modelyard.exchange.commands import Respond
@@ -31,7 +31,7 @@ from modelyard.extproc.processing_request import (
     ProcessingRequest,
     read_request,
 )
-from modelyard.extproc.processing_response import immediate
+from modelyard.extproc.processing_response import immediate, plain_answer
 from modelyard.extproc.processor import Processor
 from modelyard.extproc.protobuf_wire import MalformedMessage
 from modelyard.extproc.request_side import RequestSide
@@ -87,6 +87,14 @@ class ProcessorStream(Generic[Request]):
     def picked(self) -> PickedRequest | None:
         """Who looks at the answer; None: nobody."""
         return None
+
+    @abstractmethod
+    def forged(self, trailers: Collection[str]) -> list[str]:
+        """Which of these trailers only Modelyard sets as headers: they go, whatever merges trailers with headers."""
+
+    def before_the_body(self, mode: int) -> bytes:
+        """The answer to headers whose body the proxy collects in ``mode``."""
+        return plain_answer(REQUEST_HEADERS)
 
     def _metadata_came(self, metadata: bytes) -> None:
         """A message of the request's body or its trailers carries dynamic metadata."""
@@ -181,7 +189,7 @@ class ProcessorStream(Generic[Request]):
         """How the answer's body comes. A proxy that says nothing treats both bodies alike."""
         if self.modes is not None:
             return min(self.modes.response, FULL_DUPLEX_STREAMED)
-        return STREAMED if self._request.was_prompted else FULL_DUPLEX_STREAMED
+        return STREAMED if self._request.takes_plain_answers else FULL_DUPLEX_STREAMED
 
     def send(self, message: bytes) -> None:
         """One answer. A proxy that does not take it is not read from until it does."""

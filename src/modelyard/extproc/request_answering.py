@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from modelyard.exchange.commands import Picked, Respond, Wait
@@ -50,6 +50,7 @@ class RequestAnswering:
         "_body",
         "_considered",
         "_ended",
+        "_forged_trailers",
         "_held",
         "_mode",
         "_owes_headers",
@@ -80,6 +81,8 @@ class RequestAnswering:
         """The body's last message came."""
         self._trailers = False
         """Trailers came."""
+        self._forged_trailers: Sequence[str] = ()
+        """Of them, those that go."""
         self._owes_trailers = False
         self._owes_headers = False
         self._pick_in_trailers = b""
@@ -203,7 +206,8 @@ class RequestAnswering:
 
     def _answer_trailers(self) -> None:
         self._owes_trailers = False
-        self._stream.send(trailers_answer(REQUEST_TRAILERS, self._pick_in_trailers))
+        mutation = header_mutation((), self._forged_trailers)
+        self._stream.send(trailers_answer(REQUEST_TRAILERS, self._pick_in_trailers, mutation))
 
     def pass_unpicked(self) -> bool:
         """Let the request go wherever the proxy sends it. False: that cannot be said any more."""

@@ -9,7 +9,8 @@ mode                   headers are answered         the pick is in the answer to
 NONE, or no body       at once                      the headers
 FULL_DUPLEX_STREAMED   when the body is whole       the headers; the body follows in pieces
 BUFFERED               at once, with nothing        the body
-BUFFERED_PARTIAL       at once, with nothing        the body, of which the beginning is shown
+BUFFERED_PARTIAL       at once, with nothing; by    the body, of which the beginning is shown
+                       the router with no route
 STREAMED               at once                      the headers; again the body's, where it comes in one message
 STREAMED, unprompted   when the body is whole,      the headers; each piece of the body is answered
                        or much of it is here
@@ -30,12 +31,11 @@ from modelyard.extproc.processing_request import (
     BUFFERED_PARTIAL,
     FULL_DUPLEX_STREAMED,
     NONE,
-    REQUEST_HEADERS,
     STREAMED,
     OutOfOrder,
     ProcessingRequest,
 )
-from modelyard.extproc.processing_response import more_time, plain_answer
+from modelyard.extproc.processing_response import more_time
 from modelyard.extproc.request_answering import (
     COLLECTING,
     DECIDING,
@@ -76,9 +76,10 @@ class RequestSide(RequestPassing):
         """The body began while a choice without it was awaited."""
 
     @property
-    def was_prompted(self) -> bool:
-        """The proxy waited for an answer to the headers before it showed a body."""
-        return self._mode == STREAMED
+    def takes_plain_answers(self) -> bool:
+        """The proxy waited for an answer to the headers before it showed a body, or collected it by itself: it wants no
+        body back that is not changed."""
+        return self._mode in (STREAMED, BUFFERED)
 
     @property
     def complete(self) -> bool:
@@ -110,7 +111,7 @@ class RequestSide(RequestPassing):
             self._choose_unseen()
         elif self._mode in (BUFFERED, BUFFERED_PARTIAL):
             self._owes_headers = False
-            self._stream.send(plain_answer(REQUEST_HEADERS))
+            self._stream.send(self._stream.before_the_body(self._mode))
         elif self._mode == UNSAID:
             processor = self._stream.processor
             patience = LONG_SILENCE if processor.bodies_come_unasked else SILENCE
@@ -142,6 +143,7 @@ class RequestSide(RequestPassing):
         if self._phase == NEW and not self._begin_without_headers(request):
             return
         self._trailers = self._ended = True
+        self._forged_trailers = self._stream.forged(dict.fromkeys(name for name, _ in request.fields))
         if self._phase == COLLECTING:
             self._owes_trailers = True
             self._whole()

@@ -6,14 +6,22 @@ body goes back byte for byte.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from modelyard.exchange.commands import Picked, Respond
 from modelyard.exchange.record import ExchangeRecord
 from modelyard.exchange.refusals import refuse
 from modelyard.exchange.routed_body import has_model_member, headers_of_beginning, routing_headers
-from modelyard.extproc.processing_request import BUFFERED, NONE, BodyModes, ProcessingRequest
+from modelyard.extproc.processing_request import (
+    BUFFERED,
+    BUFFERED_PARTIAL,
+    NONE,
+    REQUEST_HEADERS,
+    BodyModes,
+    ProcessingRequest,
+)
+from modelyard.extproc.processing_response import answer, header_mutation
 from modelyard.extproc.processor_stream import ProcessorStream
 from modelyard.extproc.request_heads import request_head
 from modelyard.http2.grpc import OK
@@ -57,7 +65,21 @@ class RouterStream(ProcessorStream["RoutedRequest"]):
             self.stream.finish(OK)
             self._end("done")
 
+    def forged(self, trailers: Collection[str]) -> list[str]:
+        names = self._router.header_names
+        return [name for name in trailers if name in names or name.replace("_", "-") in names]
+
+    def before_the_body(self, mode: int) -> bytes:
+        """In BUFFERED_PARTIAL Envoy 1.40 cannot choose the route anew with the answer to a body (``_answer_bodies``).
+        Where it forgets the route now, it looks for it after that, with the headers that the body has given."""
+        if mode != BUFFERED_PARTIAL or self.exchange is None:
+            return super().before_the_body(mode)
+        mutation = header_mutation((), self.exchange.without_body().remove_headers)
+        return answer(REQUEST_HEADERS, mutation=mutation, clear_route_cache=True)
+
     def open(self, request: ProcessingRequest) -> RoutedRequest:
+        if self.modes is not None and not request.end_of_stream:
+            self._router.notice(self.modes)
         self.exchange = exchange = RoutedRequest(self._router, request_head(request.fields))
         return exchange
 
@@ -96,16 +118,19 @@ class RoutedRequest:
     def on_request(self, body: bytes | None, now: float) -> Picked:
         router = self._router
         if body is None:
-            # Named even where none of them was sent: with that, the proxy chooses the route anew.
-            return Picked("", None, [], sorted({*self._forged, *router.header_names}))
+            return self.without_body()
         if not body:
             return self._found([])
         base_model = router.settings.base_model_header
-        fields, model = routing_headers(router.gateway, self._head, body, base_model=base_model)
+        fields, model = routing_headers(router.gateway, self._head, body, base_model=base_model, watch=router.counts)
         self.record.model = model or ""
         if not fields:
             self.record.reason = NO_NAME if model is None and has_model_member(body) else NO_FIELD
         return self._found(fields)
+
+    def without_body(self) -> Picked:
+        """Named even where none of them was sent: with that, the proxy chooses the route anew."""
+        return Picked("", None, [], sorted({*self._forged, *self._router.header_names}))
 
     def on_partial(self, beginning: bytes, now: float) -> Picked:
         router = self._router
@@ -120,6 +145,8 @@ class RoutedRequest:
 
     def _found(self, fields: Headers) -> Picked:
         """What is set takes the place of a client's own; other spellings, and what is not set, are removed."""
+        if fields:
+            self._router.counts.routed()
         names = {name for name, _ in fields}
         return Picked("", None, fields, [name for name in self._forged if name not in names])
 

@@ -82,6 +82,8 @@ class ExtProcServer:
             cycles=self._life.dispatch_cycles,
             failed_connections=self._failed.drain(),
         )
+        if self._router is not None:
+            rows.router, rows.plugins = self._router.counts.drain()
         self._life.dispatch_cycles = Histogram.over(STEP_BOUNDS)
         for state in self._life.gateway.pool_states():
             rows.prefixes.count(state.scheduler.take_prefix_matches())

@@ -7,6 +7,8 @@ from typing import Any
 
 from modelyard.resources.bases import Lenient, Origin
 
+BODY_FIELD_TO_HEADER, BASE_MODEL_TO_HEADER = "body-field-to-header", "base-model-to-header"
+"""Plugin types."""
 VALUES_ROOTS = ("bbr", "payloadProcessor")
 """Top-level keys that tell such a values file."""
 

@@ -1,7 +1,8 @@
 """Which base model an adapter belongs to, as far as manifests say it; engines' model lists add the rest at run time.
 
 Read from ConfigMaps of the body-based router (label ``inference.networking.k8s.io/bbr-managed: "true"``, keys
-``baseModel`` and ``adapters``) and of the LoRA syncer (key ``configmap.yaml`` with ``vLLMLoRAConfig``).
+``baseModel`` and ``adapters``) and of the LoRA syncer (key ``configmap.yaml`` with ``vLLMLoRAConfig``). What can be
+read of a wrong one counts, the same after a restart as before; what cannot is told.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 import yaml
 
 from modelyard.resources.core import ConfigMap
+from modelyard.resources.errors import ResourceError, shown
 from modelyard.resources.resource_set import ResourceSet
 
 _MANAGED_LABELS = ("inference.networking.k8s.io/bbr-managed", "inference.llm-d.ai/ipp-managed")
@@ -25,6 +27,8 @@ class BaseModels:
     base_of: Mapping[str, str] = field(default_factory=dict)
     conflicts: tuple[str, ...] = ()
     """One sentence per adapter that two ConfigMaps give to different bases; the first one (by name) is used."""
+    faults: tuple[str, ...] = ()
+    """One sentence per field of a router's ConfigMap that cannot be read as what it should be."""
 
 
 def base_models_of(resources: ResourceSet) -> BaseModels:
@@ -32,10 +36,11 @@ def base_models_of(resources: ResourceSet) -> BaseModels:
     base_of: dict[str, str] = {}
     owner: dict[str, str] = {}
     conflicts: list[str] = []
+    faults: list[str] = []
     for key in sorted(resources.config_maps):
         config_map = resources.config_maps[key]
         where = f"ConfigMap {key[0]}/{key[1]}"
-        for adapter, base in _mappings(config_map):
+        for adapter, base in _mappings(config_map, faults):
             if base_of.setdefault(adapter, base) != base:
                 conflicts.append(
                     f"adapter {adapter!r} has base {base_of[adapter]!r} in {owner[adapter]} and {base!r} in {where};"
@@ -43,27 +48,63 @@ def base_models_of(resources: ResourceSet) -> BaseModels:
                 )
             else:
                 owner.setdefault(adapter, where)
-    return BaseModels(base_of, tuple(conflicts))
+    return BaseModels(base_of, tuple(conflicts), tuple(faults))
 
 
-def _mappings(config_map: ConfigMap) -> Iterator[tuple[str, str]]:
+def _mappings(config_map: ConfigMap, faults: list[str]) -> Iterator[tuple[str, str]]:
     labels = config_map.metadata.labels
     if any(labels.get(name) == "true" for name in _MANAGED_LABELS):
-        yield from _from_router(config_map.data)
+        yield from _from_router(config_map, faults)
     if "configmap.yaml" in config_map.data:
         yield from _from_syncer(config_map.data["configmap.yaml"])
 
 
-def _from_router(data: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    base = data.get("baseModel", "").strip()
+def _from_router(config_map: ConfigMap, faults: list[str]) -> Iterator[tuple[str, str]]:
+    base = config_map.data.get("baseModel", "").strip()
     if not base:
+        message = "is missing or empty, so its adapters have no base model: write the base model's name"
+        faults.append(_fault(config_map, "data.baseModel", message))
         return
     yield base, base
-    adapters = _yaml(data.get("adapters", ""))
-    if isinstance(adapters, list):
-        for adapter in adapters:
-            if isinstance(adapter, str) and adapter.strip():
-                yield adapter.strip(), base
+    for adapter in _listed(config_map, faults):
+        yield adapter, base
+
+
+def _listed(config_map: ConfigMap, faults: list[str]) -> Iterator[str]:
+    """Names of ``adapters``. An entry without text counts as none, as in the original; a number as it is written."""
+    text = config_map.data.get("adapters", "")
+    try:
+        entries = yaml.load(text, Loader=yaml.CSafeLoader)
+        written = yaml.compose(text, Loader=yaml.CSafeLoader)
+    except (yaml.YAMLError, ValueError) as problem:
+        message = f"is no YAML ({' '.join(str(problem).split())}): {shown(text)}; {_ALLOWED}"
+        faults.append(_fault(config_map, "data.adapters", message))
+        return
+    if entries is None or written is None:
+        return
+    if not isinstance(entries, list):
+        faults.append(_fault(config_map, "data.adapters", f"is no list: {shown(entries)}; {_ALLOWED}"))
+        return
+    for index, (entry, node) in enumerate(zip(entries, written.value, strict=True)):
+        name = entry.strip() if isinstance(entry, str) else ""
+        place = f"data.adapters[{index}]"
+        if isinstance(entry, int | float) and not isinstance(entry, bool):
+            name = node.value
+            faults.append(
+                _fault(config_map, place, f"is a number, taken as the name {shown(name)}: write it in quotes")
+            )
+        elif not isinstance(entry, str | None):
+            faults.append(_fault(config_map, place, f"is no name and left out: {shown(entry)}; {_ALLOWED}"))
+        if name:
+            yield name
+
+
+_ALLOWED = "allowed: a list of names, each on a line of its own after '- '"
+
+
+def _fault(config_map: ConfigMap, path: str, message: str) -> str:
+    subject = f"ConfigMap {config_map.metadata.namespace}/{config_map.metadata.name}"
+    return str(ResourceError.at(config_map.origin, subject=subject, path=path, message=message))
 
 
 def _from_syncer(text: str) -> Iterator[tuple[str, str]]:

@@ -253,4 +253,23 @@ ROUTER_NOT_PARSED = Metric(
     "bbr_model_not_parsed_total", "counter", "Requests with a body whose `model` is no name, and no other field either."
 )
 
+ROUTER_PLUGIN = Metric(
+    "bbr_plugin_duration_seconds",
+    "histogram",
+    "What one plugin takes for the body of one request. The model is read once, by the first plugin that needs it.",
+    ("extension_point", "plugin_type", "plugin_name"),
+)
+ROUTER_FIELD_MISSING = Metric(
+    "bbr_body_field_not_found_total",
+    "counter",
+    "Requests whose body has no such field, or is not JSON, by the field that a plugin looked for.",
+    ("field",),
+)
+ROUTER_FIELD_EMPTY = Metric(
+    "bbr_body_field_empty_total",
+    "counter",
+    "Requests in whose body the field is an empty text or null.",
+    ("field",),
+)
+
 CATALOGUE: tuple[Metric, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Metric))

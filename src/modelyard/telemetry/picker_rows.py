@@ -1,4 +1,5 @@
-"""Everything that an endpoint picker's worker counts beside its request rows, and the sums of all workers."""
+"""Everything that a worker of an endpoint picker or a body-based router counts beside its request rows, and the sums of
+all workers."""
 
 from __future__ import annotations
 
@@ -46,6 +47,17 @@ class PluginRow(msgspec.Struct, array_like=True):
         return self.point, self.type, self.name
 
 
+class RouterRows(msgspec.Struct):
+    """What bodies gave a body-based router."""
+
+    routed: int = 0
+    """Requests with some header set from the body."""
+    missing: dict[str, int] = {}
+    """Bodies without a field, by field."""
+    empty: dict[str, int] = {}
+    """Bodies in which it is an empty text or null."""
+
+
 class PickerRows(msgspec.Struct):
     """What one worker counted since its last report."""
 
@@ -57,6 +69,7 @@ class PickerRows(msgspec.Struct):
     """Seconds of dispatch cycles: of ticks at which something waited in a queue."""
     failed_connections: dict[str, int] = {}
     """Connections that ended before a first call, by reason."""
+    router: RouterRows = msgspec.field(default_factory=RouterRows)
 
 
 class PickerTotals:
@@ -69,6 +82,9 @@ class PickerTotals:
         self.plugins: dict[tuple[str, str, str], PluginRow] = {}
         self.cycles = Histogram.over(STEP_BOUNDS)
         self.failed_connections: Counter[str] = Counter()
+        self.routed = 0
+        self.missing_fields: Counter[str] = Counter()
+        self.empty_fields: Counter[str] = Counter()
 
     def add(self, rows: PickerRows) -> None:
         """Add a worker's report."""
@@ -77,6 +93,9 @@ class PickerTotals:
         self.prefixes.add(rows.prefixes)
         self.cycles.add(rows.cycles)
         self.failed_connections.update(rows.failed_connections)
+        self.routed += rows.router.routed
+        self.missing_fields.update(rows.router.missing)
+        self.empty_fields.update(rows.router.empty)
         for row in rows.plugins:
             known = self.plugins.setdefault(row.key, row)
             if known is not row:

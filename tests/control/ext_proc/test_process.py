@@ -116,3 +116,23 @@ def test_one_process_per_port(tmp_path: object) -> None:
         _only_one(settings)
     first.remove()
     _only_one(settings).remove()
+
+
+BAD_ADAPTERS = """
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: adapters, labels: {inference.networking.k8s.io/bbr-managed: "true"}}
+data: {baseModel: m, adapters: "{not: list}"}
+---
+"""
+
+
+def test_a_wrong_adapter_map_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    source = Source(BAD_ADAPTERS + POOLS)
+    control, _ = control_of(source)
+    source.latest = Listing(resources=resources_of(BAD_ADAPTERS + POOLS.split("---")[0]))
+    control._sources_changed()
+    assert control.configuration.generation == 2
+    told = [record.message for record in caplog.records if "data.adapters: is no list" in record.message]
+    assert len(told) == 1
+    assert "ConfigMap default/adapters" in told[0]

@@ -55,6 +55,7 @@ class ExtProcControl:
         """As the workers compile it; for what is wrong with it."""
         self.applied_at: str
         """When they were put in force."""
+        self._told_problems: frozenset[str] = frozenset()
         self._take(served(self.configuration.resources, settings))
         self.workers = WorkerPool(
             settings.workers,
@@ -171,9 +172,11 @@ class ExtProcControl:
 
     def _take(self, resources: ResourceSet) -> None:
         snapshot = build_snapshot(resources, generation=self.configuration.generation)
+        told, self._told_problems = self._told_problems, frozenset(snapshot.problems)
         self.resources, self.snapshot, self.applied_at = resources, snapshot, utc_now()
         for problem in snapshot.problems:
-            log.warning("%s", problem)
+            if problem not in told:
+                log.warning("%s", problem)
 
     @property
     def remarks(self) -> tuple[object, ...]:

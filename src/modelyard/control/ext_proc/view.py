@@ -126,7 +126,8 @@ class ExtProcView:
             **fleet_gauges(self._control.fleet, workers.in_flight(), time.monotonic(), workers.waiting_for_loads()),
         }
         if self._control.settings.role is not Role.PICKER:
-            return render(gauges | router_metrics(workers.rows.values()), workers.rows.values())
+            routed = router_metrics(workers.rows.values(), self._control.counted)
+            return render({**gauges, **routed}, workers.rows.values())
         stale_after = self._control.settings.stale_seconds or STALE_AFTER
         pools = [worker.stats.pools for worker in workers.workers]
         gauges |= pool_metrics(self._control.fleet, pools, time.monotonic(), stale_after)
