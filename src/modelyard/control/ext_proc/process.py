@@ -14,6 +14,7 @@ from modelyard.admin.server import AdminServer
 from modelyard.control.clock_text import utc_now
 from modelyard.control.configuration import Configuration
 from modelyard.control.ext_proc.certificate_files import follow_certificate, read_certificate, self_signed
+from modelyard.control.ext_proc.next_configuration import next_configuration
 from modelyard.control.ext_proc.port_lock import AlreadyRunning, PortLock
 from modelyard.control.ext_proc.ports import PortTaken, require_free
 from modelyard.control.ext_proc.router_models import router_models
@@ -143,7 +144,7 @@ class ExtProcControl:
         """Put what the sources say now in force, or keep the last good set. Whatever goes wrong is told, never
         raised."""
         before = self.configuration
-        wanted = before.after(self._read())
+        wanted = next_configuration(before, self._read(), self.settings)
         for error in (*wanted.errors, *self.remarks):
             log.error("%s", error)
         if wanted.generation == before.generation:
