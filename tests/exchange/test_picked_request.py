@@ -180,16 +180,6 @@ def test_a_hint_that_is_no_name_does_not_count(three: Playbook) -> None:
     assert picked(request.on_request(None, three.now)) == [B]
 
 
-def test_a_second_choice_replaces_the_first(three: Playbook) -> None:
-    three.fleet({POOL: [endpoint(A, "m"), endpoint(B, "other")]})
-    request = open_picked(three)
-    request.on_request(None, three.now)
-    assert picked(request.on_late_body(ask("other"), three.now)) == [B]
-    assert three.in_flight() == {B: 1}
-    assert isinstance(request.on_late_body(b"{}", three.now), Respond)
-    assert three.in_flight() == {}
-
-
 def test_forged_headers_are_removed(three: Playbook) -> None:
     request = open_picked(three, forged=["x-gateway-destination-endpoint", "x-prefiller-host-port"])
     command = request.on_request(ask(), three.now)

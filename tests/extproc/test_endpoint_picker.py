@@ -31,8 +31,8 @@ def scoring(yard: Yard, most_endpoints: int = 3) -> Yard:
 
 
 @pytest.mark.parametrize("config", [FULL_DUPLEX, BUFFERED, STREAMED, NO_BODIES])
-def test_scores_of_the_picked_endpoints(yard: Yard, config: Any) -> None:
-    """Those that are named, by address; the first has the highest."""
+def test_scores_of_the_candidates(yard: Yard, config: Any) -> None:
+    """By address; the first that is named has the highest."""
     yard.fleet(endpoint(A, waiting=2), endpoint(B), endpoint(C, waiting=4))
     picked, scores = scores_of(scoring(yard).call(), config)
     assert picked[0] == B
@@ -40,10 +40,14 @@ def test_scores_of_the_picked_endpoints(yard: Yard, config: Any) -> None:
     assert scores[B] > scores[A] > scores[C] >= 0
 
 
-def test_scores_are_of_those_that_are_named_only(yard: Yard) -> None:
+def test_candidates_that_are_not_named_have_scores_too(yard: Yard) -> None:
+    """As in the original. What could not be picked has none."""
+    yard.fleet(endpoint(A, "m"), endpoint(B, "m", waiting=4), endpoint(C, "other"))
     picked, scores = scores_of(scoring(yard, most_endpoints=1).call(), FULL_DUPLEX)
-    assert set(scores) == set(picked)
-    assert len(picked) == 1
+    assert picked == [A]
+    assert set(scores) == {A, B}
+    yard.fleet(endpoint(A, "m"), endpoint(B, "m", ready=False))
+    assert set(scores_of(yard.call(), FULL_DUPLEX)[1]) == {A}
 
 
 def test_no_scores_unless_asked_for(yard: Yard) -> None:

@@ -117,8 +117,7 @@ def epp(
         bool,
         _option(
             "--emit-endpoint-scores",
-            "Name the score of each endpoint of a pick in dynamic metadata, x-gateway-destination-endpoint-scores; "
-            "every candidate is scored for it.",
+            "Name the score of each candidate of a pick in dynamic metadata, x-gateway-destination-endpoint-scores.",
             _PICKING,
         ),
     ] = False,

@@ -138,9 +138,12 @@ class ModelRequest(AdapterWait[Go], eq=False):
     # ── attempts ──
 
     def _first_attempt(self, state: BackendState, now: float) -> Go | Respond | Wait:
-        facts = self.facts
-        model = self.target_model
-        self._pick = PickRequest(
+        self._pick = self._pick_request()
+        return self._attempt(state, now)
+
+    def _pick_request(self) -> PickRequest:
+        facts, model = self.facts, self.target_model
+        return PickRequest(
             model,
             self._gateway.base_of.get(model, model),
             facts.prompt,
@@ -148,7 +151,6 @@ class ModelRequest(AdapterWait[Go], eq=False):
             self.head.by_name,
             self.priority,
         )
-        return self._attempt(state, now)
 
     def _attempt(self, state: BackendState, now: float) -> Go | Respond | Wait:
         """Pick an endpoint that was not tried and go there."""

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING
 
 from modelyard.bodies.answers import UnreadAnswer
 from modelyard.bodies.claimed_paths import claimed
-from modelyard.bodies.facts import BodyError, RequestFacts
+from modelyard.bodies.facts import BodyError
 from modelyard.bodies.prefixed_paths import controls_engine
-from modelyard.exchange.body_reading import NO_FACTS
 from modelyard.exchange.commands import Picked, Respond, Wait
 from modelyard.exchange.endpoint_subset import canonical_address
 from modelyard.exchange.forced_model import forced_model
 from modelyard.exchange.header_text import on_the_wire
-from modelyard.exchange.model_request import ModelRequest
+from modelyard.exchange.late_body import DESTINATION, LateBody
 from modelyard.exchange.record import ExchangeRecord
-from modelyard.exchange.shown_bodies import facts_of, named_in_beginning, named_in_head
+from modelyard.exchange.shown_bodies import named_in_head
 from modelyard.exchange.trusted_headers import MULTIPLEXED_MODEL_ID
 from modelyard.fleet.adapter_names import RAY_ENGINE
 from modelyard.http1.message_heads import ResponseHead
@@ -30,13 +29,12 @@ if TYPE_CHECKING:
     from modelyard.fleet.endpoints import Endpoint
     from modelyard.http1.message_heads import Headers, RequestHead
 
-DESTINATION = "x-gateway-destination-endpoint"
 _EVENTS, _JSON = "text/event-stream", "application/json"
 UNBOUNDED_WAIT = 3600.0
 """Seconds said of a queue in which requests may wait for ever."""
 
 
-class PickedRequest(ModelRequest[Picked], eq=False, kw_only=True):
+class PickedRequest(LateBody, eq=False, kw_only=True):
     """One request. Made by ``Gateway.open_picked``; ends with exactly one ``on_end``.
 
     ::
@@ -44,6 +42,7 @@ class PickedRequest(ModelRequest[Picked], eq=False, kw_only=True):
         on_request(body, now)           -> Picked | Respond | Wait      once; body None: none is shown
         on_partial(beginning, now)      -> the same, where only the beginning of the body is shown
         on_late_body(body, now)         -> Picked | Respond | Wait      after ``on_request(None)``: a second choice
+        on_shown_body(body, now)        -> the same, once the first was answered
         on_response_head(...)           -> header fields for the client
         on_response_data, on_response_end, on_end as in ``exchange.contract``
     """
@@ -54,8 +53,6 @@ class PickedRequest(ModelRequest[Picked], eq=False, kw_only=True):
     """Length of ``Picked.targets``."""
     any_path: bool = True
     """The path is the route's, not the engine's: only control paths are refused. False: only the model API passes."""
-    targets: Sequence[Endpoint] = ()
-    """As answered."""
 
     @staticmethod
     def begin(
@@ -106,24 +103,6 @@ class PickedRequest(ModelRequest[Picked], eq=False, kw_only=True):
         self.body = beginning if self.facts.dialect else None
         return self._decide(now)
 
-    def on_late_body(self, body: bytes, now: float) -> Picked | Respond | Wait:
-        """The body came whole after the choice was made without it, and before the request has left: choose again.
-        Admission is not asked twice."""
-        state, address = self.state, self._in_flight_at
-        assert state is not None
-        if address:
-            self._in_flight_at = ""
-            state.scheduler.finished(address, self.facts.prompt_tokens)
-        self.engine_model = ""
-        self.record.attempts = 0
-        self.body = body
-        try:
-            self.facts = self._read(body)
-        except BodyError as error:
-            return self._bad_body(error)
-        self._note_facts()
-        return self._name_models(state, now) or self._first_attempt(state, now)
-
     @property
     def answer_began(self) -> bool:
         return self.record.status != 0
@@ -144,24 +123,6 @@ class PickedRequest(ModelRequest[Picked], eq=False, kw_only=True):
         """The body has been passed on."""
         self.body = self._client_body = None
 
-    def late_name(self, beginning: bytes) -> str | None:
-        """The name that a body must ask the chosen endpoint for, of which ``beginning`` came after the choice was made
-        without it; None: it stays as it is."""
-        if self.renames or self.facts.model is not None:
-            return self.engine_model or None
-        self.facts = self._scanned(beginning)
-        model, state = self.facts.model, self.state
-        if model is None or state is None:
-            return None
-        self._note_facts()
-        self.target_model = self.record.target_model = target = self._target(state, model)
-        place = state.places.get(target)
-        name = target if place is None else place.names.get(self._in_flight_at, target)
-        if name == model:
-            return None
-        self.engine_model = self.record.target_model = name
-        return name
-
     def _decide(self, now: float) -> Picked | Respond | Wait:
         state = self.state
         assert state is not None
@@ -171,9 +132,6 @@ class PickedRequest(ModelRequest[Picked], eq=False, kw_only=True):
             return self._empty_subset()
         self._note_facts()
         return self._name_models(state, now) or self._admit(state, now)
-
-    def _bad_body(self, error: BodyError) -> Respond:
-        return self._refuse(error.status, error.message, error.code, param=error.param)
 
     def _empty_subset(self) -> Respond:
         return self._refuse(
@@ -192,20 +150,6 @@ class PickedRequest(ModelRequest[Picked], eq=False, kw_only=True):
         """More bodies are held than there may be."""
         message = "The endpoint picker holds as many request bodies as it may; try again soon."
         return self._refuse(503, message, "overloaded", headers=[("retry-after", "1")])
-
-    # ── its names ──
-
-    def _read(self, body: bytes) -> RequestFacts:
-        """Raises BodyError."""
-        return facts_of(self.head, body) if self._reads_bodies else NO_FACTS
-
-    def _scanned(self, beginning: bytes) -> RequestFacts:
-        return (named_in_beginning(beginning) if self._reads_bodies else None) or named_in_head(self.head)
-
-    @property
-    def _reads_bodies(self) -> bool:
-        assert self.state is not None
-        return self.state.config.reads_bodies
 
     def _narrow_path(self, state: BackendState) -> Respond | None:
         if not self.any_path:

@@ -60,13 +60,14 @@ class RequestPassing(RequestAnswering):
         self._stream.send(PLAIN_BODY if renamed == body else answer(REQUEST_BODY, body=renamed))
 
     def _choose_again(self, exchange: ProcessedRequest, body: bytes) -> None:
-        """The proxy shows the whole body, so perhaps the headers are still with it."""
+        """The proxy shows the whole body: perhaps the headers are still with it, perhaps they have gone ahead."""
         if not self._keep(body):
             return
         self.decided = False
         self._phase = COLLECTING
-        began = self._now()
-        self._decide(exchange.on_late_body(body, began), began)
+        began, picked = self._now(), self._stream.picked
+        choose = exchange.on_late_body if picked is None else picked.on_shown_body
+        self._decide(choose(body, began), began)
 
     def _begin_renaming(self, exchange: ProcessedRequest, beginning: bytes) -> None:
         name = exchange.late_name(beginning)

@@ -11,7 +11,8 @@ FULL_DUPLEX_STREAMED   when the body is whole       the headers; the body follow
 BUFFERED               at once, with nothing        the body
 BUFFERED_PARTIAL       at once, with nothing; by    the body, of which the beginning is shown
                        the router with no route
-STREAMED               at once                      the headers; again the body's, where it comes in one message
+STREAMED               at once                      the headers; the body's, where it comes in one message and the
+                                                    endpoint does not suit it
 STREAMED, unprompted   when the body is whole,      the headers; each piece of the body is answered
                        or much of it is here
 not said               when the body is whole, or   as in FULL_DUPLEX_STREAMED; where the headers had to be

@@ -181,8 +181,8 @@ class PickerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Pick within ``x-gateway-destination-endpoint-subset``; False: it is ignored (``--disable-endpoint-subset-filter``
     of the reference implementation)."""
     emits_scores: bool = False
-    """Name the score of each endpoint of a pick beside it (``--emit-endpoint-scores`` of the reference
-    implementation): every candidate of every request is scored for it."""
+    """Name the score of each candidate beside a pick (``--emit-endpoint-scores`` of the reference implementation):
+    every candidate of every request is scored for it."""
     only_model_api: bool = False
     """Paths outside engines' model API get 404, and every path its one spelling. False: the path is what another
     gateway's route begins with, so only paths that control an engine are refused."""

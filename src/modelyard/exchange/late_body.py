@@ -1,0 +1,125 @@
+"""A request whose endpoint was chosen before its body was seen, and which is changed by what the body says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from modelyard.bodies.facts import BodyError, RequestFacts
+from modelyard.exchange.body_reading import NO_FACTS
+from modelyard.exchange.commands import Picked, Respond, Wait
+from modelyard.exchange.model_request import ModelRequest
+from modelyard.exchange.shown_bodies import facts_of, named_in_beginning, named_in_head
+from modelyard.picking.contract import Decision
+
+if TYPE_CHECKING:
+    from modelyard.exchange.backend_state import BackendState
+    from modelyard.fleet.endpoints import Endpoint
+
+DESTINATION = "x-gateway-destination-endpoint"
+
+
+class LateBody(ModelRequest[Picked], eq=False, kw_only=True):
+    """The part of ``PickedRequest`` that reads bodies, also when the choice is made."""
+
+    targets: Sequence[Endpoint] = ()
+    """As answered."""
+
+    def on_late_body(self, body: bytes, now: float) -> Picked | Respond | Wait:
+        """The body came whole after the choice was made without it, and before that was answered: choose again.
+        Admission is not asked twice."""
+        state = self.state
+        assert state is not None
+        return self._read_late(state, body, now) or self._first_attempt(state, now)
+
+    def on_shown_body(self, body: bytes, now: float) -> Picked | Respond | Wait:
+        """The same after the choice was answered. It holds where its endpoint suits the body, since the request may be
+        on its way there, and nobody may be told two endpoints (Endpoint Picker Protocol): then none is named again."""
+        state, first, address = self.state, self.targets, self._in_flight_at
+        assert state is not None
+        refused = self._read_late(state, body, now)
+        if refused is not None:
+            return refused
+        suited = self._suited(state, first)
+        if not suited or suited[0].address != address:
+            return self._first_attempt(state, now)
+        return self._go_on(state, suited, told=len(suited) == len(first))
+
+    def _read_late(self, state: BackendState, body: bytes, now: float) -> Respond | Wait | None:
+        """Take back the choice that was made, and read ``body``; None: choose."""
+        address = self._in_flight_at
+        if address:
+            self._in_flight_at = ""
+            state.scheduler.finished(address, self.facts.prompt_tokens)
+        self.engine_model = ""
+        self.record.attempts = 0
+        self.body = body
+        try:
+            self.facts = self._read(body)
+        except BodyError as error:
+            return self._bad_body(error)
+        self._note_facts()
+        return self._name_models(state, now)
+
+    def _suited(self, state: BackendState, endpoints: Sequence[Endpoint]) -> list[Endpoint]:
+        """Those of ``endpoints`` that have the model and are in the subset."""
+        place, within = state.places.get(self.target_model), self._within
+        return [
+            item
+            for item in endpoints
+            if (place is None or item.address in place.addresses) and (within is None or item.address in within)
+        ]
+
+    def _go_on(self, state: BackendState, endpoints: Sequence[Endpoint], *, told: bool) -> Picked | Respond:
+        """Stay with the first of ``endpoints``. ``told``: the proxy knows of them all."""
+        address, target = endpoints[0].address, self.target_model
+        place = state.places.get(target)
+        name = target if place is None else place.names.get(address, target)
+        if name != self.facts.model:
+            refused = self._ask_for(name)
+            if refused is not None:
+                return refused
+        self._pick = self._pick_request()
+        self._new_blocks = state.scheduler.started(address, self._pick)
+        self._in_flight_at = address
+        self.record.attempts = 1
+        picked = self._go(Decision(endpoints))
+        if told and isinstance(picked, Picked) and len(self.targets) == len(endpoints):
+            picked.targets = ""
+            picked.set_headers = [field for field in picked.set_headers if field[0] != DESTINATION]
+        return picked
+
+    def late_name(self, beginning: bytes) -> str | None:
+        """The name that a body must ask the chosen endpoint for, of which ``beginning`` came after the choice was made
+        without it; None: it stays as it is."""
+        if self.renames or self.facts.model is not None:
+            return self.engine_model or None
+        self.facts = self._scanned(beginning)
+        model, state = self.facts.model, self.state
+        if model is None or state is None:
+            return None
+        self._note_facts()
+        self.target_model = self.record.target_model = target = self._target(state, model)
+        place = state.places.get(target)
+        name = target if place is None else place.names.get(self._in_flight_at, target)
+        if name == model:
+            return None
+        self.engine_model = self.record.target_model = name
+        return name
+
+    # ── reading ──
+
+    def _bad_body(self, error: BodyError) -> Respond:
+        return self._refuse(error.status, error.message, error.code, param=error.param)
+
+    def _read(self, body: bytes) -> RequestFacts:
+        """Raises BodyError."""
+        return facts_of(self.head, body) if self._reads_bodies else NO_FACTS
+
+    def _scanned(self, beginning: bytes) -> RequestFacts:
+        return (named_in_beginning(beginning) if self._reads_bodies else None) or named_in_head(self.head)
+
+    @property
+    def _reads_bodies(self) -> bool:
+        assert self.state is not None
+        return self.state.config.reads_bodies
