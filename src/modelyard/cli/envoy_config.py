@@ -11,7 +11,7 @@ import typer
 
 from modelyard.cli.backend_addresses import addresses_by_backend, spelling
 from modelyard.cli.envoy_addresses import places_of, refuse_clashes, remark_unused_ports
-from modelyard.cli.envoy_options import processor
+from modelyard.cli.envoy_options import CONTAINER, heap_limit, processor
 from modelyard.cli.envoy_remarks import fail_without_listeners, remark_edge, routed_backends
 from modelyard.cli.envoy_report import Written, report_certificates, report_written
 from modelyard.cli.exit_codes import ExitCode
@@ -130,6 +130,14 @@ def envoy_config(
         str, typer.Option("--access-log", help="File for the access log; none: no log.")
     ] = "/dev/stdout",
     max_body: BodyOption = 64,
+    max_heap: Annotated[
+        str,
+        typer.Option(
+            "--max-heap",
+            help="Envoy's heap in MiB, near which it cuts the largest streams and refuses requests with 503;"
+            " container: by its container's memory limit; none: no bound.",
+        ),
+    ] = "2048",
     gateway_class: ClassOption = None,
 ) -> None:
     """Print the bootstrap of an Envoy that serves the Gateways of the manifests and asks modelyard epp and bbr.
@@ -166,6 +174,8 @@ def envoy_config(
         watched_folder=str(folder.absolute()) if folder is not None else "",
         access_log="" if access_log == "none" else access_log,
         body_limit=max_body * 1024 * 1024,
+        max_heap=heap_limit("--max-heap", max_heap),
+        container_memory=max_heap == CONTAINER,
         silence=silence,
         sees_answers=count_tokens,
         sees_answer_heads=answer_heads,

@@ -1,4 +1,4 @@
-"""Values of options that name ext_proc servers."""
+"""Values of options of ``envoy-config``: ext_proc servers, and how much memory Envoy may have."""
 
 from __future__ import annotations
 
@@ -7,6 +7,21 @@ from pathlib import Path
 from modelyard.cli.exit_codes import ExitCode
 from modelyard.cli.output import fail
 from modelyard.envoy.settings import Processor
+
+CONTAINER = "container"
+"""Value of ``--max-heap``."""
+
+
+def heap_limit(option: str, text: str) -> int:
+    """Bytes of Envoy's heap; 0: no bound of its own. Ends with a clear error for anything else than MiB, or a word."""
+    if text in (CONTAINER, "none"):
+        return 0
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= _MOST_HEAP):
+        fail(f"{option} {text!r}: write a number of MiB, {CONTAINER}, or none.", ExitCode.USAGE)
+    return int(text) * 1024 * 1024
+
+
+_MOST_HEAP = 1024 * 1024
 
 
 def processor(

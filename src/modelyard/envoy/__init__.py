@@ -19,6 +19,7 @@ file                       what it holds
 =========================  ======================================================================
 ``edge``                   the whole: one snapshot as Envoy's resources
 ``bootstrap``              both bootstraps, and the files that the second one watches
+``overload``               what happens when memory runs short
 ``listeners``              sockets, TLS, one HTTP connection manager per listener
 ``connection_manager``     filters in their order, limits, time-outs
 ``client_headers``         fields that only Modelyard sets

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from hashlib import blake2b
-from typing import Any
 
 import msgspec
 
 from modelyard.envoy.api import NOTE, Config, seconds, socket_address, without_notes
 from modelyard.envoy.edge import Edge, Endpoints
 from modelyard.envoy.listeners import route_file
+from modelyard.envoy.overload import overload_manager
 from modelyard.envoy.pools import watched_file
 from modelyard.envoy.settings import EdgeSettings
 
@@ -79,19 +78,6 @@ def _common(settings: EdgeSettings) -> Config:
             "address": socket_address(*settings.admin),
         }
     config["layered_runtime"] = {"layers": [{"name": "modelyard", "static_layer": dict(_RUNTIME)}]}
-    config["overload_manager"] = _overload()
+    config["overload_manager"] = overload_manager(settings)
     config["stats_flush_interval"] = seconds(60)
     return config
-
-
-def _overload() -> Mapping[str, Any]:
-    limit = {
-        "@type": "type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3"
-        ".DownstreamConnectionsConfig",
-        "max_active_downstream_connections": 20_000,
-    }
-    return {
-        "resource_monitors": [
-            {"name": "envoy.resource_monitors.global_downstream_max_connections", "typed_config": limit}
-        ]
-    }

@@ -97,9 +97,11 @@ def _router() -> Config:
 
 
 def _limits() -> Config:
-    """No time-out may end a long prefill: a model may say nothing for minutes before its first token."""
+    """No time-out may end a long prefill: a model may say nothing for minutes before its first token. One may end what
+    has been said in full, and waits for a client that opens no window for it."""
     return {
         "stream_idle_timeout": "0s",
+        "stream_flush_timeout": "300s",
         "request_headers_timeout": "10s",
         "request_timeout": "600s",
         "delayed_close_timeout": "2s",

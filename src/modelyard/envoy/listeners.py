@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from modelyard.envoy.api import NOTE, Config, extension, socket_address, typed
 from modelyard.envoy.connection_manager import connection_manager
-from modelyard.envoy.pools import watched_file
+from modelyard.envoy.pools import BUFFER, watched_file
 from modelyard.envoy.settings import Address, EdgeSettings
 from modelyard.routing.listeners import Certificate, Listener
 
@@ -17,8 +17,15 @@ _OVER_TCP = {
     "alpn_protocols": ["h2", "http/1.1"],
     "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
 }
-_BUFFER = 64 * 1024
-"""Bytes of a connection that wait for a slow reader before the other side is held back; bodies have their own limit."""
+_SOCKET, _TCP = 1, 6
+_CLIENT_SOCKETS = (
+    (_SOCKET, 9, 1, "SO_KEEPALIVE"),
+    (_TCP, 4, 30, "TCP_KEEPIDLE: seconds of silence after which a client is asked whether it is there"),
+    (_TCP, 5, 10, "TCP_KEEPINTVL"),
+    (_TCP, 6, 6, "TCP_KEEPCNT"),
+    (_TCP, 18, 300_000, "TCP_USER_TIMEOUT: milliseconds for which a client may take nothing that waits for it"),
+)
+"""Level, name, value: Linux's numbers. A client that is gone during a long silence is noticed after 90 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +50,18 @@ def listener(
         NOTE: f"Gateway {address.group}",
         "name": f"{address.group}@{address.host}:{address.port}",
         "address": socket_address(address.host, address.port),
-        "per_connection_buffer_limit_bytes": _BUFFER,
+        "per_connection_buffer_limit_bytes": BUFFER,
+        "socket_options": [_socket_option(*option) for option in _CLIENT_SOCKETS],
         "filter_chains": [_filter_chain(chain, settings, body_headers) for chain in chains],
     }
     if tls:
         inspector = typed("extensions.filters.listener.tls_inspector.v3.TlsInspector")
         config["listener_filters"] = [extension("envoy.filters.listener.tls_inspector", inspector)]
     return config
+
+
+def _socket_option(level: int, name: int, value: int, description: str) -> Config:
+    return {"description": description, "level": level, "name": name, "int_value": value, "state": "STATE_LISTENING"}
 
 
 def quic_listener(

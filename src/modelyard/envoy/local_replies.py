@@ -11,6 +11,7 @@ import msgspec
 from modelyard.bodies.dialects import BY_PATH
 from modelyard.bodies.errors import error_type
 from modelyard.envoy.api import Config, extension, typed
+from modelyard.envoy.overload import OVERLOADED
 from modelyard.envoy.upgrades import BODY_REFUSED
 from modelyard.exchange.trusted_headers import MODEL_NAME
 
@@ -46,6 +47,7 @@ def local_reply_config(*, asks_router: bool) -> Config:
         "mappers": [
             _by_status(413, "body_too_large", "The request body is too large."),
             _by_details("ext_proc_error", 503, "router_unavailable", "The router does not answer: try again soon."),
+            _by_details(OVERLOADED, 503, "overloaded", "The gateway is short of memory: try again soon."),
             _by_details("path_normalization_failed", 400, "invalid_path", "The path cannot be read."),
             _by_details("upgrade_failed", 400, "invalid_upgrade", "The only upgrade that is served is websocket."),
             _by_details(BODY_REFUSED, 400, "invalid_upgrade", "An upgrade is asked for by GET and without a body."),

@@ -24,6 +24,11 @@ NO_LIMIT = 1_000_000
 _ALL_TO_HEALTHY = 1_000_000
 """Overprovisioning in percent: as long as one endpoint is ready, those that are not get nothing."""
 MIRROR = "mirror"
+BUFFER = 32 * 1024
+"""Bytes of a connection that wait for a slow reader before the other side is held back: for a client that reads
+nothing, this much of each of its answers. Envoy's default is 1 MiB. Bodies have a limit of their own."""
+_KEEPALIVE = {"keepalive_time": 30, "keepalive_interval": 10, "keepalive_probes": 6}
+"""Seconds and attempts after which a host that is gone is noticed, however long an answer is silent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,8 @@ def cluster(pool: Pool, endpoints: Collection[PoolEndpoint], settings: EdgeSetti
         NOTE: _note(pool),
         "name": pool.name,
         "connect_timeout": seconds(settings.connect_timeout),
+        "per_connection_buffer_limit_bytes": BUFFER,
+        "upstream_connection_options": {"tcp_keepalive": dict(_KEEPALIVE)},
         "load_balancing_policy": _load_balancing(pool),
         "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
         "circuit_breakers": _circuit_breakers(),

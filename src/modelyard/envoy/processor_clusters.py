@@ -7,7 +7,7 @@ requests on at once, and PINGs cut a connection to it, which frees the requests 
 from __future__ import annotations
 
 from modelyard.envoy.api import NOTE, Config, extension, policy, seconds, socket_address, typed
-from modelyard.envoy.pools import LIMITS, NO_LIMIT
+from modelyard.envoy.pools import BUFFER, LIMITS, NO_LIMIT
 from modelyard.envoy.settings import Processor
 
 _HTTP = "extensions.upstreams.http.v3.HttpProtocolOptions"
@@ -25,6 +25,7 @@ def processor_cluster(name: str, processor: Processor, what: str, silence: float
         "name": name,
         "type": "STATIC" if all(_is_ip(host) for host, _ in processor.addresses) else "STRICT_DNS",
         "connect_timeout": "0.25s",
+        "per_connection_buffer_limit_bytes": BUFFER,
         "load_balancing_policy": policy(
             "envoy.load_balancing_policies.round_robin",
             typed("extensions.load_balancing_policies.round_robin.v3.RoundRobin"),

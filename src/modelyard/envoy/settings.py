@@ -57,6 +57,11 @@ class EdgeSettings:
     """File of the access log; empty: none."""
     body_limit: int = 64 * 1024 * 1024
     """Largest request body in bytes; above it 413. The picker and the router read it whole, as the gateway does."""
+    max_heap: int = 2 * 1024 * 1024 * 1024
+    """Bytes of Envoy's heap near which it cuts the largest streams and refuses requests (503); 0: no bound. The gateway
+    itself holds 1 GiB of bodies at most, and Envoy has a body twice while a processor is asked."""
+    container_memory: bool = False
+    """The same near the memory limit of Envoy's container."""
     silence: float = 0.9
     """Seconds that picker and router together may say nothing before a request goes on without them (or gets its 503).
     Below one second, so that a hung picker delays no request by more than that."""
