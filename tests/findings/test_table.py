@@ -202,3 +202,28 @@ def test_a_health_check_of_what_is_not_there(target: str, advice: str) -> None:
 @pytest.mark.parametrize("target", ["llm-service", "models-serve-svc"])
 def test_a_health_check_of_what_is_there(target: str) -> None:
     assert found(SERVICE, service(), POLICY.format(target=target)) == []
+
+
+OBJECTIVE = """
+apiVersion: inference.networking.x-k8s.io/v1alpha2
+kind: InferenceObjective
+metadata: {{name: sql}}
+spec: {{poolRef: {{name: pool}}{more}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [
+        (", targetModels: [{name: sql-lora, weight: 100}]", "spec.targetModels, which"),
+        (", modelName: m, criticality: Critical", "spec.modelName, spec.criticality, which"),
+    ],
+)
+def test_what_an_objective_has_left_of_its_model(more: str, named: str) -> None:
+    (remark,) = found(OBJECTIVE.format(more=more))
+    assert (remark.check, named in remark.message) == ("left-from-inference-model", True)
+    assert remark.object == "InferenceObjective default/sql"
+
+
+def test_an_objective_that_is_one() -> None:
+    assert found(OBJECTIVE.format(more=", priority: 2")) == []

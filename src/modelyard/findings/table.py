@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from modelyard.findings.application_code import engines_at_start, local_code, moving_code
 from modelyard.findings.chat_templates import base_checkpoints
+from modelyard.findings.objectives import left_from_models
 from modelyard.findings.pod_lifecycle import grace_and_sleep, service_links
 from modelyard.findings.policy_targets import health_check_targets
 from modelyard.findings.ray_switches import ray_versions, unknown_switches
@@ -32,6 +33,7 @@ CHECKS: tuple[Check, ...] = (
     service_links,
     grace_and_sleep,
     health_check_targets,
+    left_from_models,
 )
 
 

@@ -96,6 +96,10 @@ class InferenceObjectiveSpec(Strict, frozen=True, kw_only=True):
     priority: int = 0
     """Higher is served first; negative may be shed."""
     pool_ref: PoolReference
+    model_name: str | None = None
+    criticality: Literal["Critical", "Standard", "Sheddable"] | None = None
+    target_models: tuple[TargetModel, ...] = ()
+    """These three are left from the InferenceModel that the objective was: no effect, and a finding says so."""
 
 
 class InferenceObjective(StrictResource, frozen=True, kw_only=True):

@@ -136,3 +136,23 @@ def test_a_wrong_adapter_map_is_told_once(caplog: pytest.LogCaptureFixture) -> N
     told = [record.message for record in caplog.records if "data.adapters: is no list" in record.message]
     assert len(told) == 1
     assert "ConfigMap default/adapters" in told[0]
+
+
+OBJECTIVE = """
+---
+apiVersion: inference.networking.x-k8s.io/v1alpha2
+kind: InferenceObjective
+metadata: {name: sql}
+spec: {poolRef: {name: chat}, targetModels: [{name: sql-lora, weight: 100}]}
+"""
+
+
+def test_fields_without_effect_are_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    source = Source(POOLS + OBJECTIVE)
+    control, _ = control_of(source)
+    source.latest = Listing(resources=resources_of(POOLS.split("---")[0] + OBJECTIVE))
+    control._sources_changed()
+    told = [record.message for record in caplog.records if "spec.targetModels" in record.message]
+    assert told == [
+        "InferenceObjective default/sql says spec.targetModels, which has no effect: this field is InferenceModel's"
+    ]

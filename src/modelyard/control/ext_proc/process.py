@@ -24,6 +24,7 @@ from modelyard.control.ext_proc.sources import Source, of_pools
 from modelyard.control.ext_proc.view import ExtProcView
 from modelyard.control.restarted import restarted
 from modelyard.control.worker_pool import EXT_PROC, WorkerPool
+from modelyard.findings.objectives import left_from_models
 from modelyard.fleet.discovery import backends_of
 from modelyard.fleet.fleet import Fleet
 from modelyard.manifests.reading import ReadResult
@@ -173,9 +174,11 @@ class ExtProcControl:
 
     def _take(self, resources: ResourceSet) -> None:
         snapshot = build_snapshot(resources, generation=self.configuration.generation)
-        told, self._told_problems = self._told_problems, frozenset(snapshot.problems)
+        without_effect = [f"{one.object} {one.message}" for one in left_from_models(resources)]
+        problems = (*snapshot.problems, *without_effect)
+        told, self._told_problems = self._told_problems, frozenset(problems)
         self.resources, self.snapshot, self.applied_at = resources, snapshot, utc_now()
-        for problem in snapshot.problems:
+        for problem in problems:
             if problem not in told:
                 log.warning("%s", problem)
 
