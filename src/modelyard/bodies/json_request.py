@@ -38,9 +38,6 @@ LARGE_BYTES = 1 << 20
 MAX_PROMPT_BYTES = 128 * 1024
 """How much of a prompt is kept for prefix matching (about 32,000 tokens); the rest would only be copied."""
 
-NOT_A_STRING = "invalid_model"
-"""``BodyError.code`` of a model that is no string."""
-
 _STACK_BOUNDS_DEPTH = sys.version_info < (3, 12)
 """The interpreter's recursion limit (1,000) bounds the decoder's depth; newer ones let it go to 9,000 and
 more."""
@@ -193,7 +190,7 @@ def duplicate(field: str) -> BodyError:
 def model_name(value: str | None) -> str:
     """A decoded ``model`` (None: no string) as a name; BodyError where it is none."""
     if value is None:
-        raise BodyError("model is not a string: send the model's name as a string", code=NOT_A_STRING, param="model")
+        raise BodyError("model is not a string: send the model's name as a string", code="invalid_model", param="model")
     return check_header_value(value, "model")
 
 

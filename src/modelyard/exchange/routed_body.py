@@ -8,7 +8,7 @@ import msgspec
 
 from modelyard.bodies.dialects import read_field
 from modelyard.bodies.facts import BodyError
-from modelyard.bodies.json_request import NOT_A_STRING, json_member, model_name, read_json_field
+from modelyard.bodies.json_request import json_member, model_name, read_json_field
 from modelyard.bodies.json_scan import TOP_LEVEL_MODEL, MemberScanner
 from modelyard.bodies.prefixed_paths import prefixed_dialect
 from modelyard.exchange.header_text import on_the_wire
@@ -127,7 +127,7 @@ def _model(head: RequestHead, body: bytes) -> str | None:
     try:
         return dialect.read(body, content_type, by_name.get("content-encoding", "")).model
     except BodyError as error:
-        return _field(body, content_type, "model") if error.code == NOT_A_STRING else None
+        return _field(body, content_type, "model") if error.code == "invalid_model" else None
 
 
 def _field(body: bytes, content_type: str, name: str) -> str | None:

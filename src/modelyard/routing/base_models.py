@@ -77,7 +77,8 @@ def _listed(config_map: ConfigMap, faults: list[str]) -> Iterator[str]:
         entries = yaml.load(text, Loader=yaml.CSafeLoader)
         written = yaml.compose(text, Loader=yaml.CSafeLoader)
     except (yaml.YAMLError, ValueError) as problem:
-        message = f"is no YAML ({' '.join(str(problem).split())}): {shown(text)}; {_ALLOWED}"
+        why = getattr(problem, "problem", None) or " ".join(str(problem).split())
+        message = f"is no YAML ({why}): {shown(text)}; {_ALLOWED}"
         faults.append(_fault(config_map, "data.adapters", message))
         return
     if entries is None or written is None:

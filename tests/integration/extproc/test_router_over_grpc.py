@@ -74,7 +74,7 @@ def test_full_duplex(config: Any, size: int, monkeypatch: pytest.MonkeyPatch) ->
     assert [piece.end_of_stream for piece in pieces] == [False] * (len(pieces) - 1) + [True]
 
 
-@pytest.mark.parametrize("body", [b'{"model": "food"}', b"no json", b'{"model": 4}'])
+@pytest.mark.parametrize("body", [b'{"model": "food"}', b"no json", b'{"model": [4]}'])
 def test_buffered(body: bytes) -> None:
     lines = [*POST, ("x-gateway-model-name", "forged")]
     head = pb.ProcessingRequest(request_headers=http_headers(lines), protocol_config=BUFFERED)

@@ -80,3 +80,23 @@ def test_an_adapter_mapping_comes_and_goes(start: Start, tmp_path: Path) -> None
     (folder / "a.yaml").unlink()
     until(lambda: not routed(bbr, b'{"model": "sql"}').get(BASE), "the removed adapter is forgotten")
     assert routed(bbr, b'{"model": "poems"}')[BASE] == "gemma"
+
+
+def test_a_wrong_adapter_map_is_told_and_the_others_count(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(ADAPTERS.format(name="a", base="llama", adapter="sql"))
+    (tmp_path / "b.yaml").write_text(ADAPTERS.format(name="b", base='""', adapter="orphan"))
+    bbr = start("bbr", "-f", str(tmp_path))
+    assert routed(bbr, b'{"model": "sql"}')[BASE] == "llama"
+    assert BASE not in routed(bbr, b'{"model": "orphan"}')
+    until(lambda: "ConfigMap default/b: data.baseModel: is missing" in bbr.log(), "the fault is told")
+
+
+def test_plugins_and_lacking_fields_are_counted(start: Start) -> None:
+    bbr = start("bbr", "--plugin", 'body-field-to-header:tier:{"fieldName": "tier", "headerName": "X-Tier"}')
+    routed(bbr, b'{"model": "llama"}')
+    routed(bbr, b'{"tier": ""}')
+    until(lambda: 'bbr_body_field_empty_total{field="tier"} 1' in bbr.get("/metrics"), "the empty field is counted")
+    page = bbr.get("/metrics")
+    assert 'bbr_body_field_not_found_total{field="tier"} 1' in page
+    labels = 'extension_point="request",plugin_type="body-field-to-header",plugin_name="tier"'
+    assert f"bbr_plugin_duration_seconds_count{{{labels}}} 2" in page
