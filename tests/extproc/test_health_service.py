@@ -136,5 +136,12 @@ def test_nothing_serves_and_nobody_watches_once_it_shuts_down(health: HealthServ
     assert (stream.statuses(), stream.status) == ([SERVING, NOT_SERVING], grpc.UNAVAILABLE)
     late, _ = ask(health, "Watch", request(READINESS))
     assert (late.statuses(), late.status) == ([NOT_SERVING], grpc.UNAVAILABLE)
-    check, _ = ask(health, "Check", request(LIVENESS))
+    check, _ = ask(health, "Check", request(READINESS))
     assert check.statuses() == [NOT_SERVING]
+
+
+def test_a_process_that_shuts_down_is_alive(health: HealthService) -> None:
+    """Endpoint Picker Protocol, section "Health Check Services": liveness is that it answers."""
+    health.shut_down()
+    check, _ = ask(health, "Check", request(LIVENESS))
+    assert check.statuses() == [SERVING]

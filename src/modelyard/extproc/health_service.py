@@ -45,9 +45,10 @@ class HealthService:
             watch.tell()
 
     def shut_down(self) -> None:
-        """The process is ending: nothing serves any more, and watchers are sent away, for whom a drain would wait."""
+        """The process is ending: it is alive, but nothing serves any more. Watchers are sent away, for whom a drain
+        would wait."""
         self.shutting_down = True
-        self.set(False, *self._status)
+        self.set(False, *(name for name in self._status if name != LIVENESS))
         for watch in list(self._watchers):
             watch.send_away()
 

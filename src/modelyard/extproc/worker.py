@@ -50,6 +50,8 @@ class ExtProcServer:
         self.wheel.start()
         self.wheel.every_tick(self._tell_health)
         self._server = GrpcServer(loop)
+        self._health_server = GrpcServer(loop)
+        """Ports without ext_proc: probes are answered for as long as the process lives."""
         self._health = HealthService()
         self._ready: bool | None = None
         self._certificates = CertificateTable(HTTP_2)
@@ -64,7 +66,7 @@ class ExtProcServer:
 
     @property
     def open_connections(self) -> int:
-        return self._server.open_connections
+        return self._server.open_connections + self._health_server.open_connections
 
     def explain(self, listener: str, head: RequestHead, body: bytes, now: float) -> dict[str, Any]:
         """``listener``: the pool, ``namespace/name``; or a listener group (``namespace/gateway:port``), of a yard whose
@@ -121,6 +123,7 @@ class ExtProcServer:
             self._certificates.serve(Certificate(secret="", cert_pem=pair.cert_pem, key_pem=pair.key_pem))
         if self._bound - set(wanted.bindings):  # another control process, with other ports or without TLS
             self._server.close_listeners()
+            self._health_server.close_listeners()
             self._bound.clear()
         faults = [fault for binding in wanted.bindings if (fault := await self._bind(binding)) is not None]
         self._tell_health(0.0)
@@ -138,6 +141,7 @@ class ExtProcServer:
             self._picker.stop_watching()
         self._health.shut_down()
         await self._server.drain(seconds)
+        self._health_server.close()
         self.wheel.stop()
 
     def _record(self, record: ExchangeRecord) -> None:
@@ -172,8 +176,9 @@ class ExtProcServer:
         faults = PortFaults(self._failed, f"{host}:{binding.port}", health=not binding.processor)
         if binding.tls:
             self._certificates.base.sslobject_class = reporting(faults.no_handshake)
+        server = self._server if binding.processor else self._health_server
         try:
-            await self._server.listen(
+            await server.listen(
                 binding.host,
                 binding.port,
                 services,

@@ -43,7 +43,7 @@ def server_at(tmp_path: Path) -> tuple[WorkerLife, ExtProcServer]:
     return life, life.server
 
 
-async def health(port: int, certificate: bytes | None = None) -> int:
+async def health(port: int, certificate: bytes | None = None, service: str = "") -> int:
     """0: nobody answers."""
     place = f"127.0.0.1:{port}"
     options = [("grpc.ssl_target_name_override", "localhost")]
@@ -55,7 +55,7 @@ async def health(port: int, certificate: bytes | None = None) -> int:
     async with channel:
         stub = health_pb2_grpc.HealthStub(channel)
         try:
-            return int((await stub.Check(health_pb2.HealthCheckRequest(), timeout=5)).status)
+            return int((await stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=5)).status)
         except grpc.aio.AioRpcError:
             return 0
 
@@ -77,6 +77,38 @@ def test_ports_follow_the_order_of_another_control_process(tmp_path: Path) -> No
         assert await health(first) == 0
         server.close()
         await server.drain(0.0)
+
+    asyncio.run(test())
+
+
+def test_probes_are_answered_for_as_long_as_something_is_open(tmp_path: Path) -> None:
+    """Fresh connections too, after the port of ext_proc has closed; nobody's probes make the drain last."""
+
+    async def test() -> None:
+        _, server = server_at(tmp_path)
+        port, probes = free_ports("127.0.0.1", 2)
+        host = "127.0.0.1"
+        bindings = (GrpcBinding(host=host, port=port), GrpcBinding(host=host, port=probes, processor=False))
+        assert await server.apply(order(*bindings), SNAPSHOT) == []
+        async with grpc.aio.insecure_channel(f"{host}:{port}") as channel:
+            stream = external_processor_pb2_grpc.ExternalProcessorStub(channel).Process()
+            await stream.write(external_processor_pb2.ProcessingRequest(observability_mode=True))
+            watch = await asyncio.open_connection(host, probes)
+            async with asyncio.timeout(10):
+                while server.open_connections < 2:  # noqa: ASYNC110 - the state has no event
+                    await asyncio.sleep(0.01)
+            server.close()
+            drained = asyncio.create_task(server.drain(30.0))
+            async with asyncio.timeout(10):
+                while await health(port):  # noqa: ASYNC110 - it is asked
+                    await asyncio.sleep(0.01)
+            assert [await health(probes, service=name) for name in ("liveness", "readiness", "")] == [1, 2, 2]
+            assert not drained.done()
+            await stream.done_writing()
+            async with asyncio.timeout(10):
+                await drained
+            assert await health(probes) == 0
+            watch[1].close()
 
     asyncio.run(test())
 

@@ -236,7 +236,7 @@ def test_tls_without_files_is_self_signed(start: Start, sims: list[SimHandle]) -
 
 
 def test_sigterm_lets_an_open_stream_end(start: Start, sims: list[SimHandle]) -> None:
-    """Readiness is gone at once, the open request gets its answer, and then the process ends with 0."""
+    """The open request gets its answer, probes are answered meanwhile, and then the process ends with 0."""
     epp = start("epp", "--endpoint", addresses(sims))
     sent: list[object] = [headers()]
 
@@ -249,7 +249,8 @@ def test_sigterm_lets_an_open_stream_end(start: Start, sims: list[SimHandle]) ->
     stream = stub.Process(messages(), timeout=30)
     until(lambda: 'modelyard_open_exchanges{worker="0"} 1' in epp.get("/metrics"), "the stream is open")
     epp.send_signal(signal.SIGTERM)
-    until(lambda: epp.health("readiness") in (0, NOT_SERVING), "it is no longer ready")
+    until(lambda: epp.health("readiness", "grpc") == 0, "its port is closed")
+    assert (epp.health("liveness"), epp.health("readiness")) == (SERVING, NOT_SERVING)
     sent.append(body())
     assert len(picked(list(stream))) == 2
     assert epp.wait() == 0
