@@ -91,12 +91,12 @@ def edge_from(text: str, **settings: Any) -> Edge:
 
 
 def routes_of(edge: Edge, domain: str = "*") -> list[dict[str, Any]]:
-    """The routes of one host, without the last one, that leads nowhere."""
+    """The routes of one host, without what refuses bad hosts and the last one, that leads nowhere."""
     for table in edge.route_tables:
         for host in table["virtual_hosts"]:
             if domain in host["domains"]:
                 assert host["routes"][-1]["name"] == "no_route"
-                return list(host["routes"][:-1])
+                return [route for route in host["routes"][:-1] if route["name"] != "bad_host"]
     raise AssertionError(f"no host {domain}")
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+import pytest
 import yaml
 from envoy_edges import edge_from, loaded
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from modelyard.envoy.virtual_hosts import refuse_bad_hosts
 from modelyard.snapshot import build_snapshot
 
 _LISTENER_HOSTS = st.lists(st.sampled_from(["", "*.example.com", "a.example.com", "*.com"]), max_size=3, unique=True)
@@ -78,7 +81,7 @@ def envoys_choice(table: dict[str, Any], host: str, path: str, method: str, head
         suffixes = [name for name in domains if name.startswith("*.") and host.endswith(name[1:])]
         found = domains[max(suffixes, key=len)] if suffixes else domains.get("*")
     for one in found["routes"] if found else ():
-        if _fits(one["match"], path, method, header, query):
+        if one["name"] != "bad_host" and _fits(one["match"], path, method, header, query):
             return str(one["name"])
     return None
 
@@ -111,3 +114,19 @@ def test_the_same_rule_as_the_route_table(listeners: list[str], routes: list[Any
         wanted = None if rule is None else f"{rule.route}/{rule.rule_index}"
         chosen = envoys_choice(envoy, host, path, method, header, query)
         assert (None if chosen == "no_route" else chosen) == wanted, (host, path, method, header, query)
+
+
+@pytest.mark.parametrize("pattern", ["", "*.example.com"])
+def test_a_host_is_a_name_or_an_address_and_perhaps_a_port(pattern: str) -> None:
+    [found] = refuse_bad_hosts(pattern)
+    [condition] = found["match"]["headers"]
+    assert condition["invert_match"]
+    allowed = re.compile(condition["string_match"]["safe_regex"]["regex"])
+    for host in ("a", "a_b.c-d", "a:80", "a.", "[::1]", "[::1]:80", "127.0.0.1"):
+        assert allowed.fullmatch(host)
+    for host in ("", "a,b", "a@b", "a b", "a:", "a:b", "-a", "[a", "::1", "a/b", "a%41"):
+        assert not allowed.fullmatch(host)
+
+
+def test_a_host_that_is_compared_whole_needs_no_look() -> None:
+    assert refuse_bad_hosts("a.example.com") == []

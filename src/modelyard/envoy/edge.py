@@ -13,7 +13,7 @@ from modelyard.envoy.pools import Pool, PoolEndpoint, cluster, load_assignment
 from modelyard.envoy.processor_clusters import processor_cluster
 from modelyard.envoy.rules import RuleCompiler
 from modelyard.envoy.settings import Address, EdgeSettings
-from modelyard.envoy.virtual_hosts import domain, entries_in_order, hosts_of
+from modelyard.envoy.virtual_hosts import domain, entries_in_order, hosts_of, refuse_bad_hosts
 from modelyard.exchange.trusted_headers import BASE_MODEL_NAME, MODEL_NAME
 from modelyard.fleet.fleet import BackendKey
 from modelyard.resources.resource_set import ResourceSet
@@ -148,7 +148,8 @@ class _Compilation:
                 found = list(rules.routes(entry, tls=of is not None, listener_port=owner.port))
                 routes += found
                 picks = picks or any(PICKER_FILTER in str(route) for route in found)
-            hosts.append(_virtual_host(pattern, [*routes, no_route()], self.settings))
+            routes = [*refuse_bad_hosts(pattern), *routes, no_route()]
+            hosts.append(_virtual_host(pattern, routes, self.settings))
         config = {
             "name": name,
             "ignore_port_in_host_matching": True,

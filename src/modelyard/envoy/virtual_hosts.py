@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
+from modelyard.envoy.api import Config
+from modelyard.envoy.external_processing import asks_no_router
+from modelyard.envoy.local_replies import fixed_answer
 from modelyard.routing import hostnames
 from modelyard.routing.listeners import Listener
 from modelyard.routing.table import RouteEntry, RouteTable, precedence
@@ -42,6 +45,21 @@ def entries_in_order(attached: Iterable[RouteEntry], host: str) -> Iterator[Rout
 def domain(pattern: str) -> str:
     """A host pattern as Envoy writes it."""
     return pattern or "*"
+
+
+def refuse_bad_hosts(pattern: str) -> list[Config]:
+    """The first route of a host pattern that fits more than one name: what is no host gets 400. Envoy makes one value
+    of two Host lines (``a,b``), and takes ``user@host`` for a host."""
+    if pattern and not pattern.startswith("*"):
+        return []
+    authority = {"name": ":authority", "string_match": {"safe_regex": {"regex": _AUTHORITY}}, "invert_match": True}
+    answer = fixed_answer(400, "malformed_request", "The Host header is not one 'name' or 'name:port'.")
+    match = {"prefix": "/", "headers": [authority]}
+    return [{"name": "bad_host", "match": match, **answer, "typed_per_filter_config": asks_no_router()}]
+
+
+_AUTHORITY = r"(?:[A-Za-z0-9_][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
+"""As the gateway's own (``http1.request_parsing``)."""
 
 
 def _owner(pattern: str, members: Sequence[Listener]) -> Listener | None:
