@@ -206,6 +206,9 @@ class Yard:
         self.failures: list[tuple[str, str]] = []
         self.missing: list[tuple[str, str]] = []
         self.records: list[ExchangeRecord] = []
+        """Of requests that are over."""
+        self.picks: list[ExchangeRecord] = []
+        """Of requests that endpoints were picked for."""
         self.alarms = Alarms()
         self.gateway = Gateway(
             snapshot_of(manifest, **settings),
@@ -214,7 +217,12 @@ class Yard:
             on_missing=lambda address, model: self.missing.append((address, model)),
         )
         self.picker = EndpointPicker(
-            self.gateway, self.records.append, lambda: self.now, self.alarms.call_later, PickerSettings()
+            self.gateway,
+            self.records.append,
+            lambda: self.now,
+            self.alarms.call_later,
+            PickerSettings(),
+            self.picks.append,
         )
         self.router = BodyBasedRouter(
             self.gateway, self.records.append, lambda: self.now, self.alarms.call_later, RouterSettings()

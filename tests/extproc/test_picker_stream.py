@@ -180,6 +180,47 @@ def test_streamed_body_that_comes_whole_is_known_to_the_endpoint(yard: Yard) -> 
         again.handler.on_cancelled()
 
 
+@pytest.mark.parametrize("config", [FULL_DUPLEX, STREAMED, UNPROMPTED, BUFFERED, PARTIAL])
+def test_a_pick_is_counted_when_it_is_made(yard: Yard, config: Any) -> None:
+    """With its model and the size of its body; the rest once the request is over."""
+    call = yard.call()
+    call.headers(protocol_config=config)
+    assert yard.picks == []
+    call.body(ASK)
+    (record,) = yard.picks
+    assert (record.model, record.sized, record.request_bytes) == ("m", True, len(ASK))
+    assert yard.records == []
+    call.response(end=True)
+    assert (yard.picks, yard.records) == ([record], [record])
+
+
+def test_a_pick_whose_body_passes_is_counted_by_its_model(yard: Yard) -> None:
+    call = yard.call()
+    call.headers(protocol_config=STREAMED)
+    call.body(ASK[:20], end=False)
+    call.body(ASK[20:])
+    assert yard.picks == []
+    call.response(end=True)
+    (record,) = yard.picks
+    assert (record.model, record.sized, record.request_bytes) == ("m", True, len(ASK))
+
+
+def test_a_pick_whose_body_is_not_shown_is_counted_when_it_is_made(yard: Yard) -> None:
+    yard.call().headers(protocol_config=NO_BODIES)
+    yard.call().headers(*POST, ("x-gateway-model-name", "m"), protocol_config=STREAMED)
+    yard.call().headers(*GET, end=True)
+    assert [record.model for record in yard.picks] == ["", "m", ""]
+
+
+@pytest.mark.parametrize("config", [FULL_DUPLEX, STREAMED, BUFFERED])
+def test_what_is_refused_is_no_pick(yard: Yard, config: Any) -> None:
+    call = yard.call()
+    call.headers(protocol_config=config)
+    (answer,) = call.body(b"{}")
+    assert answer.immediate_response.status.code == 400
+    assert (yard.picks, len(yard.records)) == ([], 1)
+
+
 def test_streamed_is_refused_though_it_was_picked(yard: Yard) -> None:
     yard.fleet(endpoint(A, "m"), endpoint(B, "m", "other"))
     call = yard.call()

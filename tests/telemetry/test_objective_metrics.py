@@ -38,6 +38,9 @@ def counted(*records: ExchangeRecord) -> dict[tuple[str, str], ObjectiveRow]:
     metrics, total = ObjectiveMetrics(), {}
     decode = msgspec.msgpack.Decoder(list[ObjectiveRow]).decode
     for one in records:
+        if one.endpoint:
+            metrics.picked(one)
+            joined(decode(msgspec.msgpack.encode(metrics.drain())), total)
         metrics.record(one)
         joined(decode(msgspec.msgpack.encode(metrics.drain())), total)
     return total
@@ -51,7 +54,8 @@ def samples(rows: dict[tuple[str, str], ObjectiveRow]) -> dict[tuple[str, ...], 
 def test_an_answered_request_is_measured() -> None:
     shown = samples(counted(PICKED, PICKED))
     key = ("chat", "chat-v2")
-    assert shown["inference_objective_request_total", *key] == 2
+    assert shown["inference_objective_request_total", *key, "0"] == 2
+    assert shown["inference_objective_request_sizes_sum", *key] == 200
     assert shown["inference_objective_request_duration_seconds_sum", *key] == 4
     assert shown["inference_objective_request_duration_seconds_bucket", *key, "2"] == 2
     assert shown["inference_objective_request_duration_seconds_bucket", *key, "1.5"] == 0
@@ -72,14 +76,39 @@ def test_a_pick_counts_where_no_answer_is_shown() -> None:
     """The stream ends with the pick then, so nothing is known of the answer."""
     shown = samples(counted(record(status=0, duration=0.001)))
     assert shown["inference_extension_scheduler_e2e_duration_seconds_count",] == 1
-    assert shown["inference_objective_request_total", "chat", "chat-v2"] == 1
+    assert shown["inference_objective_request_total", "chat", "chat-v2", "0"] == 1
     assert shown["inference_objective_request_duration_seconds_count", "chat", "chat-v2"] == 0
+
+
+def test_a_request_counts_when_it_is_picked() -> None:
+    """As in the original: its body's size too, where that is known then."""
+    metrics = ObjectiveMetrics()
+    whole, long = record(sized=True, priority=2), record(request_bytes=0)
+    metrics.picked(whole)
+    metrics.picked(long)
+    (row,) = metrics.drain()
+    shown = samples({row.key: row})
+    assert shown["inference_objective_request_total", *row.key, "2"] == 1
+    assert shown["inference_objective_request_total", *row.key, "0"] == 1
+    assert shown["inference_objective_request_sizes_sum", *row.key] == 100
+    assert shown["inference_extension_scheduler_e2e_duration_seconds_count",] == 2
+    long.request_bytes = 7
+    metrics.record(whole)
+    metrics.record(long)
+    (ended,) = metrics.drain()
+    assert ended.picked == {}
+    row.add(ended)
+    shown = samples({row.key: row})
+    assert shown["inference_objective_request_sizes_sum", *row.key] == 107
+    assert shown["inference_objective_request_duration_seconds_count", *row.key] == 2
+    assert shown["inference_extension_scheduler_e2e_duration_seconds_count",] == 2
 
 
 def test_a_refused_request_is_an_error_and_not_measured() -> None:
     refused = record(endpoint="", status=503, reason="no_ready_endpoint")
     shown = samples(counted(PICKED, refused))
     assert shown["inference_objective_request_error_total", "chat", "chat-v2", "ServiceUnavailable"] == 1
+    assert shown["inference_objective_request_total", "chat", "chat-v2", "0"] == 1
     assert sum(value for name, value in shown.items() if name[0].endswith("request_duration_seconds_count")) == 1
     assert sum(value for name, value in shown.items() if name[1:2] == ("failure",)) == 1
 
@@ -108,10 +137,10 @@ def test_names_that_nobody_serves_are_no_labels() -> None:
 def test_models_are_capped() -> None:
     metrics = ObjectiveMetrics()
     for number in range(2 * MAX_MODELS + 10):
-        metrics.record(record(model=f"m{number}", target_model=""))
+        metrics.picked(record(model=f"m{number}", target_model=""))
     rows = metrics.drain()
     assert len(rows) == 2 * MAX_MODELS + 1
-    assert next(row.count for row in rows if row.model == OTHER) == 10
+    assert next(row.picked for row in rows if row.model == OTHER) == {0: 10}
 
 
 def test_bounds_rise() -> None:

@@ -50,3 +50,5 @@ class ExchangeRecord(msgspec.Struct, eq=False, gc=False):
     """Admission refused it, or let it wait in vain, because no endpoint that it may go to was ready."""
     fairness_id: str = ""
     """Whose request it was, where admission has queues; else empty."""
+    sized: bool = False
+    """``request_bytes`` was known when an endpoint was picked for another gateway."""

@@ -37,10 +37,13 @@ class EndpointPicker(Processor):
         clock: Callable[[], float],
         call_later: CallLater,
         settings: PickerSettings | None = None,
+        picked_sink: Callable[[ExchangeRecord], None] = lambda record: None,
     ) -> None:
-        """``record_sink`` gets the record of every finished request."""
+        """``record_sink`` gets the record of every finished request; ``picked_sink`` the same record once an endpoint
+        is picked."""
         super().__init__(gateway, clock, call_later)
         self.record_sink = record_sink
+        self.picked_sink = picked_sink
         self.open_requests: set[PickedRequest] = set()
         """Of all streams."""
         self.watching: set[PickerStream] = set()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from modelyard.exchange.contract import Outcome
 from modelyard.exchange.endpoint_subset import subset_of
 from modelyard.exchange.picked_request import PickedRequest
+from modelyard.exchange.record import ExchangeRecord
 from modelyard.exchange.refusals import refuse
 from modelyard.exchange.trusted_headers import is_trusted
 from modelyard.extproc.grpc_stream import GrpcStream
@@ -27,13 +28,15 @@ _SUBSET_NAMESPACE, _SUBSET_KEY = "envoy.lb.subset_hint", "x-gateway-destination-
 class PickerStream(ProcessorStream[PickedRequest]):
     """Made by ``EndpointPicker.open``; a ``StreamHandler``."""
 
-    __slots__ = ("_metadata", "_picker")
+    __slots__ = ("_counted", "_metadata", "_picker")
 
     def __init__(self, picker: EndpointPicker, stream: GrpcStream) -> None:
         super().__init__(picker, stream)
         self._picker = picker
         self._metadata = b""
         """As it came last."""
+        self._counted = False
+        """The pick is."""
 
     def open(self, request: ProcessingRequest) -> PickedRequest | None:
         """The exchange of the request whose first message this is; None: it was refused."""
@@ -63,6 +66,19 @@ class PickerStream(ProcessorStream[PickedRequest]):
         self.exchange = exchange
         picker.open_requests.add(exchange)
         return exchange
+
+    def on_decided(self) -> None:
+        exchange = self.exchange
+        if exchange is not None and not self._counted and (self._request.whole or exchange.record.model):
+            self._count_pick(exchange.record)
+
+    def _count_pick(self, record: ExchangeRecord) -> None:
+        """Once, and by its model: where that may still be shown, the pick is counted later."""
+        if record.endpoint:
+            self._counted = True
+            if self._request.whole:
+                record.request_bytes, record.sized = self._request.size, True
+            self._picker.picked_sink(record)
 
     def forged(self, trailers: Collection[str]) -> list[str]:
         return [name for name in trailers if is_trusted(name)]
@@ -118,6 +134,8 @@ class PickerStream(ProcessorStream[PickedRequest]):
             record = exchange.on_end(outcome, picker.clock())
             record.request_bytes = self._request.size
             record.response_bytes = self._response.size
+            if self._request.decided and not self._counted:
+                self._count_pick(record)
             picker.record_sink(record)
 
 

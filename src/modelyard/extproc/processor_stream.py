@@ -96,6 +96,9 @@ class ProcessorStream(Generic[Request]):
         """The answer to headers whose body the proxy collects in ``mode``."""
         return plain_answer(REQUEST_HEADERS)
 
+    def on_decided(self) -> None:
+        """It is decided where the request goes; perhaps not for the first time."""
+
     def _metadata_came(self, metadata: bytes) -> None:
         """A message of the request's body or its trailers carries dynamic metadata."""
 

@@ -98,6 +98,11 @@ class RequestAnswering:
         """No message of the request can follow, and each that came has been answered."""
         return self._phase == DONE and self._ended and not self._owes_trailers and self._pieces is None
 
+    @property
+    def whole(self) -> bool:
+        """Nothing more of the body comes."""
+        return self._ended or self._mode == NONE
+
     # ── deciding ──
 
     def _decide(self, command: Command, began: float) -> None:
@@ -121,6 +126,7 @@ class RequestAnswering:
             self._stream.respond(command)
             return
         self.decided = True
+        self._stream.on_decided()
         if not self._owes_headers and not self._shown:
             self._pick_in_trailers = _metadata(command)
         mode = self._mode

@@ -154,7 +154,12 @@ class ExtProcServer:
             if self._picker is None:
                 loop = asyncio.get_running_loop()
                 self._picker = EndpointPicker(
-                    self._life.gateway, self._record, time.monotonic, loop.call_later, wanted.picker
+                    self._life.gateway,
+                    self._record,
+                    time.monotonic,
+                    loop.call_later,
+                    wanted.picker,
+                    self._objectives.picked,
                 )
             self._picker.apply(wanted.picker, snapshot)
             self._open = self._picker.open

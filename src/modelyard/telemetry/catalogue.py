@@ -127,7 +127,12 @@ INFO = Metric("modelyard_info", "gauge", "Always 1; the version is in the label.
 _OBJECTIVE = ("model_name", "target_model_name")
 _POOL = ("name",)
 _QUEUE = ("fairness_id", "priority", "inference_pool", "model_name", "target_model_name")
-OBJECTIVE_REQUESTS = Metric("inference_objective_request_total", "counter", "Requests by model.", _OBJECTIVE)
+OBJECTIVE_REQUESTS = Metric(
+    "inference_objective_request_total",
+    "counter",
+    "Requests that an endpoint was picked for, counted at that moment. `priority` is that of their objective.",
+    (*_OBJECTIVE, "priority"),
+)
 OBJECTIVE_ERRORS = Metric(
     "inference_objective_request_error_total",
     "counter",
@@ -147,7 +152,7 @@ OBJECTIVE_PER_TOKEN = Metric(
     _OBJECTIVE,
 )
 OBJECTIVE_REQUEST_SIZE = Metric(
-    "inference_objective_request_sizes", "histogram", "Bytes of request bodies.", _OBJECTIVE
+    "inference_objective_request_sizes", "histogram", "Bytes of request bodies; counted as soon as known.", _OBJECTIVE
 )
 OBJECTIVE_RESPONSE_SIZE = Metric(
     "inference_objective_response_sizes", "histogram", "Bytes of response bodies.", _OBJECTIVE

@@ -38,31 +38,30 @@ class Measured(NamedTuple):
 
 MEASURED = (
     Measured(catalogue.EXTENSION_PICK, STEP_BOUNDS),
+    Measured(catalogue.OBJECTIVE_REQUEST_SIZE, _BYTES),
     Measured(catalogue.OBJECTIVE_DURATION, _SECONDS),
     Measured(catalogue.OBJECTIVE_FIRST_TOKEN, _SECONDS),
     Measured(catalogue.OBJECTIVE_PER_TOKEN, _PER_TOKEN),
-    Measured(catalogue.OBJECTIVE_REQUEST_SIZE, _BYTES),
     Measured(catalogue.OBJECTIVE_RESPONSE_SIZE, _ANSWER_BYTES),
     Measured(catalogue.OBJECTIVE_INPUT, _TOKENS),
     Measured(catalogue.OBJECTIVE_OUTPUT, _SMALL),
     Measured(catalogue.OBJECTIVE_CACHED, _TOKENS),
 )
-"""In the order of ``_values``."""
+"""In the order of ``_PICK``, ``_SIZE`` and ``_of_answer``."""
+_PICK, _SIZE, _ANSWER = range(3)
 _BOUNDS = tuple(measured.bounds for measured in MEASURED)
 
 
-def _values(record: ExchangeRecord) -> tuple[float, ...]:
-    """What is measured of one request; 0: not known, so not counted. Of answers nothing is known where the proxy shows
-    none."""
+def _of_answer(record: ExchangeRecord) -> tuple[float, ...]:
+    """What is measured of one answer, from ``_ANSWER`` on; 0: not known, so not counted. Nothing is known where the
+    proxy shows none."""
     if not record.status:
-        return (record.deciding,)
+        return ()
     tokens = record.output_tokens
     return (
-        record.deciding,
         record.duration,
         record.time_to_first_byte,
         record.duration / tokens if tokens else 0.0,
-        record.request_bytes,
         record.response_bytes,
         record.input_tokens,
         tokens,
@@ -87,8 +86,8 @@ class ObjectiveRow(msgspec.Struct, array_like=True):
 
     model: str
     target: str
-    count: int = 0
-    picked: int = 0
+    picked: dict[int, int] = msgspec.field(default_factory=dict)
+    """Requests that an endpoint was picked for, by their priority."""
     unpicked: int = 0
     """Requests that were let through and found no endpoint."""
     errors: dict[str, int] = msgspec.field(default_factory=dict)
@@ -103,8 +102,8 @@ class ObjectiveRow(msgspec.Struct, array_like=True):
 
     def add(self, other: ObjectiveRow) -> None:
         """Add the counts of a row with the same labels."""
-        self.count += other.count
-        self.picked += other.picked
+        for priority, count in other.picked.items():
+            self.picked[priority] = self.picked.get(priority, 0) + count
         self.unpicked += other.unpicked
         for code, count in other.errors.items():
             self.errors[code] = self.errors.get(code, 0) + count
@@ -121,8 +120,15 @@ class ObjectiveMetrics:
     def __init__(self) -> None:
         self._rows: dict[tuple[str, str], ObjectiveRow] = {}
         self.names = BoundedLabels(2 * MAX_MODELS)
+        self._picked: list[ExchangeRecord] = []
         self._pending: list[ExchangeRecord] = []
         self.flows = FlowMetrics()
+
+    def picked(self, record: ExchangeRecord) -> None:
+        """Count a request that an endpoint was picked for; ``record`` with the same comes once it is finished."""
+        self._picked.append(record)
+        if len(self._picked) >= self._TOGETHER:
+            self._count()
 
     def record(self, record: ExchangeRecord) -> None:
         """Count one finished request, which nobody changes any more."""
@@ -138,6 +144,9 @@ class ObjectiveMetrics:
         return rows
 
     def _count(self) -> None:
+        for record in self._picked:
+            _take_pick(self._row(record), record)
+        self._picked.clear()
         for record in self._pending:
             _take(self._row(record), record)
             if record.fairness_id:
@@ -159,20 +168,30 @@ class ObjectiveMetrics:
         return self.names.of(name, learn=bool(record.endpoint))
 
 
+def _take_pick(row: ObjectiveRow, record: ExchangeRecord) -> None:
+    row.picked[record.priority] = row.picked.get(record.priority, 0) + 1
+    _observe(row, _PICK, record.deciding)
+    if record.sized:
+        _observe(row, _SIZE, record.request_bytes)
+
+
 def _take(row: ObjectiveRow, record: ExchangeRecord) -> None:
-    row.count += 1
     code = error_code(record)
     if code:
         row.errors[code] = row.errors.get(code, 0) + 1
     if not record.endpoint:
         row.unpicked += record.status == 503
         return
-    row.picked += 1
-    sums = row.sums
-    for index, value in enumerate(_values(record)):
-        if value:
-            sums[index] += value
-            row.buckets[index][bisect_left(_BOUNDS[index], value)] += 1
+    if not record.sized:
+        _observe(row, _SIZE, record.request_bytes)
+    for index, value in enumerate(_of_answer(record), _ANSWER):
+        _observe(row, index, value)
+
+
+def _observe(row: ObjectiveRow, index: int, value: float) -> None:
+    if value:
+        row.sums[index] += value
+        row.buckets[index][bisect_left(_BOUNDS[index], value)] += 1
 
 
 def error_code(record: ExchangeRecord) -> str:

@@ -16,7 +16,7 @@ def test_names_are_taken_once() -> None:
 
 
 def test_every_name_has_the_same_samples() -> None:
-    rows = [ObjectiveRow("a", "b", count=3)]
+    rows = [ObjectiveRow("a", "b", picked={0: 3})]
     page = render(objective_metrics(rows), [], OTHER_NAMES)
     shown = {
         sample.name: (sample.labels, sample.value)
@@ -24,7 +24,7 @@ def test_every_name_has_the_same_samples() -> None:
         for sample in family.samples
     }
     now = shown["inference_objective_request_total"]
-    assert now == ({"model_name": "a", "target_model_name": "b"}, 3)
+    assert now == ({"model_name": "a", "target_model_name": "b", "priority": "0"}, 3)
     assert shown["inference_model_request_total"] == shown["llm_d_epp_request_total"] == now
 
 

@@ -95,7 +95,9 @@ def test_whatever_dashboards_query_is_there(start: Start, sims: list[SimHandle])
     )
     unanswered.set()
     list(stream)
-    until(lambda: value(samples(epp), "inference_model_request_total") == 5, "everything is counted")
+    assert value(running, "inference_model_request_total") == 4  # the open one, and not the one that was refused
+    queued = "llm_d_epp_flow_control_request_queue_duration_seconds_count"
+    until(lambda: value(samples(epp), queued, fairness_id="default-flow") == 2, "everything is counted")
     until(lambda: value(samples(epp), "llm_d_epp_plugin_duration_seconds_count") >= 3, "policies were timed")
     found = samples(epp)
     assert missing(found, running) == []

@@ -30,10 +30,12 @@ def picked_metrics(counted: PickerTotals, pool_name: Callable[[str], str]) -> Fa
 
 def objective_metrics(rows: Sequence[ObjectiveRow]) -> Families:
     """What the rows count. A metric without labels is of all rows together."""
-    picks: list[Sample] = [(("success", *row.key), row.picked) for row in rows if row.picked]
+    picks: list[Sample] = [(("success", *row.key), sum(row.picked.values())) for row in rows if row.picked]
     picks += [(("failure", *row.key), row.unpicked) for row in rows if row.unpicked]
     families: Families = {
-        catalogue.OBJECTIVE_REQUESTS: [(row.key, row.count) for row in rows],
+        catalogue.OBJECTIVE_REQUESTS: [
+            ((*row.key, str(priority)), count) for row in rows for priority, count in sorted(row.picked.items())
+        ],
         catalogue.OBJECTIVE_ERRORS: [
             ((*row.key, code), count) for row in rows for code, count in sorted(row.errors.items())
         ],
