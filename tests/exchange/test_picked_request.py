@@ -204,6 +204,17 @@ def test_the_record(three: Playbook) -> None:
     assert request.on_end("client_gone", three.now) is record
 
 
+@pytest.mark.parametrize(("served", "told"), [(B, B), ("", "fail: the proxy names no endpoint that served")])
+def test_a_conformance_test_is_told_who_served(playbook: Any, served: str, told: str) -> None:
+    kind = "---\napiVersion: llm-d.ai/v1alpha1\nkind: EndpointPickerConfig\n"
+    plugins = "plugins: [{type: header-based-testing-filter}, {type: destination-endpoint-served-verifier}]\n"
+    book = playbook(f"{MANIFEST}{kind}{plugins}")
+    book.fleet({POOL: [endpoint(A), endpoint(B)]})
+    request = open_picked(book, fields={"test-epp-endpoint-selection": B})
+    assert picked(request.on_request(ask(), book.now)) == [B]
+    assert request.on_response_head(200, {}, served, book.now) == [("x-conformance-test-served-endpoint", told)]
+
+
 def test_bodies_that_nobody_reads(three: Playbook) -> None:
     request = open_picked(three)
     request.on_request(ask(), three.now)

@@ -36,6 +36,14 @@ CHART_V1 = {
 }
 
 
+def test_the_extractors_former_name() -> None:
+    config = loaded(plugins=[{"type": "model-server-protocol-metrics", "parameters": {"defaultEngine": "sglang"}}])
+    assert [(plugin.type, plugin.ref) for plugin in in_todays_form(config).plugins] == [
+        ("core-metrics-extractor", "model-server-protocol-metrics")
+    ]
+    scheduler_config(config)
+
+
 def loaded(**fields: Any) -> EndpointPickerConfig:
     value = {"apiVersion": "inference.networking.x-k8s.io/v1alpha1", "kind": "EndpointPickerConfig", **fields}
     (config,) = load_value(value, Origin()).objects

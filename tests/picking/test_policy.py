@@ -31,6 +31,7 @@ from modelyard.picking.policy import (
 from modelyard.picking.registry import FILTERS, PICKERS, SCORERS
 
 REQUIRED: dict[str, dict[str, Any]] = {
+    "decision-tree-filter": {"current": {"type": "low-queue-filter"}},
     "header-label-affinity-scorer": {"header_name": "X-Zone", "label_key": "zone"},
     "utilization-filter": {"conditions": ()},
 }

@@ -35,6 +35,7 @@ schedulingProfiles:
 
 
 NEEDED = {
+    "decision-tree-filter": {"current": {"type": "low-queue-filter"}},
     "header-label-affinity-scorer": {"headerName": "x-zone", "labelKey": "zone"},
     "utilization-filter": {"conditions": [{"metric": "waiting-queue", "maxValue": 5}]},
 }

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from modelyard.fleet.endpoints import Endpoint
     from modelyard.http1.message_heads import Headers, RequestHead
 
+SERVED_TEST = "x-conformance-test-served-endpoint"
+"""Of answers, where the config has the plugin that conformance tests need."""
 _EVENTS, _JSON = "text/event-stream", "application/json"
 UNBOUNDED_WAIT = 3600.0
 """Seconds said of a queue in which requests may wait for ever."""
@@ -240,6 +242,8 @@ class PickedRequest(LateBody, eq=False, kw_only=True):
             fields.append((session_header, session_token(self._endpoint)))
         if self._gateway.settings.endpoint_header:
             fields.append(("x-modelyard-endpoint", record.endpoint))
+        if state.config.tells_served:
+            fields.append((SERVED_TEST, served or "fail: the proxy names no endpoint that served"))
         return fields
 
     def _served_elsewhere(self, state: BackendState, served: str, now: float) -> None:

@@ -15,6 +15,7 @@ from modelyard.picking.ecosystem import (
     NOT_IMPLEMENTED,
     PASSTHROUGH_PARSER,
     PREFIX_PRODUCER,
+    SERVED_VERIFIER,
     SINGLE_PROFILE,
     HeaderProfileParameters,
     PrefixProducerParameters,
@@ -108,6 +109,7 @@ class _Reader:
             default_profile=default,
             prefix=self._prefix(),
             flow=read_flow(self._epc, self._plugins, self.report),
+            tells_served=any(type_ == SERVED_VERIFIER for type_, _ in self._plugins.values()),
             reads_bodies=parsers != {PASSTHROUGH_PARSER},
             only_parsers=frozenset() if PASSTHROUGH_PARSER in parsers or not self._listed else parsers,
         )

@@ -102,6 +102,7 @@ class InFlightProducerParameters(Parameters, frozen=True, kw_only=True):
 
 
 PREFIX_PRODUCER = "approx-prefix-cache-producer"
+SERVED_VERIFIER = "destination-endpoint-served-verifier"
 PASSTHROUGH_PARSER = "passthrough-parser"
 SINGLE_PROFILE = "single-profile-handler"
 HEADER_PROFILE = "header-profile-handler"
@@ -114,6 +115,7 @@ INFRASTRUCTURE: Mapping[str, type[Parameters]] = {
     "token-producer": TokenProducerParameters,
     "metrics-data-source": MetricsSourceParameters,
     "core-metrics-extractor": ExtractorParameters,
+    SERVED_VERIFIER: NoParameters,
     "models-data-source": ModelsSourceParameters,
     "models-data-extractor": NoParameters,
     "openai-parser": NoParameters,
@@ -142,6 +144,8 @@ NOT_IMPLEMENTED = frozenset(
         "topology-affinity-filter",
         "precise-prefix-cache-scorer",
         "latency-scorer",
+        "predicted-latency-scorer",
+        "predicted-latency-profile-handler",
         "mm-embeddings-cache-scorer",
         "endpoint-attribute-scorer",
         "topology-affinity-scorer",

@@ -6,7 +6,7 @@ at the top, plugins under former names. What is not known here is left as it is,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -23,7 +23,10 @@ from modelyard.resources.endpoint_picker_config import (
     SaturationDetectorRef,
 )
 
-FORMER_TYPES: Mapping[str, str] = {"kv-cache-scorer": "kv-cache-utilization-scorer"}
+FORMER_TYPES: Mapping[str, str] = {
+    "kv-cache-scorer": "kv-cache-utilization-scorer",
+    "model-server-protocol-metrics": "core-metrics-extractor",
+}
 _PREFIX_SCORER = "prefix-cache-scorer"
 _INDEX_PARAMETERS = frozenset(
     {"autoTune", "blockSizeTokens", "maxPrefixBlocksToMatch", "maxPrefixTokensToMatch", "lruCapacityPerServer"}
@@ -31,12 +34,13 @@ _INDEX_PARAMETERS = frozenset(
 _BLOCK_BYTES = ("blockSize", "hashBlockSize")
 """Bytes of a block, before blocks were counted in tokens."""
 _REF = "pluginRef"
+DECISION_TREE = "decision-tree-filter"
 
 
 def in_todays_form(config: EndpointPickerConfig) -> EndpointPickerConfig:
     """The same config without older forms."""
     plugins = [_renamed(plugin) for plugin in config.plugins]
-    plugins = _with_producer(plugins)
+    plugins = _with_producer([_whole_tree(plugin, plugins) for plugin in plugins])
     config = msgspec.structs.replace(config, plugins=tuple(plugins))
     return _with_parser(_with_detector(config))
 
@@ -45,6 +49,23 @@ def _renamed(plugin: PluginSpec) -> PluginSpec:
     """Under today's type; profiles go on to refer to it by the name they know."""
     today = FORMER_TYPES.get(plugin.type)
     return plugin if today is None else msgspec.structs.replace(plugin, name=plugin.ref, type=today)
+
+
+def _whole_tree(plugin: PluginSpec, plugins: Sequence[PluginSpec]) -> PluginSpec:
+    """A decision tree with the filters that it names in place of their names."""
+    if plugin.type != DECISION_TREE:
+        return plugin
+    known = {other.ref: other for other in plugins if other.type != DECISION_TREE}
+    return msgspec.structs.replace(plugin, parameters=_with_filters(plugin.parameters, known))
+
+
+def _with_filters(value: Any, known: Mapping[str, PluginSpec]) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    named = known.get(value[_REF]) if set(value) == {_REF} and isinstance(value[_REF], str) else None
+    if named is not None:
+        return {"type": named.type, "parameters": named.parameters}
+    return {name: _with_filters(item, known) for name, item in value.items()}
 
 
 def _with_producer(plugins: list[PluginSpec]) -> list[PluginSpec]:

@@ -58,6 +58,9 @@ class SchedulerConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Profile of requests without that header."""
     prefix: PrefixSettings = PrefixSettings()
     flow: FlowConfig = FlowConfig()
+    tells_served: bool = False
+    """For an endpoint picker under conformance tests: answers say which endpoint the proxy says served them
+    (``destination-endpoint-served-verifier``)."""
     reads_bodies: bool = True
     """For an endpoint picker: False where ``passthrough-parser`` is the only parser."""
     only_parsers: frozenset[str] = frozenset()
