@@ -25,6 +25,7 @@ file                       what it holds
 ``client_headers``         fields that only Modelyard sets
 ``upgrades``               what may ask for WebSocket
 ``external_processing``    the filters that ask the body-based router and the endpoint picker
+``router_answer``          what becomes of a request that the router did not answer for
 ``virtual_hosts``          hosts in the order of listener isolation, rules in the order of precedence
 ``rules``                  one rule as Envoy routes
 ``forwarding``             what happens to a request that goes to backends

@@ -9,6 +9,7 @@ from modelyard.envoy.client_headers import remove_forged, remove_forged_trailers
 from modelyard.envoy.external_processing import UPGRADE_PICKER_FILTER, picker_filter, router_filter, served_filter
 from modelyard.envoy.forwarding import CORS_FILTER
 from modelyard.envoy.local_replies import local_reply_config
+from modelyard.envoy.router_answer import require_answer
 from modelyard.envoy.settings import EdgeSettings
 from modelyard.envoy.upgrades import refuse_bodies
 
@@ -72,7 +73,7 @@ def _filters(
 ) -> list[Config]:
     filters = [remove_forged_trailers(body_headers)]
     if asks_router:
-        filters.append(router_filter(settings, silence))
+        filters += [router_filter(settings, silence), require_answer()]
     filters.append(_cors())
     if picks:
         filters += [picker_filter(settings, silence), served_filter()]

@@ -12,10 +12,12 @@ from modelyard.bodies.dialects import BY_PATH
 from modelyard.bodies.errors import error_type
 from modelyard.envoy.api import Config, extension, typed
 from modelyard.envoy.overload import OVERLOADED
+from modelyard.envoy.router_answer import UNANSWERED
 from modelyard.envoy.upgrades import BODY_REFUSED
 from modelyard.exchange.trusted_headers import MODEL_NAME
 
 _NOTHING_THERE = "No route for %REQ(:METHOD)% %REQ(:PATH)% on host %REQ(:AUTHORITY)%."
+_NO_ROUTER = "The router does not answer: try again soon."
 _NO_NAME = "The request names no model: add the field 'model'."
 _NO_MODEL = f"The model '%REQ({MODEL_NAME})%' does not exist here. GET /v1/models lists what there is."
 
@@ -46,7 +48,8 @@ def local_reply_config(*, asks_router: bool) -> Config:
     return {
         "mappers": [
             _by_status(413, "body_too_large", "The request body is too large."),
-            _by_details("ext_proc_error", 503, "router_unavailable", "The router does not answer: try again soon."),
+            _by_details("ext_proc_error", 503, "router_unavailable", _NO_ROUTER),
+            _by_details(UNANSWERED, 503, "router_unavailable", _NO_ROUTER),
             _by_details(OVERLOADED, 503, "overloaded", "The gateway is short of memory: try again soon."),
             _by_details("path_normalization_failed", 400, "invalid_path", "The path cannot be read."),
             _by_details("upgrade_failed", 400, "invalid_upgrade", "The only upgrade that is served is websocket."),
