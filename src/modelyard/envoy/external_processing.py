@@ -123,9 +123,10 @@ SERVED_FIELD: Config = {
 
 def asks_picker(key: BackendKey, *, sees_heads: bool, sees_answers: bool) -> Config:
     """``typed_per_filter_config`` of a route, or of one of its weighted clusters, that leads to a pool.
-    ``sees_answers``: the picker reads the answers' bodies, to count tokens or to name the model as the client did."""
+    ``sees_heads``: it hears of each answer's status and endpoint; ``sees_answers``: it reads the answers' bodies, to
+    count tokens or to name the model as the client did."""
     answers = {
-        "response_header_mode": "SEND",
+        "response_header_mode": "SEND" if sees_heads or sees_answers else "SKIP",
         "response_body_mode": "STREAMED" if sees_answers else "NONE",
         # Measured: where nothing may follow the head, Envoy ends the picker's stream with it, and the picker takes an
         # endpoint for free that still streams its answer. Trailers are rare, so waiting for them costs no message.
