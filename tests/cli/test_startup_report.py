@@ -23,7 +23,9 @@ FIRST = EndpointState(
     models=SERVED,
     adapter_names={"food": VERSION},
 )
-SECOND = EndpointState(endpoint=Endpoint(address="127.8.0.2:8000", name="n-0"), models=(ServedModel(id="n"),))
+SECOND = EndpointState(
+    endpoint=Endpoint(address="127.8.0.2:8000", name="n-0", engine="vllm"), models=(ServedModel(id="n"),)
+)
 PODS = tuple(LocalPod(name=name, namespace="default", labels={}, ip="127.8.0.1", ready=True) for name in ("m-0", "n-0"))
 LOOKS = 50
 
@@ -145,6 +147,7 @@ def models_when_ready(it: Any, capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 NOT_READY = replace(SECOND, ready=False, reason="/health answers HTTP 503")
 UNKNOWN = replace(SECOND, models=None)
+APPLICATION = replace(UNKNOWN, endpoint=replace(SECOND.endpoint, engine=""))
 
 
 @pytest.mark.parametrize("before", [NOT_READY, UNKNOWN], ids=["not ready", "models not known"])
@@ -157,13 +160,24 @@ def test_ready_waits_for_the_endpoints_of_replicas_that_run_here(
 
 
 @pytest.mark.parametrize(
-    ("seconds", "pods"), [("_SETTLE_SECONDS", PODS), ("_REST_SECONDS", PODS[:1])], ids=["here", "elsewhere"]
+    ("seconds", "pods", "state"),
+    [
+        ("_SETTLE_SECONDS", PODS, NOT_READY),
+        ("_REST_SECONDS", PODS[:1], NOT_READY),
+        ("_REST_SECONDS", PODS, APPLICATION),
+    ],
+    ids=["down here", "down elsewhere", "an application without models"],
 )
-def test_an_endpoint_that_stays_down_does_not_keep_ready_back(
-    seconds: str, pods: tuple[LocalPod, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_an_endpoint_that_is_not_settled_does_not_keep_ready_back_for_ever(
+    seconds: str,
+    pods: tuple[LocalPod, ...],
+    state: EndpointState,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(f"modelyard.cli.startup_report.{seconds}", 0.05)
-    assert models_when_ready(yard(second=Fleets(NOT_READY, NOT_READY), pods=pods), capsys) == ["food", "m"]
+    for name in ("_SETTLE_SECONDS", "_REST_SECONDS"):
+        monkeypatch.setattr(f"modelyard.cli.startup_report.{name}", 0.05 if name == seconds else 30.0)
+    assert models_when_ready(yard(second=Fleets(state, state), pods=pods), capsys) == ["food", "m"]
 
 
 def test_what_can_be_tried_is_printed_in_one_piece_with_ready(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -19,7 +19,7 @@ from modelyard.cli.output import Output, age, console, print_event, table
 from modelyard.control.ray_clusters import ray_settings
 from modelyard.control.yard import Yard
 from modelyard.fleet.adapter_names import served_names
-from modelyard.fleet.endpoints import Endpoint
+from modelyard.fleet.endpoints import Endpoint, EndpointState
 from modelyard.local.home import Home
 from modelyard.local.replica_plan import AppliedSetting
 from modelyard.local.status import LocalPod, Phase, ReplicaStatus
@@ -92,8 +92,8 @@ class StartupReport:
         """Wait a little for health checks and model lists, so that the summary is whole."""
         began = time.monotonic()
         while unsettled := _unsettled(yard):
-            own = not unsettled.isdisjoint(_own_endpoints(yard))
-            if time.monotonic() - began > (_SETTLE_SECONDS if own or not models(yard) else _REST_SECONDS):
+            coming = not _coming(unsettled).isdisjoint(_own_endpoints(yard))
+            if time.monotonic() - began > (_SETTLE_SECONDS if coming or not models(yard) else _REST_SECONDS):
                 return
             await _next(changed)
 
@@ -226,11 +226,17 @@ def _shown(status: AdapterStatus) -> dict[str, Any]:
     }
 
 
-def _unsettled(yard: Yard) -> set[tuple[str, str]]:
-    """(namespace, name) of endpoints that are not ready, or have not told their models."""
+def _unsettled(yard: Yard) -> list[EndpointState]:
+    """Endpoints that are not ready, or have not told their models."""
     backends = yard.current_fleet.backends.values()
     states = (state for backend in backends for state in backend.endpoints)
-    return {_name(state.endpoint) for state in states if not state.ready or state.models is None}
+    return [state for state in states if not state.ready or state.models is None]
+
+
+def _coming(unsettled: Sequence[EndpointState]) -> set[tuple[str, str]]:
+    """(namespace, name) of those that will be settled where nothing is wrong. What is ready and no engine that is known
+    may be any application: it has no models to tell."""
+    return {_name(state.endpoint) for state in unsettled if not state.ready or state.endpoint.engine}
 
 
 def _own_endpoints(yard: Yard) -> Iterator[tuple[str, str]]:
