@@ -64,13 +64,15 @@ class Picked(msgspec.Struct, eq=False):
     """Of a request that another gateway carries: where it goes, and what must change of it."""
 
     targets: str
-    """``ip:port,ip:port,…`` in the order in which they are to be tried."""
+    """``ip:port,ip:port,…`` in the order in which they are to be tried. Empty: none is named, because the proxy was
+    told them before, or because none was picked."""
     body: bytes | None
     """The body with another model's name; None: as it came."""
     set_headers: Headers
     remove_headers: list[str]
     scores: Mapping[str, float] | None = None
-    """Of ``targets``, by address: the sum of what the policies gave each, times their weights. None: not asked for."""
+    """Of every endpoint that could have been picked, by address: the sum of what the policies gave it, times their
+    weights. None: not asked for."""
 
 
 class Wait(msgspec.Struct, eq=False):

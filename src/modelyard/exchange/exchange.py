@@ -101,7 +101,7 @@ class Exchange(ModelRequest[Forward], eq=False, kw_only=True):
             else:
                 facts = known.read(body, self.head, self._gateway)
         except BodyError as error:
-            return self._refuse(error.status, error.message, error.code, param=error.param)
+            return self._bad_body(error)
         self.facts = facts
         self.record.model = facts.model or ""
         self.record.stream = facts.stream

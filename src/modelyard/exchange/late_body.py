@@ -5,22 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from modelyard.bodies.facts import BodyError, RequestFacts
-from modelyard.exchange.body_reading import NO_FACTS
+from modelyard.bodies.facts import BodyError
 from modelyard.exchange.commands import Picked, Respond, Wait
-from modelyard.exchange.model_request import ModelRequest
-from modelyard.exchange.shown_bodies import facts_of, named_in_beginning, named_in_head
+from modelyard.exchange.shown_request import ShownRequest
+from modelyard.exchange.trusted_headers import DESTINATION
 from modelyard.picking.contract import Decision
 
 if TYPE_CHECKING:
     from modelyard.exchange.backend_state import BackendState
     from modelyard.fleet.endpoints import Endpoint
 
-DESTINATION = "x-gateway-destination-endpoint"
 
-
-class LateBody(ModelRequest[Picked], eq=False, kw_only=True):
-    """The part of ``PickedRequest`` that reads bodies, also when the choice is made."""
+class LateBody(ShownRequest, eq=False, kw_only=True):
+    """The part of ``PickedRequest`` that chooses again."""
 
     targets: Sequence[Endpoint] = ()
     """As answered."""
@@ -30,7 +27,7 @@ class LateBody(ModelRequest[Picked], eq=False, kw_only=True):
         Admission is not asked twice."""
         state = self.state
         assert state is not None
-        return self._read_late(state, body, now) or self._first_attempt(state, now)
+        return self._read_late(state, body, now) or self._attempt(state, now)
 
     def on_shown_body(self, body: bytes, now: float) -> Picked | Respond | Wait:
         """The same after the choice was answered. It holds where its endpoint suits the body, since the request may be
@@ -42,15 +39,12 @@ class LateBody(ModelRequest[Picked], eq=False, kw_only=True):
             return refused
         suited = self._suited(state, first)
         if not suited or suited[0].address != address:
-            return self._first_attempt(state, now)
+            return self._attempt(state, now)
         return self._go_on(state, suited, told=len(suited) == len(first))
 
     def _read_late(self, state: BackendState, body: bytes, now: float) -> Respond | Wait | None:
         """Take back the choice that was made, and read ``body``; None: choose."""
-        address = self._in_flight_at
-        if address:
-            self._in_flight_at = ""
-            state.scheduler.finished(address, self.facts.prompt_tokens)
+        self._take_back(state)
         self.engine_model = ""
         self.record.attempts = 0
         self.body = body
@@ -59,7 +53,9 @@ class LateBody(ModelRequest[Picked], eq=False, kw_only=True):
         except BodyError as error:
             return self._bad_body(error)
         self._note_facts()
-        return self._name_models(state, now)
+        refused = self._name_models(state, now)
+        self._pick = self._pick_request()  # a wait for an adapter goes on with it
+        return refused
 
     def _suited(self, state: BackendState, endpoints: Sequence[Endpoint]) -> list[Endpoint]:
         """Those of ``endpoints`` that have the model and are in the subset."""
@@ -79,9 +75,8 @@ class LateBody(ModelRequest[Picked], eq=False, kw_only=True):
             refused = self._ask_for(name)
             if refused is not None:
                 return refused
-        self._pick = self._pick_request()
-        self._new_blocks = state.scheduler.started(address, self._pick)
-        self._in_flight_at = address
+        assert self._pick is not None
+        self._count_at(state, address, self._pick)
         self.record.attempts = 1
         picked = self._go(Decision(endpoints))
         if told and isinstance(picked, Picked) and len(self.targets) == len(endpoints):
@@ -106,20 +101,3 @@ class LateBody(ModelRequest[Picked], eq=False, kw_only=True):
             return None
         self.engine_model = self.record.target_model = name
         return name
-
-    # ── reading ──
-
-    def _bad_body(self, error: BodyError) -> Respond:
-        return self._refuse(error.status, error.message, error.code, param=error.param)
-
-    def _read(self, body: bytes) -> RequestFacts:
-        """Raises BodyError."""
-        return facts_of(self.head, body) if self._reads_bodies else NO_FACTS
-
-    def _scanned(self, beginning: bytes) -> RequestFacts:
-        return (named_in_beginning(beginning) if self._reads_bodies else None) or named_in_head(self.head)
-
-    @property
-    def _reads_bodies(self) -> bool:
-        assert self.state is not None
-        return self.state.config.reads_bodies

@@ -1,5 +1,5 @@
 """A request for a model, from the facts of its body to the release of its last counter: which model the backend is
-asked for, admission, picking, and what its answer tells. How it came in and how it goes out belongs to the subclass.
+asked for, admission, and picking. How it came in and how it goes out belongs to the subclass.
 """
 
 from __future__ import annotations
@@ -7,15 +7,12 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
-from modelyard.bodies.answers import observe_answer
 from modelyard.bodies.api_paths import is_model_api, normalise_path
-from modelyard.bodies.errors import sse_error
 from modelyard.bodies.facts import BodyError
 from modelyard.exchange.adapter_wait import AdapterWait
 from modelyard.exchange.body_reading import read_body
 from modelyard.exchange.commands import Respond, Wait
+from modelyard.exchange.observed_answer import ObservedAnswer
 from modelyard.exchange.record import ExchangeRecord
 from modelyard.exchange.request_state import Go
 from modelyard.flow.admission import Admitted, Offer, Shed
@@ -25,17 +22,13 @@ from modelyard.picking.profile_choice import UnknownProfile
 if TYPE_CHECKING:
     from modelyard.exchange.backend_state import BackendState
     from modelyard.exchange.contract import Outcome
-    from modelyard.http1.message_heads import ResponseHead
 
 OBJECTIVE_HEADERS = ("x-llm-d-inference-objective", "x-gateway-inference-objective")
 FAIRNESS_HEADERS = ("x-llm-d-inference-fairness-id", "x-gateway-inference-fairness-id")
 DEFAULT_FAIRNESS_ID = "default-flow"
 
-SMALL_PROMPT = 4096
-"""Bytes of a prompt that may be kept for as long as its answer lasts: letting go costs more than it saves."""
 
-
-class ModelRequest(AdapterWait[Go], eq=False):
+class ModelRequest(AdapterWait[Go], ObservedAnswer[Go], eq=False):
     """What every shell's request has in common. Nothing here waits."""
 
     # ── models ──
@@ -75,7 +68,7 @@ class ModelRequest(AdapterWait[Go], eq=False):
             try:
                 self.facts = read_body(self._gateway, self.head, path, self.body)
             except BodyError as error:
-                return self._refuse(error.status, error.message, error.code, param=error.param)
+                return self._bad_body(error)
             self._note_facts()
         self.path = path
         return None
@@ -180,8 +173,7 @@ class ModelRequest(AdapterWait[Go], eq=False):
             if refused is not None:
                 return refused
         if not self._explain:
-            self._new_blocks = scheduler.started(address, self._pick)
-            self._in_flight_at = address
+            self._count_at(state, address, self._pick)
         record = self.record
         record.endpoint = address
         record.attempts += 1
@@ -215,35 +207,7 @@ class ModelRequest(AdapterWait[Go], eq=False):
             headers=[("x-llm-d-request-dropped-reason", "rejected-no-endpoints")],
         )
 
-    def _observe(self, head: ResponseHead) -> None:
-        content_type = head.by_name.get("content-type", "")
-        self._streams_events = self.holds_head = content_type.startswith("text/event-stream")
-        rename = self.facts.model if self.renames else None
-        self._observer = observer = observe_answer(content_type, head.by_name.get("content-encoding", ""), rename)
-        self.changes_length = observer.changes_length
-
-    def forget_request(self) -> None:
-        """The answer has begun, so no other attempt comes: a long prompt must not be kept as long as its stream."""
-        self.body = self._pick = self._client_body = None
-        if len(self.facts.prompt) > SMALL_PROMPT:
-            self.facts = replace(self.facts, prompt=b"")
-
-    def on_response_data(self, chunk: bytes) -> bytes:
-        """Body bytes from the endpoint -> body bytes for the client (the same object when nothing changes)."""
-        observer = self._observer
-        return chunk if observer is None else observer.feed(chunk)
-
-    def on_response_end(self) -> bytes:
-        """The endpoint's answer is complete; what was held back comes now."""
-        return b"" if self._observer is None else self._observer.finish()
-
-    def on_response_broken(self) -> bytes:
-        """The endpoint broke off after its first byte: what makes that visible inside the body."""
-        observer = self._observer
-        if observer is None or not self._streams_events:
-            return b""
-        message = "The model server broke off before the answer was complete: send the request again."
-        return sse_error(message, "upstream_broken", self.facts.dialect, mid_event=observer.mid_event)
+    # ── the end ──
 
     def on_end(self, outcome: Outcome, now: float) -> ExchangeRecord:
         """The exchange is over, however it went; releases every counter. Safe to call once more."""
@@ -252,12 +216,7 @@ class ModelRequest(AdapterWait[Go], eq=False):
             return record
         self._ended = True
         self._gateway.open_exchanges -= 1
-        observer = self._observer
-        usage = None if observer is None else observer.usage
-        if usage is not None:
-            record.input_tokens = usage.input_tokens
-            record.output_tokens = usage.output_tokens
-            record.cached_tokens = usage.cached_tokens
+        self._note_usage()
         self._release()
         if self._queued_at:
             self._cancel_wait(now)
@@ -285,10 +244,22 @@ class ModelRequest(AdapterWait[Go], eq=False):
 
     def _release(self) -> str:
         """Give back the in-flight count of the current attempt; its address."""
+        state = self.state
+        address = "" if state is None else self._take_back(state)
+        if address and state is not None:
+            state.admission.completed()
+        return address
+
+    def _count_at(self, state: BackendState, address: str, pick: PickRequest) -> None:
+        """The request goes to ``address``, as ``pick`` has it."""
+        self._new_blocks = state.scheduler.started(address, pick)
+        self._in_flight_at, self._in_flight_tokens = address, pick.prompt_tokens
+
+    def _take_back(self, state: BackendState) -> str:
+        """Undo ``_count_at``; the address."""
         address, self._in_flight_at = self._in_flight_at, ""
-        if address and self.state is not None:
-            self.state.scheduler.finished(address, self.facts.prompt_tokens)
-            self.state.admission.completed()
+        if address:
+            state.scheduler.finished(address, self._in_flight_tokens)
         return address
 
     def discard(self) -> None:

@@ -14,10 +14,10 @@ from modelyard.exchange.commands import Picked, Respond, Wait
 from modelyard.exchange.endpoint_subset import canonical_address
 from modelyard.exchange.forced_model import forced_model
 from modelyard.exchange.header_text import on_the_wire
-from modelyard.exchange.late_body import DESTINATION, LateBody
+from modelyard.exchange.late_body import LateBody
 from modelyard.exchange.record import ExchangeRecord
 from modelyard.exchange.shown_bodies import named_in_head
-from modelyard.exchange.trusted_headers import MULTIPLEXED_MODEL_ID
+from modelyard.exchange.trusted_headers import DESTINATION, MULTIPLEXED_MODEL_ID
 from modelyard.fleet.adapter_names import RAY_ENGINE
 from modelyard.http1.message_heads import ResponseHead
 from modelyard.picking.contract import Decision

@@ -55,6 +55,9 @@ class RequestState(msgspec.Struct, Generic[Go], eq=False):
     _endpoint: Endpoint | None = None
     _ended: bool = False
     _in_flight_at: str = ""
+    """Address of the endpoint where the request is counted; empty: none."""
+    _in_flight_tokens: int = 0
+    """Prompt tokens that are counted there."""
     _load_ticket: int = 0
     _new_blocks: int = 0
     """Blocks of the prompt that the picked endpoint was not known to hold."""
@@ -89,7 +92,7 @@ class RequestState(msgspec.Struct, Generic[Go], eq=False):
             try:
                 self.body = rewrite_model(body, self.facts, name)
             except BodyError as error:
-                return self._refuse(error.status, error.message, error.code, param=error.param)
+                return self._bad_body(error)
         return None
 
     def _restore_body(self) -> None:
@@ -97,6 +100,9 @@ class RequestState(msgspec.Struct, Generic[Go], eq=False):
         if self._client_body is not None:
             self.body, self._client_body = self._client_body, None
         self.engine_model = ""
+
+    def _bad_body(self, error: BodyError) -> Respond:
+        return self._refuse(error.status, error.message, error.code, param=error.param)
 
     def _shed(self, reason: str, retry_after: int) -> Respond:
         return self._refuse(

@@ -7,10 +7,12 @@ from modelyard.http1.message_heads import RequestHead
 MODEL_NAME = "x-gateway-model-name"
 BASE_MODEL_NAME = "x-gateway-base-model-name"
 MULTIPLEXED_MODEL_ID = "serve_multiplexed_model_id"
+DESTINATION = "x-gateway-destination-endpoint"
+"""Tells a proxy where a request goes, and in which order else (Endpoint Picker Protocol)."""
 
 TRUSTED_NAMES = frozenset({MODEL_NAME, BASE_MODEL_NAME, "serve-multiplexed-model-id"})
 TRUSTED_PREFIXES = (
-    "x-gateway-destination-endpoint",
+    DESTINATION,
     "x-prefiller-",
     "x-encoder-hosts",
     "x-data-parallel-host",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
+from modelyard.exchange.trusted_headers import DESTINATION
 from modelyard.extproc.processing_request import (
     REQUEST_BODY,
     REQUEST_HEADERS,
@@ -125,20 +126,17 @@ def pieces(phase: int, body: bytes, *, end: bool, first: bytes = b"") -> Iterato
         first = b""
 
 
-_DESTINATION = "x-gateway-destination-endpoint"
-
-
 @lru_cache(maxsize=4096)
 def picked_metadata(targets: str) -> bytes:
     """The pick as dynamic metadata: what an answer carries beside the header."""
-    return nested(_METADATA, struct_of({"envoy.lb": {_DESTINATION: targets}}))
+    return nested(_METADATA, struct_of({"envoy.lb": {DESTINATION: targets}}))
 
 
 def scored_metadata(targets: str, scores: Mapping[str, float]) -> bytes:
-    """The pick with the score of each of its endpoints, as the reference implementation writes them."""
-    row: dict[str, str | Mapping[str, float]] = {_DESTINATION: targets}
+    """The pick with the scores of what could have been picked, as the reference implementation writes them."""
+    row: dict[str, str | Mapping[str, float]] = {DESTINATION: targets}
     if scores:
-        row[f"{_DESTINATION}-scores"] = scores
+        row[f"{DESTINATION}-scores"] = scores
     return nested(_METADATA, struct_of({"envoy.lb": row}))
 
 
