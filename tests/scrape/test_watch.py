@@ -99,6 +99,18 @@ def test_an_adapter_that_others_look_after_from_now_on_is_served_without_a_pause
     assert scene.served == {"base", "sql"}
 
 
+def test_a_name_that_is_unloaded_takes_nothing_from_another_for_the_same_adapter() -> None:
+    scene = Scene()
+    scene.answer("sql@1a2b3c4d")
+    scene.tell({"sql": "sql@1a2b3c4d", "queries": "sql@1a2b3c4d"})
+    scene.tell({"sql": "", "queries": "sql@1a2b3c4d"})
+    scene.tell({"queries": "sql@1a2b3c4d"})
+    assert scene.served == {"base", "queries", "sql@1a2b3c4d"}
+    scene.tell({"queries": ""})
+    scene.tell({})
+    assert scene.served == {"base"}
+
+
 def test_an_adapter_that_the_engine_lists_afterwards_is_served_again() -> None:
     scene = Scene()
     scene.answer("sql")

@@ -153,7 +153,7 @@ class Watch:
             if not engine_name
         }
         for name in withdrawn.keys() - names.keys():
-            for listed in (name, withdrawn[name]):
+            for listed in {name, withdrawn[name]}.difference(names.values()):  # else another name still stands for it
                 self._believed.doubt(listed, self._shared.clock())
 
     def model_missing(self, engine_name: str) -> None:
