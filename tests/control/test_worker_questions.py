@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -36,40 +36,3 @@ def test_a_worker_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker_questions, "_SECONDS", 0.01)
     with pytest.raises(ExplainUnavailable):
         asyncio.run(asked(WorkerQuestions()))
-
-
-def connected(number: int) -> tuple[Worker, list[protocol.Message]]:
-    """A worker, and what it is sent."""
-    worker, sent = Worker(number), list[protocol.Message]()
-    worker.send = sent.append  # type: ignore[method-assign]
-    worker.writer = cast("asyncio.StreamWriter", object())
-    return worker, sent
-
-
-def test_counts_of_all_workers_are_waited_for() -> None:
-    async def test() -> None:
-        questions = WorkerQuestions()
-        (first, to_first), (second, to_second) = connected(0), connected(1)
-        waiting = asyncio.create_task(questions.counts([first, Worker(2), second]))
-        await asyncio.sleep(0)
-        for sent in (to_first, to_second):
-            (question,) = sent
-            assert isinstance(question, protocol.Report)
-            assert not waiting.done()
-            questions.take_counts(protocol.Stats(worker=0))
-            questions.take_counts(protocol.Stats(worker=0, report=question.id))
-            await asyncio.sleep(0)
-        await waiting
-
-    asyncio.run(test())
-
-
-def test_counts_of_a_worker_that_hangs_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker_questions, "_COUNTS_SECONDS", 0.01)
-    questions = WorkerQuestions()
-    asyncio.run(questions.counts([connected(0)[0]]))
-    questions.take_counts(protocol.Stats(worker=0, report=1))
-
-
-def test_counts_of_nobody() -> None:
-    asyncio.run(WorkerQuestions().counts([Worker(0)]))

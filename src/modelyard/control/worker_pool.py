@@ -20,6 +20,7 @@ import msgspec
 from modelyard import __version__
 from modelyard.admin.source import ExplainUnavailable
 from modelyard.control.connection_spread import keep_spread
+from modelyard.control.fresh_counts import FreshCounts
 from modelyard.control.worker_counts import Counts, RequestTotals, adapter_waits, open_requests
 from modelyard.control.worker_handle import Worker
 from modelyard.control.worker_keeper import WorkerKeeper, end_silent
@@ -68,6 +69,7 @@ class WorkerPool:
         self.workers = [Worker(number) for number in range(count)]
         self._totals = RequestTotals()
         self._questions = WorkerQuestions()
+        self._fresh_counts = FreshCounts(self.workers)
         self._socket_path = socket_path
         self._kind = kind
         self._access_log = absolute(access_log)
@@ -212,8 +214,9 @@ class WorkerPool:
         return adapter_waits(self.workers)
 
     async def counts_of_now(self) -> None:
-        """Have what is counted here be what workers have counted up to now. Takes half a second at most."""
-        await self._questions.counts(self.workers)
+        """Have what is counted here be what workers have counted up to now. Takes a second at most: half of it until
+        those who asked before have their answer."""
+        await self._fresh_counts.now()
 
     async def everyone_knows(self) -> None:
         """Wait until every worker sends requests by the fleet of now, or a later one, and has said what it has open
@@ -301,7 +304,7 @@ class WorkerPool:
                 self._totals.add(message.rows)
                 if message.server_rows:
                     self._on_rows(message.server_rows)
-                self._questions.take_counts(message)
+                self._fresh_counts.take(message)
             case protocol.EndpointFailed():
                 self._on_failure(message.address, message.at)
             case protocol.ModelMissing():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Iterable
 from typing import Any
 
 from modelyard.admin.source import ExplainUnavailable
@@ -12,15 +11,13 @@ from modelyard.control.worker_handle import Worker
 from modelyard.worker import protocol
 
 _SECONDS = 10.0
-_COUNTS_SECONDS = 0.5
 
 
 class WorkerQuestions:
-    """Asks where requests would go, and what was counted up to now."""
+    """Asks where requests would go."""
 
     def __init__(self) -> None:
         self._open: dict[int, asyncio.Future[dict[str, Any]]] = {}
-        self._counts: dict[int, asyncio.Future[None]] = {}
         self._ids = itertools.count(1)
 
     async def explain(self, worker: Worker, listener: str, head: bytes, body: bytes) -> dict[str, Any]:
@@ -36,28 +33,6 @@ class WorkerQuestions:
             raise ExplainUnavailable("the worker did not answer in time") from None
         finally:
             self._open.pop(number, None)
-
-    async def counts(self, workers: Iterable[Worker]) -> None:
-        """Have every worker report what it counts, all at once. Of one that does not in half a second, because it is
-        stopped or compiles a large configuration, the last report stands."""
-        loop = asyncio.get_running_loop()
-        asked = {next(self._ids): worker for worker in workers if worker.connected}
-        answers = {number: loop.create_future() for number in asked}
-        self._counts |= answers
-        try:
-            for number, worker in asked.items():
-                worker.send(protocol.Report(id=number))
-            if answers:
-                await asyncio.wait(answers.values(), timeout=_COUNTS_SECONDS)
-        finally:
-            for number in asked:
-                del self._counts[number]
-
-    def take_counts(self, message: protocol.Stats) -> None:
-        """A report has come; one that nobody waits for is nothing here."""
-        question = self._counts.get(message.report)
-        if question is not None and not question.done():
-            question.set_result(None)
 
     def take(self, message: protocol.Explained) -> None:
         """An answer has come; one that nobody waits for any more is dropped."""
