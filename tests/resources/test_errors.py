@@ -40,3 +40,14 @@ def test_nearest(name, found):
 def test_long_values_are_cut():
     assert len(shown("x" * 10**6)) < 100
     assert "\n" not in shown("a\nb")
+
+
+@pytest.mark.parametrize("value", [{}, [], {"a": [1, None, True], "b": {}}, "it's", [["x"], 1.5], {"k": "v" * 40}])
+def test_short_values_are_shown_as_python_writes_them(value):
+    assert shown(value) == repr(value)
+
+
+def test_showing_a_value_writes_little_more_than_is_shown():
+    long = ["x" * 10**6] * 10**5
+    for value in (long, {"a": long}, [long] * 10**5):
+        assert len(shown(value)) == 81

@@ -97,6 +97,11 @@ def test_an_alias_bomb_is_refused_at_once():
     assert "aliases repeat more than" in message
 
 
+def test_a_long_text_that_is_repeated_is_a_bomb_too():
+    message, _ = fault_of(f"a: &a {'x' * 1_000_000}\nb: [{', '.join(['*a'] * 20)}]")
+    assert "aliases repeat more than" in message
+
+
 def test_lines_of_every_field():
     (document,) = read_document("a:\n  b:\n  - c: 1\n  - d\n", 10, with_lines=True)
     assert document.lines == {

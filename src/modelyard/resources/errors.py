@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -79,6 +79,31 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
 
 
 def shown(value: object) -> str:
-    """A value as it appears in messages: quoted, on one line, cut where it is long."""
-    text = repr(value)
-    return text if len(text) <= _VALUE_SHOWN else f"{text[:_VALUE_SHOWN]}…"
+    """A value as it appears in messages: quoted, on one line, cut where it is long. Whatever its size, little more
+    than what is shown is written."""
+    text = ""
+    for piece in _pieces(value):
+        text += piece
+        if len(text) > _VALUE_SHOWN:
+            return f"{text[:_VALUE_SHOWN]}…"
+    return text
+
+
+def _pieces(value: object) -> Iterator[str]:
+    """``repr`` of plain values in parts, the texts among them cut: aliases can repeat a long one many times."""
+    if isinstance(value, str):
+        yield repr(value[: _VALUE_SHOWN + 1])
+    elif isinstance(value, dict):
+        for index, (key, item) in enumerate(value.items()):
+            yield ", " if index else "{"
+            yield from _pieces(key)
+            yield ": "
+            yield from _pieces(item)
+        yield "}" if value else "{}"
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield ", " if index else "["
+            yield from _pieces(item)
+        yield "]" if value else "[]"
+    else:
+        yield repr(value)

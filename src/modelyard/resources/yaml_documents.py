@@ -24,6 +24,9 @@ MAX_VALUES = 2_000_000
 """Values in one document: more than a 16 MiB manifest of usual density has."""
 MAX_ALIASED_VALUES = 100_000
 """Values that aliases of one document may repeat; more is an alias bomb."""
+_ALIASED_CHARACTERS = 100
+"""Characters of an aliased text that count as one more value: 10 MB may be repeated. Once written out, as for the
+workers, every repetition takes its own memory."""
 MAX_DOCUMENTS = 50_000
 
 _SEPARATOR = re.compile(r"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)
@@ -144,12 +147,13 @@ class _Composer:
             except ValueError as error:
                 self._fault(str(error), line)
                 value = event.value
+        weight = 1 + len(event.value) // _ALIASED_CHARACTERS
         if event.anchor:
-            self._anchors[event.anchor] = (value, 1)
+            self._anchors[event.anchor] = (value, weight)
         if self._expects_key():
             self._key(event, value, line)
         else:
-            self._add(value, 1, line)
+            self._add(value, weight, line)
 
     def _expects_key(self) -> bool:
         return bool(self._stack) and isinstance(self._stack[-1].value, dict) and self._stack[-1].key is None
@@ -207,7 +211,8 @@ class _Composer:
         value, weight = self._anchors[name]
         self._aliased += weight
         if self._aliased > MAX_ALIASED_VALUES:
-            raise _LimitError(f"aliases repeat more than {MAX_ALIASED_VALUES:,} values; write them out", line)
+            message = f"aliases repeat more than {MAX_ALIASED_VALUES:,} values, or long texts; write them out"
+            raise _LimitError(message, line)
         self._add(value, weight, line)
 
     def _add(self, value: Any, weight: int, line: int) -> None:

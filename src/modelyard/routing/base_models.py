@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
-
 from modelyard.resources.core import ConfigMap
 from modelyard.resources.errors import ResourceError, shown
 from modelyard.resources.resource_set import ResourceSet
+from modelyard.resources.yaml_documents import read_document
+from modelyard.resources.yaml_list import ListEntry, read_list
 
 _MANAGED_LABELS = ("inference.networking.k8s.io/bbr-managed", "inference.llm-d.ai/ipp-managed")
 
@@ -74,33 +74,37 @@ def _listed(config_map: ConfigMap, faults: list[str]) -> Iterator[str]:
     """Names of ``adapters``. An entry without text counts as none, as in the original; a number as it is written."""
     text = config_map.data.get("adapters", "")
     try:
-        entries = yaml.load(text, Loader=yaml.CSafeLoader)
-        written = yaml.compose(text, Loader=yaml.CSafeLoader)
-    except (yaml.YAMLError, ValueError) as problem:
-        why = getattr(problem, "problem", None) or " ".join(str(problem).split())
-        message = f"is no YAML ({why}): {shown(text)}; {_ALLOWED}"
-        faults.append(_fault(config_map, "data.adapters", message))
+        entries = read_list(text)
+    except ValueError as problem:
+        beginning = text[:_SHOWN].strip()
+        faults.append(_fault(config_map, "data.adapters", f"{problem}: {shown(beginning)}; {_ALLOWED}"))
         return
-    if entries is None or written is None:
-        return
-    if not isinstance(entries, list):
-        faults.append(_fault(config_map, "data.adapters", f"is no list: {shown(entries)}; {_ALLOWED}"))
-        return
-    for index, (entry, node) in enumerate(zip(entries, written.value, strict=True)):
-        name = entry.strip() if isinstance(entry, str) else ""
-        place = f"data.adapters[{index}]"
-        if isinstance(entry, int | float) and not isinstance(entry, bool):
-            name = node.value
-            faults.append(
-                _fault(config_map, place, f"is a number, taken as the name {shown(name)}: write it in quotes")
-            )
-        elif not isinstance(entry, str | None):
-            faults.append(_fault(config_map, place, f"is no name and left out: {shown(entry)}; {_ALLOWED}"))
+    wrong = 0
+    for index, entry in enumerate(entries):
+        name, fault = _named(entry)
+        if fault:
+            wrong += 1
+            if wrong <= _MOST_FAULTS:
+                faults.append(_fault(config_map, f"data.adapters[{index}]", fault))
         if name:
             yield name
+    if wrong > _MOST_FAULTS:
+        faults.append(_fault(config_map, "data.adapters", f"has {wrong - _MOST_FAULTS} more such entries"))
+
+
+def _named(entry: ListEntry) -> tuple[str, str]:
+    """The name, and what is wrong with it; either may be empty."""
+    if entry.is_scalar and isinstance(entry.value, str | None):
+        return (entry.value or "").strip(), ""
+    if entry.is_scalar and not isinstance(entry.value, bool):
+        return entry.text, f"is a number, taken as the name {shown(entry.text)}: write it in quotes"
+    return "", f"is no name and left out: {shown(entry.text)}; {_ALLOWED}"
 
 
 _ALLOWED = "allowed: a list of names, each on a line of its own after '- '"
+_SHOWN = 200
+_MOST_FAULTS = 20
+"""Entries of one list that are told of one by one."""
 
 
 def _fault(config_map: ConfigMap, path: str, message: str) -> str:
@@ -124,8 +128,7 @@ def _from_syncer(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _yaml(text: str) -> Any:
-    """The value, or None where it is not YAML: ``modelyard check`` reports the ConfigMap, routing goes on."""
-    try:
-        return yaml.load(text, Loader=yaml.CSafeLoader)
-    except yaml.YAMLError:
-        return None
+    """The value, or None where it is not one YAML document: ``modelyard check`` reports the ConfigMap, routing goes
+    on."""
+    documents = read_document(text)
+    return documents[0].value if len(documents) == 1 and not documents[0].faults else None
