@@ -48,6 +48,12 @@ def run(*arguments: str) -> tuple[int, str, str]:
     return result.exit_code, result.stdout, result.stderr
 
 
+def test_it_is_for_linux_unless_told_otherwise(manifests: str) -> None:
+    assert run("-f", manifests)[1].count("socket_options:") == 1
+    code, out, _ = run("-f", manifests, "--no-linux")
+    assert (code, out.count("socket_options:")) == (0, 0)
+
+
 def test_prints_a_bootstrap_and_says_what_is_missing(manifests: str) -> None:
     code, out, err = run("-f", manifests)
     assert code == 0

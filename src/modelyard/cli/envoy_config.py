@@ -113,6 +113,14 @@ def envoy_config(
     http3: Annotated[
         bool, typer.Option("--http3/--no-http3", help="HTTPS listeners take HTTP/3 as well (UDP).")
     ] = False,
+    linux: Annotated[
+        bool,
+        typer.Option(
+            "--linux/--no-linux",
+            help="Write for an Envoy on Linux, with socket options that find clients that are gone. Off for another"
+            " system such as macOS, where their numbers mean something else.",
+        ),
+    ] = True,
     bind: BindOption = "127.0.0.1",
     port: PortOption = None,
     admin: Annotated[
@@ -180,6 +188,7 @@ def envoy_config(
         sees_answers=count_tokens,
         sees_answer_heads=answer_heads,
         http3=http3,
+        linux_sockets=linux,
     )
     written = written_endpoints(backends_of(resources))
     given = addresses_by_backend(endpoint or (), {*written, *routed_backends(snapshot)})

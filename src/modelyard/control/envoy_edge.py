@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import shutil
+import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -86,6 +87,7 @@ class EnvoyEdge:
             endpoint_header=settings.endpoint_header,
             silence=settings.silence,
             http3=True,
+            linux_sockets=sys.platform == "linux",
             picks_for_services=True,
             sees_answers=True,
         )

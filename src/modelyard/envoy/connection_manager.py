@@ -73,7 +73,7 @@ def _filters(
 ) -> list[Config]:
     filters = [remove_forged_trailers(body_headers)]
     if asks_router:
-        filters += [router_filter(settings, silence), require_answer()]
+        filters += [router_filter(settings, silence), *require_answer()]
     filters.append(_cors())
     if picks:
         filters += [picker_filter(settings, silence), served_filter()]

@@ -25,7 +25,8 @@ _CLIENT_SOCKETS = (
     (_TCP, 6, 6, "TCP_KEEPCNT"),
     (_TCP, 18, 300_000, "TCP_USER_TIMEOUT: milliseconds for which a client may take nothing that waits for it"),
 )
-"""Level, name, value: Linux's numbers. A client that is gone during a long silence is noticed after 90 s."""
+"""Level, name, value: Linux's numbers, which name other options elsewhere. A client that is gone during a long silence
+is noticed after 90 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +52,17 @@ def listener(
         "name": f"{address.group}@{address.host}:{address.port}",
         "address": socket_address(address.host, address.port),
         "per_connection_buffer_limit_bytes": BUFFER,
-        "socket_options": [_socket_option(*option) for option in _CLIENT_SOCKETS],
+        **(_client_sockets() if settings.linux_sockets else {}),
         "filter_chains": [_filter_chain(chain, settings, body_headers) for chain in chains],
     }
     if tls:
         inspector = typed("extensions.filters.listener.tls_inspector.v3.TlsInspector")
         config["listener_filters"] = [extension("envoy.filters.listener.tls_inspector", inspector)]
     return config
+
+
+def _client_sockets() -> Config:
+    return {"socket_options": [_socket_option(*option) for option in _CLIENT_SOCKETS]}
 
 
 def _socket_option(level: int, name: int, value: int, description: str) -> Config:

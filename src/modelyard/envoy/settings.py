@@ -71,6 +71,9 @@ class EdgeSettings:
     """Tell clients which endpoint answered (``x-modelyard-endpoint``). Off: it shows internal addresses."""
     http3: bool = False
     """HTTPS listeners take HTTP/3 as well, on UDP of the same port, and tell clients so."""
+    linux_sockets: bool = True
+    """Envoy runs on Linux: listeners set options of clients' sockets by Linux's numbers. Off: they keep that system's
+    defaults, so that a client that is gone may be noticed late or never."""
     picks_for_services: bool = False
     """The picker knows the endpoints of Services too (it is the yard's own), and is asked where routes lead to them by
     the body's model."""
