@@ -102,12 +102,50 @@ def test_a_broken_manifest_beside_it_withholds_everything(files: Files) -> None:
     assert len(files.control.configuration.errors) == 2
 
 
+@pytest.mark.parametrize(
+    "broken",
+    [
+        CONFIG + "---" + POOLS.replace("targetPorts", "ports") + POD,
+        CONFIG.replace("plugins:", "plugin:") + "---" + POOLS + POD,
+        CONFIG + "---" + POOLS.replace("targetPorts: [", "targetPorts: [[") + POD,
+        "",
+        None,
+    ],
+)
+def test_what_else_the_config_s_file_holds_stays_while_it_cannot_be_read(files: Files, broken: str | None) -> None:
+    files.change(files.config, CONFIG + "---" + POOLS + POD)
+    files.change(files.manifest, "")
+    control = files.control
+    assert len(control.resources.inference_pools) == 2
+    files.change(files.config, broken)
+    assert control.configuration.stale
+    assert (len(control.resources.inference_pools), len(control.resources.pods)) == (2, 1)
+    assert files.plugins == ["queue-scorer"]
+    files.change(files.manifest, POD.replace("chat-0", "chat-1"))
+    assert {name for _, name in control.resources.pods} == {"chat-0", "chat-1"}
+    assert len(control.resources.inference_pools) == 2
+    files.change(files.config, CONFIG + "---" + POOLS)
+    assert not control.configuration.stale
+    assert {name for _, name in control.resources.pods} == {"chat-1"}
+
+
+def test_what_else_the_config_s_file_holds_is_followed_while_only_the_policies_are_wrong(files: Files) -> None:
+    files.change(files.config, CONFIG + POD.replace("chat-0", "chat-1"))
+    assert len(files.control.resources.pods) == 2
+    files.change(files.config, CONFIG.replace("queue-scorer", "of-mine"))
+    assert {name for _, name in files.control.resources.pods} == {"chat-0"}
+    assert files.control.configuration.stale
+    assert files.plugins == ["queue-scorer"]
+
+
 def test_without_a_given_config_errors_withhold_as_ever() -> None:
     read = ReadResult(resource_set=resources_of(POOLS))
     control = ExtProcControl(settings_of(picker=PickerSettings()), [_Fixed(read)])
     broken = ReadResult(errors=(ResourceError(source="x.yaml", message="is broken"),))
     after = next_configuration(control.configuration, broken, control.settings)
-    assert (after.resources, after.errors) == (control.configuration.resources, broken.errors)
+    assert after.served is None
+    assert after.configuration.resources == control.configuration.resources
+    assert after.configuration.errors == broken.errors
 
 
 class _Fixed(ManifestSource):

@@ -10,8 +10,10 @@ import pytest
 
 from modelyard.control.ext_proc.port_lock import AlreadyRunning
 from modelyard.control.ext_proc.process import ExtProcControl, _only_one
+from modelyard.control.ext_proc.serving import config_faults
 from modelyard.control.ext_proc.sources import Listing
 from modelyard.resources.errors import ResourceError
+from modelyard.resources.resource_set import ResourceSet
 from modelyard.worker.protocol import PickerSettings
 
 from .conftest import POOLS, resources_of, settings_of
@@ -82,6 +84,61 @@ def test_a_config_that_cannot_be_used_keeps_the_last_one(caplog: pytest.LogCaptu
     source.latest = Listing(resources=resources_of(POOLS))
     control._sources_changed()
     assert not control.configuration.stale
+
+
+def test_what_is_wrong_is_told_once_until_it_is_mended(caplog: pytest.LogCaptureFixture) -> None:
+    source = Source(POOLS)
+    control, _ = control_of(source)
+    remark = ResourceError(source="e.yaml", path="endpoints[1]", message="is no address")
+    broken = Listing(errors=(ResourceError(source="x.yaml", message="is broken"),), withheld=True)
+    refused = Listing(resources=resources_of(POOLS + "---" + BAD_CONFIG), errors=(remark,))
+    sound = Listing(resources=resources_of(POOLS))
+    for latest in (broken, broken, sound, broken, refused, refused):
+        source.latest = latest
+        control._sources_changed()
+    told = [record.message for record in caplog.records]
+    assert [sum(words in one for one in told) for words in ("is broken", "of-mine", "is no address")] == [2, 1, 1]
+    assert told.count("generation 1 keeps serving") == 3
+
+
+@pytest.mark.parametrize(
+    "place", ["next_configuration.served", "next_configuration.config_faults", "process.build_snapshot"]
+)
+def test_an_error_of_our_own_keeps_the_last_one(
+    place: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = Source(POOLS)
+    control, changes = control_of(source)
+    before = control.resources
+
+    def fails(*_: object, **__: object) -> None:
+        raise KeyError("of our own")
+
+    monkeypatch.setattr(f"modelyard.control.ext_proc.{place}", fails)
+    source.latest = Listing(resources=resources_of(POOLS.split("---")[0]))
+    control._sources_changed()
+    control._sources_changed()
+    assert (control.configuration.generation, control.configuration.stale) == (1, True)
+    assert control.resources is before
+    assert len(changes) == 2
+    assert sum(record.exc_info is not None for record in caplog.records) == 1
+
+
+def test_a_change_is_looked_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = Source(POOLS)
+    control, _ = control_of(source)
+    looked: list[object] = []
+
+    def counted(resources: ResourceSet) -> tuple[str, ...]:
+        looked.append(resources)
+        return config_faults(resources)
+
+    monkeypatch.setattr("modelyard.control.ext_proc.next_configuration.config_faults", counted)
+    control._sources_changed()
+    assert not looked
+    source.latest = Listing(resources=resources_of(POOLS.split("---")[0]))
+    control._sources_changed()
+    assert (len(looked), control.configuration.generation) == (1, 2)
 
 
 def test_readiness_needs_every_worker() -> None:

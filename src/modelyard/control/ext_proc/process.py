@@ -14,11 +14,11 @@ from modelyard.admin.server import AdminServer
 from modelyard.control.clock_text import utc_now
 from modelyard.control.configuration import Configuration
 from modelyard.control.ext_proc.certificate_files import follow_certificate, read_certificate, self_signed
-from modelyard.control.ext_proc.next_configuration import next_configuration
+from modelyard.control.ext_proc.next_configuration import Change, next_configuration
 from modelyard.control.ext_proc.port_lock import AlreadyRunning, PortLock
 from modelyard.control.ext_proc.ports import PortTaken, require_free
 from modelyard.control.ext_proc.router_models import router_models
-from modelyard.control.ext_proc.serving import config_faults, served
+from modelyard.control.ext_proc.serving import served
 from modelyard.control.ext_proc.settings import ExtProcSettings, Role
 from modelyard.control.ext_proc.sources import Source, of_pools
 from modelyard.control.ext_proc.view import ExtProcView
@@ -58,6 +58,7 @@ class ExtProcControl:
         self.applied_at: str
         """When they were put in force."""
         self._told_problems: frozenset[str] = frozenset()
+        self._told_errors: tuple[object, ...] = ()
         self._take(served(self.configuration.resources, settings))
         self.workers = WorkerPool(
             settings.workers,
@@ -142,35 +143,37 @@ class ExtProcControl:
         return ReadResult(resource_set=resources, errors=(*broken, *duplicates))
 
     def _sources_changed(self) -> None:
-        """Put what the sources say now in force, or keep the last good set. Whatever goes wrong is told, never
+        """Put what the sources say now in force, or keep the last good set. What is wrong with it is told once, never
         raised."""
         before = self.configuration
-        wanted = next_configuration(before, self._read(), self.settings)
-        for error in (*wanted.errors, *self.remarks):
-            log.error("%s", error)
-        if wanted.generation == before.generation:
-            self.configuration = wanted
+        try:
+            self._take_change(next_configuration(before, self._read(), self.settings))
+        except Exception as problem:
+            self.configuration = before.refusing(str(problem) or type(problem).__name__)
+            if self.configuration.errors != before.errors:
+                log.exception("what follows generation %d could not be compiled", before.generation)
+        self._tell_errors(before)
+        if self.configuration.generation == before.generation:
             self._watch_backends()
         else:
-            self._take_configuration(before, wanted)
+            self._apply()
+            log.info("generation %d is in force", self.configuration.generation)
         self._on_change()
 
-    def _take_configuration(self, before: Configuration, wanted: Configuration) -> None:
-        try:
-            resources = served(wanted.resources, self.settings)
-            faults = config_faults(resources)
-            if faults:
-                raise ValueError("; ".join(faults))
-            self.configuration = wanted
-            self._take(resources)
-        except Exception as problem:
-            if not isinstance(problem, ValueError):
-                log.exception("generation %d could not be compiled", wanted.generation)
-            self.configuration = before.refusing(str(problem))
-            log.error("%s; generation %d keeps serving", problem, before.generation)
-            return
-        self._apply()
-        log.info("generation %d is in force", wanted.generation)
+    def _take_change(self, change: Change) -> None:
+        self.configuration = change.configuration
+        if change.served is not None:
+            self._take(change.served)
+
+    def _tell_errors(self, before: Configuration) -> None:
+        """What was told before is not told again."""
+        told, now = self._told_errors, self.configuration
+        self._told_errors = (*now.errors, *self.remarks)
+        for error in self._told_errors:
+            if error not in told:
+                log.error("%s", error)
+        if now.stale and now.errors != before.errors and now.generation == before.generation:
+            log.error("generation %d keeps serving", now.generation)
 
     def _take(self, resources: ResourceSet) -> None:
         snapshot = build_snapshot(resources, generation=self.configuration.generation)
