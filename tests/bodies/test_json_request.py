@@ -175,6 +175,12 @@ def test_the_walk_bounds_depth_and_size_where_the_interpreter_does_not(monkeypat
         walk(b'{"x":[' + b"[]," * json_request.MAX_CONTAINERS, TOP_LEVEL_MODEL)
 
 
+def test_a_field_that_is_nested_too_deeply_for_its_own_decoder_is_refused() -> None:
+    deep = msgspec.Raw(b"[" * 100_000 + b"]" * 100_000)
+    with pytest.raises(BodyError, match="deeper"):
+        json_request._tolerated(msgspec.json.Decoder(list), deep)
+
+
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "identity, gzip", "x"])
 def test_compressed_bodies_are_refused_unread(encoding: str) -> None:
     with pytest.raises(BodyError) as caught:

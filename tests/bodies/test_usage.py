@@ -5,7 +5,7 @@ import json
 import pytest
 
 from modelyard.bodies.facts import Usage
-from modelyard.bodies.usage import usage_near_end, usage_of
+from modelyard.bodies.usage import read_usage, usage_near_end, usage_of
 
 ANSWERS = [
     (
@@ -28,6 +28,10 @@ ANSWERS = [
     ({"usage": {"total_tokens": 9}}, Usage(input_tokens=9)),
     ({"usage": {"prompt_tokens": 5, "queue_time": 0.1, "x": {"y": [1]}}}, Usage(input_tokens=5)),
 ]
+
+
+DEEP = b'"usage":{"prompt_tokens":1,"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+"""JSON that decoders refuse."""
 
 
 @pytest.mark.parametrize(("answer", "usage"), ANSWERS)
@@ -63,6 +67,13 @@ def test_what_says_nothing_changes_nothing(answer: bytes) -> None:
     assert usage_of(answer, before) is before
 
 
+@pytest.mark.parametrize("text", [b"{", b"[]", b"\xff", b'{"prompt_tokens":"5"}', b"{}", DEEP[8:]])
+def test_a_usage_that_says_nothing_changes_nothing(text: bytes) -> None:
+    before = Usage(input_tokens=1)
+    assert read_usage(text) is None
+    assert read_usage(text, before) is before
+
+
 def test_later_events_add_to_earlier_ones() -> None:
     start = usage_of(b'{"message":{"usage":{"input_tokens":5,"cache_read_input_tokens":1,"output_tokens":1}}}')
     end = usage_of(b'{"type":"message_delta","usage":{"output_tokens":30}}', start)
@@ -80,6 +91,11 @@ def test_reads_usage_out_of_the_end_of_an_answer(answer: dict[str, object], usag
 )
 def test_an_end_without_usage(tail: bytes) -> None:
     assert usage_near_end(tail) is None
+
+
+def test_an_end_with_a_usage_that_is_nested_too_deeply() -> None:
+    assert usage_near_end(DEEP) is None
+    assert usage_near_end(b'"usage":{"prompt_tokens":5},' + DEEP) == Usage(input_tokens=5)
 
 
 def test_a_hostile_end_is_searched_in_bounded_time() -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from modelyard.bodies import json_end, usage, usage_scan
 from modelyard.bodies.facts import Usage
 from modelyard.bodies.usage import usage_of
 from modelyard.bodies.usage_scan import MAX_HELD_BYTES, UsageScanner
@@ -49,6 +50,25 @@ def test_at_every_split(name: str) -> None:
     assert scanned(text, *range(len(text))) == USAGE
 
 
+LONG_TEXTS = {
+    "nested deeper than decoders go": f'{{"x":{{"usage":{{"y":{"[" * 1500}{"]" * 1500}}}}},"usage":%s}}',
+    "deeper, and too long": f'{{"x":{{"usage":{{"y":{"[" * 3000}{"]" * 3000}}}}},"usage":%s}}',
+    "too long, with texts that end as the name": f'{{"x":{{"usage":{{"y":["%s"]}}}},"usage":{COUNTS}}}'.replace(
+        "%s", '","'.join(f'{"a" * shift}\\"usage' for shift in range(90))
+    ),
+    "space that is longer than what is read": f'{{"usage"{" " * 5000}:{" " * 5000}%s,"x":{{}}}}',
+    "a second one that is too long": f'{{"usage":%s,"usage":{{"x":"{"a]}" * 3000}"}},"y":[]}}',
+}
+
+
+@pytest.mark.parametrize("name", LONG_TEXTS)
+def test_what_is_too_long_or_deep_to_be_read(name: str) -> None:
+    text = LONG_TEXTS[name].replace("%s", COUNTS).encode()
+    assert scanned(text) == USAGE
+    assert {scanned(text, *range(step, len(text), step)) for step in (1, 7, 100, 4095, 4096, 4097)} == {USAGE}
+    assert {scanned(text, cut) for cut in range(1, len(text), 97)} == {USAGE}
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -65,6 +85,13 @@ def test_at_every_split(name: str) -> None:
         '{"usage":%s,"cut":[',
         '{"usage":{"prompt_tokens":9',
         '{"usage',
+        '{"usage":{"prompt_tokens":1,"x":' + "[" * 1500 + "]" * 1500 + "}}",
+        '{"usage":{"prompt_tokens":1,"x":"%s"}}' % ("a" * MAX_HELD_BYTES),
+        '{"usage":{"x":[%s,{"usage":%%s}]}}' % ("0," * MAX_HELD_BYTES),
+        '{"a":{"usage":%s}}{}',
+        '{"a":[{"usage":%s}]}[]',
+        '{"usage":%s},1',
+        '{"usage":%s}{}',
         "\x00\xff" * 1000,
         '"usage":' * 1000,
         '{"usage":{' * 1000,
@@ -103,6 +130,34 @@ def test_as_a_decoder_reads_it(before: list[Any], after: list[Any], cuts: list[i
     del members["usage"]
     text = json.dumps(members, indent=indent, ensure_ascii=plain).encode()
     assert scanned(text, *(cut % len(text) for cut in cuts)) is None
+
+
+@pytest.mark.parametrize("levels", [2, 50, 900])
+@pytest.mark.parametrize("step", [7, 1_000, 200_000])
+@pytest.mark.parametrize("innermost", ["1", '{"prompt_tokens":"many"}', COUNTS])
+def test_no_byte_is_decoded_or_searched_for_an_end_twice(
+    levels: int, step: int, innermost: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded, searched = [0], [0]
+
+    def read_usage(text: bytes) -> Usage | None:
+        decoded[0] += len(text)
+        return usage.read_usage(text)
+
+    class ObjectEnd(json_end.ObjectEnd):
+        def find(self, text: bytes, start: int, stop: int) -> int:
+            searched[0] += stop - start
+            end = super().find(text, start, stop)
+            searched[0] -= stop - end if end else 0
+            return end
+
+    monkeypatch.setattr(usage_scan, "read_usage", read_usage)
+    monkeypatch.setattr(usage_scan, "ObjectEnd", ObjectEnd)
+    nested = '{"usage":' * levels + innermost + "}" * levels
+    text = f'{{"tools":[{",".join([nested] * (20_000 // len(nested) + 1))}],"usage":{COUNTS}}}'.encode()
+    assert scanned(text, *range(step, len(text), step)) == USAGE
+    assert 0 < decoded[0] <= len(text)
+    assert 0 < searched[0] <= len(text) + len(text) // MAX_HELD_BYTES
 
 
 def test_memory_is_bounded() -> None:

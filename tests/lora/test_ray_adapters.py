@@ -21,8 +21,11 @@ class Ray:
     def __init__(self, folder: Path) -> None:
         self.folder, self.asked, self.status = folder, [], 200
         self.base = ["llama"]
+        self.answer: bytes | None = None
 
     async def call(self, method: str, path: str, seconds: float, body: Any = None) -> tuple[int, bytes]:
+        if path == "/v1/models" and self.answer is not None:
+            return 200, self.answer
         if path == "/v1/models":
             listed = [one.name for one in self.folder.iterdir()] if self.folder.is_dir() else []
             ids = [*self.base, *(f"llama:{name}" for name in listed), "other:x"]
@@ -73,3 +76,11 @@ def test_an_application_that_does_not_serve_its_model_yet_is_not_ready(tmp_path:
     with pytest.raises(AdapterCallError) as caught:
         asyncio.run(adapters.listing())
     assert caught.value.unreachable
+
+
+@pytest.mark.parametrize("body", [b"{", b'{"data":[{"id":"\xff"}]}', b'{"data":[],"x":' + b"[" * 100_000])
+def test_an_answer_that_is_no_list_is_an_error_of_the_call(body: bytes, tmp_path: Path) -> None:
+    ray, adapters = made(tmp_path)
+    ray.answer = body
+    with pytest.raises(AdapterCallError, match="list of models"):
+        asyncio.run(adapters.listing())

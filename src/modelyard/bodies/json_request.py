@@ -242,6 +242,8 @@ def _tolerated(decoder: msgspec.json.Decoder[Any], value: msgspec.Raw) -> Any:
         return decoder.decode(value)
     except msgspec.ValidationError:
         return None
+    except RecursionError:
+        raise _too_deep() from None
 
 
 def _check_utf8(body: bytes) -> None:

@@ -42,6 +42,8 @@ class _Answer(msgspec.Struct, gc=False):
 
 _ANSWER = msgspec.json.Decoder(_Answer)
 _BARE = msgspec.json.Decoder(_Usage)
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoders raise for an engine's text: no JSON or no counts, no UTF-8, nested too deeply."""
 _MEMBER = re.compile(rb'"usage"\s*:\s*(\{(?:[^{}"]++|"[^"\\]*+"|\{[^{}]*+\})*+\})')
 
 
@@ -53,7 +55,7 @@ def usage_of(answer: bytes, before: Usage | None = None) -> Usage | None:
     """
     try:
         decoded = _ANSWER.decode(answer)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except _UNREADABLE:
         return before
     for holder in (decoded, decoded.response, decoded.message):
         if holder is not None and holder.usage is not None:
@@ -61,19 +63,20 @@ def usage_of(answer: bytes, before: Usage | None = None) -> Usage | None:
     return before
 
 
-def read_usage(text: bytes) -> Usage | None:
-    """The counts of a ``usage`` object; None: it has none. Raises msgspec.DecodeError and UnicodeDecodeError."""
-    return _merged(_BARE.decode(text), None)
+def read_usage(text: bytes, before: Usage | None = None) -> Usage | None:
+    """The counts of a ``usage`` object, added to ``before``, which is kept where the text has none, is no JSON or is
+    nested more deeply than can be decoded; no error is raised."""
+    try:
+        return _merged(_BARE.decode(text), before)
+    except _UNREADABLE:
+        return before
 
 
 def usage_near_end(tail: bytes) -> Usage | None:
     """Usage out of the last bytes of an event that was too long to keep: its last ``usage`` member."""
     found: Usage | None = None
     for match in _MEMBER.finditer(tail):
-        try:
-            found = _merged(_BARE.decode(match[1]), found)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            continue
+        found = read_usage(match[1], found)
     return found
 
 

@@ -44,7 +44,7 @@ def said(body: bytes) -> str:
     """The message of an error in OpenAI's form, or the beginning of whatever came."""
     try:
         value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         value = None
     error = value.get("error", value) if isinstance(value, dict) else None
     message = error.get("message", error.get("detail")) if isinstance(error, dict) else None

@@ -33,7 +33,7 @@ class RayAdapters:
             raise AdapterCallError(f"GET /v1/models answered {status}: {said(body)}")
         try:
             names = [card.id for card in msgspec.json.decode(body, type=_Cards).data]
-        except msgspec.MsgspecError as problem:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
             raise AdapterCallError("GET /v1/models did not answer with a list of models") from problem
         begin = f"{self._base}:"
         if self._base not in names:

@@ -34,7 +34,7 @@ class VllmAdapters:
             raise AdapterCallError(f"GET /v1/models answered {status}: {said(body)}")
         try:
             cards = msgspec.json.decode(body, type=_Cards).data
-        except msgspec.MsgspecError as problem:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
             raise AdapterCallError("GET /v1/models did not answer with a list of models") from problem
         return Listing(
             base_models=tuple(card.id for card in cards if card.parent is None),

@@ -58,7 +58,7 @@ def test_a_long_message_keeps_its_end():
     assert len(brief(text)) < 700
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b'{"applications": 3}', b"\xff"])
+@pytest.mark.parametrize("body", [b"", b"[]", b'{"applications": 3}', b"\xff", b'{"x":' + b"[" * 100_000])
 def test_anything_else_is_refused(body: bytes):
     with pytest.raises(ValueError, match="cannot be read"):
         parse_status(body)

@@ -19,6 +19,7 @@ from modelyard.sim.api.errors import ApiError
         (b"", "body"),
         (b"[]", "body"),
         (b"\xff", "body"),
+        (b'{"x":' + b"[" * 100_000, "body"),
         (b'{"max_tokens": "x"}', "body.max_tokens"),
         (b'{"stream_options": {"include_usage": 3}}', "body.stream_options.include_usage"),
     ],

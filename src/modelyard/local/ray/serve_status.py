@@ -122,5 +122,5 @@ def parse_status(body: bytes) -> ServeStatus:
     """Raises ValueError for anything that is no status."""
     try:
         return _DECODER.decode(body)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"Serve's answer cannot be read: {error}") from error

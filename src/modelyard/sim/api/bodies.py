@@ -68,7 +68,7 @@ def decode(body: bytes, kind: type[T]) -> T:
         message = str(error)
         found = _PATH.search(message)
         raise invalid_body(_PATH.sub("", message), found.group(1) if found else "") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise invalid_body(f"JSON decode error: {error}") from None
 
 
