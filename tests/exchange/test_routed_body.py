@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modelyard.bodies.json_request import decode, json_member
 from modelyard.exchange.gateway import Gateway
-from modelyard.exchange.routed_body import headers_of_beginning, routing_headers, scanned_model
+from modelyard.exchange.routed_body import ModelMember, headers_of_beginning, routing_headers, scanned_model
 from modelyard.http1.message_heads import RequestHead
 
 from .conftest import Playbook
@@ -104,6 +105,66 @@ def test_adapters_are_found_without_the_spaces_around_their_name(gateway: Gatewa
         None,
     )
     assert routing_headers(gateway, head(path), b'{"model": " other "}', base_model=True) == ([], None)
+
+
+class Counts:
+    """A ``Watch`` that keeps what it hears."""
+
+    def __init__(self) -> None:
+        self.absent: list[str] = []
+        self.empty: list[str] = []
+
+    def begin(self) -> None: ...
+
+    def ran(self, kind: str, name: str) -> None: ...
+
+    def lacks(self, field: str) -> None:
+        self.absent.append(field)
+
+    def has_empty(self, field: str) -> None:
+        self.empty.append(field)
+
+
+@pytest.mark.parametrize(
+    ("value", "absent", "empty"),
+    [
+        ("", ["model"], []),
+        ('"model": null, ', [], ["model"]),
+        ('"model": "", ', [], ["model"]),
+        ('"model": [], ', [], []),
+    ],
+)
+def test_a_model_that_is_not_there_is_looked_for_once(
+    gateway: Gateway, value: str, absent: list[str], empty: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+
+    def counted(body: bytes, field: str) -> bytes:
+        looked.append(field)
+        return json_member(body, field)
+
+    monkeypatch.setattr("modelyard.exchange.routed_body.json_member", counted)
+    body = f'{{{value}"user": "me"}}'.encode()
+    counts, member = Counts(), ModelMember(body)
+    fields, model = routing_headers(gateway, head(), body, base_model=True, watch=counts, member=member)
+    assert (fields, model) == ([("x-user", "me")], None)
+    assert (counts.absent, counts.empty, bool(member.written)) == (absent, empty, bool(value))
+    assert looked == ["model"]
+
+
+def test_a_body_without_model_is_gone_through_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once as the path's dialect, and once for what is written there."""
+    passes: list[bytes] = []
+
+    def counted(decoder: Any, body: bytes) -> Any:
+        passes.append(body)
+        return decode(decoder, body)
+
+    monkeypatch.setattr("modelyard.bodies.json_request.decode", counted)
+    only_model = Playbook(ROUTER[: ROUTER.index("  - {type: body-field-to-header, name: user")]).gateway
+    body = b'{"prompt": "a"}'
+    assert routing_headers(only_model, head(), body, base_model=True, watch=Counts()) == ([], None)
+    assert len(passes) == 2
 
 
 def test_the_longest_name(gateway: Gateway) -> None:

@@ -29,14 +29,50 @@ class Watch(Protocol):
     def has_empty(self, field: str) -> None: ...
 
 
+class ModelMember:
+    """The ``model`` of one JSON body as it is written, looked for when it is asked for, and once: a body may be
+    large."""
+
+    __slots__ = ("_body", "_written")
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self._written: bytes | None = None
+
+    @property
+    def written(self) -> bytes:
+        """Empty: there is none."""
+        if self._written is None:
+            self._written = _written(self._body, "model")
+        return self._written
+
+    def trimmed(self) -> str | None:
+        """A name without the spaces around it, with which it can be no header. Adapters are found by it, as in the
+        original."""
+        if self.written[:1] != b'"':
+            return None
+        try:
+            return read_json_field(self._body, "model", trimmed=True)
+        except BodyError:
+            return None
+
+
 def routing_headers(
-    gateway: Gateway, head: RequestHead, body: bytes, *, base_model: bool, watch: Watch | None = None
+    gateway: Gateway,
+    head: RequestHead,
+    body: bytes,
+    *,
+    base_model: bool,
+    watch: Watch | None = None,
+    member: ModelMember | None = None,
 ) -> tuple[Headers, str | None]:
     """The headers that a whole ``body`` gives, under the names that are configured; and its model.
 
     A field that is absent, and a body that cannot be read, give none: it is not this service that refuses a request.
-    ``base_model``: the base of the body's model is wanted too.
+    ``base_model``: the base of the body's model is wanted too. ``member``: that of ``body``, where the caller asks for
+    it as well.
     """
+    member = member or ModelMember(body)
     content_type = head.by_name.get("content-type", "")
     if watch is not None:
         watch.begin()
@@ -49,9 +85,9 @@ def routing_headers(
         if watch is not None:
             watch.ran(BODY_FIELD_TO_HEADER, item.plugin)
             if value is None:
-                _count_lack(watch, body, item.field)
+                _count_lack(watch, item.field, member.written if item.field == "model" else _written(body, item.field))
     if base_model:
-        fields += _base(gateway, _trimmed(body) if model is None else model)
+        fields += _base(gateway, member.trimmed() if model is None else model)
         if watch is not None:
             watch.ran(BASE_MODEL_TO_HEADER, gateway.snapshot.base_model_plugin)
     return fields, model
@@ -78,11 +114,6 @@ def scanned_model(beginning: bytes) -> str | None:
         return None
 
 
-def has_model_member(body: bytes) -> bool:
-    """A JSON body has a ``model``, whatever its value."""
-    return bool(_written(body, "model"))
-
-
 def _written(body: bytes, field: str) -> bytes:
     """The field as a JSON body has it; empty: there is none."""
     try:
@@ -91,8 +122,7 @@ def _written(body: bytes, field: str) -> bytes:
         return b""
 
 
-def _count_lack(watch: Watch, body: bytes, field: str) -> None:
-    written = _written(body, field)
+def _count_lack(watch: Watch, field: str, written: bytes) -> None:
     if not written:
         watch.lacks(field)
     elif written in _EMPTY:
@@ -100,15 +130,6 @@ def _count_lack(watch: Watch, body: bytes, field: str) -> None:
 
 
 _EMPTY = (b'""', b"null")
-
-
-def _trimmed(body: bytes) -> str | None:
-    """A name in a JSON body without the spaces around it, with which it can be no header. Adapters are found by it, as
-    in the original."""
-    try:
-        return read_json_field(body, "model", trimmed=True)
-    except BodyError:
-        return None
 
 
 def _base(gateway: Gateway, model: str | None) -> Headers:

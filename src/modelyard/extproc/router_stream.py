@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from modelyard.exchange.commands import Picked, Respond
 from modelyard.exchange.record import ExchangeRecord
 from modelyard.exchange.refusals import refuse
-from modelyard.exchange.routed_body import has_model_member, headers_of_beginning, routing_headers
+from modelyard.exchange.routed_body import ModelMember, headers_of_beginning, routing_headers
 from modelyard.extproc.processing_request import (
     BUFFERED,
     BUFFERED_PARTIAL,
@@ -122,10 +122,13 @@ class RoutedRequest:
         if not body:
             return self._found([])
         base_model = router.settings.base_model_header
-        fields, model = routing_headers(router.gateway, self._head, body, base_model=base_model, watch=router.counts)
+        member = ModelMember(body)
+        fields, model = routing_headers(
+            router.gateway, self._head, body, base_model=base_model, watch=router.counts, member=member
+        )
         self.record.model = model or ""
         if not fields:
-            self.record.reason = NO_NAME if model is None and has_model_member(body) else NO_FIELD
+            self.record.reason = NO_NAME if model is None and member.written else NO_FIELD
         return self._found(fields)
 
     def without_body(self) -> Picked:
