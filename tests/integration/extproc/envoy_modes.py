@@ -138,7 +138,7 @@ def bootstrap(
     processor = typed(
         "filters.http.ext_proc.v3.ExternalProcessor",
         grpc_service={"envoy_grpc": {"cluster_name": "picker"}},
-        message_timeout="5s",
+        message_timeout="30s",
         allow_mode_override=True,
         send_body_without_waiting_for_header_response=unprompted,
         processing_mode=mode_of("streamed"),
@@ -150,7 +150,7 @@ def bootstrap(
     body_router = typed(
         "filters.http.ext_proc.v3.ExternalProcessor",
         grpc_service={"envoy_grpc": {"cluster_name": "body_router"}},
-        message_timeout="5s",
+        message_timeout="30s",
         processing_mode={
             **mode_of(router_mode or "none"),
             "response_header_mode": "SKIP",
