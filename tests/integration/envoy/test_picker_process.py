@@ -23,7 +23,6 @@ SILENCE = 3.0
 """Seconds that Envoy waits for a picker that hangs; by default 0.9, which a busy machine may need by itself."""
 SILENT = 10.0
 """Seconds within which a request has its answer though the picker hangs; without a bound, the client's 30."""
-BODY = b'{"model": "closed"}'
 
 
 @dataclass(slots=True)
