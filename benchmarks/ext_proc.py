@@ -78,6 +78,7 @@ def main(
         rounds=rounds,
         round_seconds=seconds,
     )
+    out.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="modelyard-bench-") as folder:
         measure(kinds, results, Path(folder), lambda text: typer.echo(text, err=True))
