@@ -10,6 +10,8 @@ from modelyard.envoy.settings import Processor
 
 CONTAINER = "container"
 """Value of ``--max-heap``."""
+_MOST_HEAP = 1024 * 1024
+"""MiB."""
 
 
 def heap_limit(option: str, text: str) -> int:
@@ -19,9 +21,6 @@ def heap_limit(option: str, text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text) <= _MOST_HEAP):
         fail(f"{option} {text!r}: write a number of MiB, {CONTAINER}, or none.", ExitCode.USAGE)
     return int(text) * 1024 * 1024
-
-
-_MOST_HEAP = 1024 * 1024
 
 
 def processor(

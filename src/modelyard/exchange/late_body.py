@@ -59,18 +59,13 @@ class LateBody(ShownRequest, eq=False, kw_only=True):
 
     def _suited(self, state: BackendState, endpoints: Sequence[Endpoint]) -> list[Endpoint]:
         """Those of ``endpoints`` that have the model and are in the subset."""
-        place, within = state.places.get(self.target_model), self._within
-        return [
-            item
-            for item in endpoints
-            if (place is None or item.address in place.addresses) and (within is None or item.address in within)
-        ]
+        allowed = self._allowed(state)
+        return [item for item in endpoints if allowed is None or item.address in allowed]
 
     def _go_on(self, state: BackendState, endpoints: Sequence[Endpoint], *, told: bool) -> Picked | Respond:
         """Stay with the first of ``endpoints``. ``told``: the proxy knows of them all."""
-        address, target = endpoints[0].address, self.target_model
-        place = state.places.get(target)
-        name = target if place is None else place.names.get(address, target)
+        address = endpoints[0].address
+        name = self._name_at(state, address)
         if name != self.facts.model:
             refused = self._ask_for(name)
             if refused is not None:
@@ -94,9 +89,8 @@ class LateBody(ShownRequest, eq=False, kw_only=True):
         if model is None or state is None:
             return None
         self._note_facts()
-        self.target_model = self.record.target_model = target = self._target(state, model)
-        place = state.places.get(target)
-        name = target if place is None else place.names.get(self._in_flight_at, target)
+        self.target_model = self.record.target_model = self._target(state, model)
+        name = self._name_at(state, self._in_flight_at)
         if name == model:
             return None
         self.engine_model = self.record.target_model = name

@@ -149,8 +149,6 @@ class ModelRequest(AdapterWait[Go], ObservedAnswer[Go], eq=False):
         """Pick an endpoint that was not tried and go there."""
         assert self._pick is not None
         exclude = (*self._tried, *self._gateway.avoided(now)) if self._tried or self._gateway.suspects else ()
-        target = self.target_model
-        place = state.places.get(target)
         subset = self._allowed(state)
         scheduler, explain = state.scheduler, self._explain or self.wants_scores
         try:
@@ -167,7 +165,7 @@ class ModelRequest(AdapterWait[Go], ObservedAnswer[Go], eq=False):
         self.why = decision.why
         self._endpoint = endpoint = decision.targets[0]
         address = endpoint.address
-        name = target if place is None else place.names.get(address, target)
+        name = self._name_at(state, address)
         if name != self.facts.model:
             refused = self._ask_for(name)
             if refused is not None:
@@ -178,6 +176,11 @@ class ModelRequest(AdapterWait[Go], ObservedAnswer[Go], eq=False):
         record.endpoint = address
         record.attempts += 1
         return self._go(decision)
+
+    def _name_at(self, state: BackendState, address: str) -> str:
+        """What the engine at ``address`` calls the model that is asked for."""
+        place, target = state.places.get(self.target_model), self.target_model
+        return target if place is None else place.names.get(address, target)
 
     def _allowed(self, state: BackendState) -> frozenset[str] | None:
         """The addresses that may be picked; None: all of the backend's."""
